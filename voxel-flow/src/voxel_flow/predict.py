@@ -11,6 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vision_shared.inputs import ExitCode, InputError, process_each
+from vision_shared.prediction import (
+    ModelError,
+    answer,
+    check_checkpoint,
+    find_checkpoint,
+    to_stderr,
+)
 from voxel_flow.interpolation import options as command_line
 
 if TYPE_CHECKING:
@@ -20,25 +27,14 @@ TASK = "voxel-flow"
 SHIPPED = Path(__file__).parent / "weights" / "compact.safetensors"
 
 
-class ModelError(Exception):
-    """The model cannot be used: unlike after an `InputError`, no other input can be done either."""
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Do what the command line names; return the exit code."""
-    try:
-        return _predict(command_line.parse(arguments))
-    except (InputError, ModelError) as error:
-        _report(str(error))
-        return ExitCode.NOTHING_DONE
-    except KeyboardInterrupt:
-        _report("interrupted; no half-written file is left")
-        return ExitCode.INTERRUPTED
+    return answer(lambda: _predict(command_line.parse(arguments)), to_stderr)
 
 
 def _predict(options: Namespace) -> ExitCode:
     jobs = {job.sources[0]: job for job in command_line.plan(options)}
-    _check_checkpoint(options.checkpoint)
+    check_checkpoint(options.checkpoint, TASK, SHIPPED)
     if options.codec is not None:
         from vision_shared.video.writer import find_encoder
 
@@ -48,7 +44,7 @@ def _predict(options: Namespace) -> ExitCode:
     def process(path: Path) -> str | None:
         return run.process(jobs[path])
 
-    code = process_each(list(jobs), process, _report)
+    code = process_each(list(jobs), process, to_stderr)
     if options.json:
         print(json.dumps(run.summary(code), indent=2))
     return code
@@ -69,7 +65,7 @@ class _Run:
         from voxel_flow.interpolation.conversion import convert
 
         try:
-            outcome = convert(job, self._options, self._interpolator, _report)
+            outcome = convert(job, self._options, self._interpolator, to_stderr)
         except (InputError, OSError) as error:
             self._left_out.append({"input": str(job.sources[0]), "reason": str(error)})
             raise
@@ -91,32 +87,11 @@ class _Run:
 
     def _interpolator(self) -> FrameInterpolator:
         if self._model is None:
-            self._checkpoint = _find_checkpoint(self._options.checkpoint)
+            self._checkpoint = find_checkpoint(self._options.checkpoint, TASK, SHIPPED)
             if self._options.checkpoint == "last" and not self._options.json:
                 print(f"checkpoint {self._checkpoint}")
             self._model = _load(self._checkpoint, self._options)
         return self._model
-
-
-def _check_checkpoint(checkpoint: str | None) -> None:
-    if checkpoint is None and not SHIPPED.is_file():
-        raise InputError(
-            f"no checkpoint: train one with `make train TASK={TASK}`, then add --checkpoint last "
-            "(or --checkpoint PATH)"
-        )
-    if checkpoint not in (None, "last") and not Path(checkpoint).is_file():
-        raise InputError(f"{checkpoint}: no such checkpoint; `last` is the newest under ./runs")
-
-
-def _find_checkpoint(checkpoint: str | None) -> str:
-    from vision_shared.checkpoints import newest_checkpoint
-
-    if checkpoint is None:
-        return str(SHIPPED)
-    try:
-        return str(newest_checkpoint(TASK)) if checkpoint == "last" else checkpoint
-    except OSError as error:
-        raise ModelError(str(error)) from error
 
 
 def _load(checkpoint: str, options: Namespace) -> FrameInterpolator:
@@ -132,10 +107,6 @@ def _load(checkpoint: str, options: Namespace) -> FrameInterpolator:
         )
     except (ValueError, OSError) as error:
         raise ModelError(str(error)) from error
-
-
-def _report(line: str) -> None:
-    print(f"predict: {line}", file=sys.stderr)
 
 
 if __name__ == "__main__":

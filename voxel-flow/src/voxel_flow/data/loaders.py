@@ -4,12 +4,10 @@ from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
 
-import cv2
 import pytorch_lightning as pl
-import torch
 from torch.utils.data import DataLoader
 
-from vision_shared.samplers import EpochLoader, EpochSampler
+from vision_shared.loaders import evaluation_loader, training_loader
 from voxel_flow.data.flow_pairs import FlowPairs
 from voxel_flow.data.rendered import RenderedTriplets
 from voxel_flow.data.triplets import EvaluationTriplets, TrainingTriplets
@@ -65,18 +63,13 @@ class TripletData(pl.LightningDataModule):
         self.seed = seed
 
     def train_dataloader(self) -> DataLoader:
-        sampler = EpochSampler.of_trainer(
-            self.trainer, len(self.train_set), epoch_size=self.epoch_size, seed=self.seed
-        )
-        return EpochLoader(
+        return training_loader(
             self.train_set,
-            self.batch_size,
-            sampler=sampler,
-            drop_last=True,
+            self.trainer,
+            batch_size=self.batch_size,
+            epoch_size=self.epoch_size,
             num_workers=self.num_workers,
-            persistent_workers=self.num_workers > 0,
-            pin_memory=torch.cuda.is_available(),
-            worker_init_fn=one_thread,
+            seed=self.seed,
         )
 
     def val_dataloader(self) -> DataLoader:
@@ -86,14 +79,8 @@ class TripletData(pl.LightningDataModule):
         return self.evaluation_loader(self.test_set)
 
     def evaluation_loader(self, samples: EvaluationSet) -> DataLoader:
-        return DataLoader(
-            samples,
-            batch_sampler=clip_batches(samples.clip_indices, self.eval_batch_size),
-            num_workers=self.num_workers,
-            persistent_workers=self.num_workers > 0,
-            pin_memory=torch.cuda.is_available(),
-            worker_init_fn=one_thread,
-        )
+        batches = clip_batches(samples.clip_indices, self.eval_batch_size)
+        return evaluation_loader(samples, batches, num_workers=self.num_workers)
 
 
 def clip_batches(clip_indices: Sequence[int], batch_size: int) -> list[list[int]]:
@@ -101,7 +88,3 @@ def clip_batches(clip_indices: Sequence[int], batch_size: int) -> list[list[int]
     by_clip = groupby(range(len(clip_indices)), key=lambda sample: clip_indices[sample])
     runs = [list(run) for _, run in by_clip]
     return [run[i : i + batch_size] for run in runs for i in range(0, len(run), batch_size)]
-
-
-def one_thread(worker: int) -> None:
-    cv2.setNumThreads(0)  # else each worker starts a thread on every core

@@ -1,0 +1,79 @@
+"""The loaders that every datamodule hands to its trainer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sized
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import torch
+from torch.utils.data import DataLoader, Dataset
+
+from vision_shared.samplers import EpochLoader, EpochSampler
+
+if TYPE_CHECKING:
+    import pytorch_lightning as pl
+
+
+def training_loader(
+    samples: Dataset[Any],
+    trainer: pl.Trainer | None,
+    *,
+    batch_size: int,
+    epoch_size: int | None,
+    num_workers: int,
+    seed: int,
+) -> DataLoader[Any]:
+    """Load shuffled batches in an order that a resumed or distributed run repeats.
+
+    Args:
+        samples: takes the ``(index, sample_seed)`` pairs of `vision_shared.samplers.EpochSampler`.
+        trainer: of the datamodule; its processes share the epoch.
+        batch_size: in each process; a last smaller batch is left out.
+        epoch_size: samples in an epoch, over all processes; None is the length of ``samples``.
+        num_workers: processes that load, for each process that trains.
+        seed: of the order and of the sample seeds.
+    """
+    assert isinstance(samples, Sized)
+    sampler = EpochSampler.of_trainer(
+        trainer,
+        len(samples),
+        epoch_size=epoch_size,
+        seed=seed,
+    )
+    return EpochLoader(
+        samples,
+        batch_size,
+        sampler=sampler,
+        drop_last=True,
+        num_workers=num_workers,
+        persistent_workers=num_workers > 0,
+        pin_memory=torch.cuda.is_available(),
+        worker_init_fn=one_thread,
+    )
+
+
+def evaluation_loader(
+    samples: Dataset[Any], batches: Iterable[list[int]] | int, *, num_workers: int
+) -> DataLoader[Any]:
+    """Load samples in order.
+
+    Args:
+        samples: takes indices.
+        batches: the indices of each batch, or a batch size where all samples have one shape.
+        num_workers: processes that load, for each process that evaluates.
+    """
+    how = {"batch_size": batches} if isinstance(batches, int) else {"batch_sampler": batches}
+    return DataLoader(
+        samples,
+        **how,  # type: ignore[arg-type]
+        num_workers=num_workers,
+        persistent_workers=num_workers > 0,
+        pin_memory=torch.cuda.is_available(),
+        worker_init_fn=one_thread,
+    )
+
+
+def one_thread(worker: int) -> None:
+    """Keep OpenCV from starting a thread on every core in every worker."""
+    cv2.setNumThreads(0)
