@@ -4,10 +4,16 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from vision_shared.inputs import ExitCode, InputError
+
+if TYPE_CHECKING:
+    import torch
+
+    from vision_shared.checkpoints import Checkpoint
 
 
 class ModelError(Exception):
@@ -67,3 +73,42 @@ def find_checkpoint(checkpoint: str | None, task: str, shipped: Path | None = No
         return str(newest_checkpoint(task)) if checkpoint == "last" else checkpoint
     except OSError as error:
         raise ModelError(str(error)) from error
+
+
+def rebuild_network(
+    checkpoint: Checkpoint, build: Callable[[Mapping[str, Any]], torch.nn.Module]
+) -> torch.nn.Module:
+    """Return a checkpoint's network, on the CPU.
+
+    Args:
+        checkpoint: of the task.
+        build: makes the network from the hyper-parameters of the task's Lightning module.
+
+    Raises:
+        CheckpointError: what it holds does not fit this version of the task.
+    """
+    from vision_shared.checkpoints import CheckpointError
+
+    try:
+        network = build(checkpoint.hyper_parameters)
+        network.load_state_dict(checkpoint.weights())
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        reason = str(error).splitlines()[0]
+        message = f"{checkpoint.path}: does not fit this version's network: {reason}"
+        raise CheckpointError(message) from error
+    return network
+
+
+def find_device(name: str) -> torch.device:
+    """Return the device ``auto`` (a GPU where there is one), ``cpu`` or ``cuda``.
+
+    Raises:
+        ValueError: ``cuda`` without a usable GPU.
+    """
+    import torch
+
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if name == "cuda" and not torch.cuda.is_available():
+        raise ValueError("no CUDA GPU can be used here; try --device cpu")
+    return torch.device(name)

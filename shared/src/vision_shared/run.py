@@ -69,8 +69,13 @@ def train(cfg: DictConfig) -> float:
 
 
 def build(cfg: DictConfig) -> Run:
-    """Make the datamodule, the module and the trainer of a config."""
-    module = make(cfg.module)
+    """Make the datamodule, the module and the trainer of a config.
+
+    What a module has to know of its data, such as the names of the classes, the datamodule says in
+    ``facts``: plain arguments of the module, which a checkpoint then records.
+    """
+    data = make(cfg.data)
+    module = make(cfg.module, **getattr(data, "facts", {}))
     prepare_network(module.net, compile=cfg.compile, channels_last=cfg.channels_last)
     record = checkpoints.record(cfg.task, data=data_record(cfg), commit=commit())
     own = [callbacks.progress(), callbacks.CheckpointRecord(record)]
@@ -81,7 +86,7 @@ def build(cfg: DictConfig) -> Run:
         logger=make_all(cfg.logger),
         enable_progress_bar=isinstance(own[0], pl.callbacks.ProgressBar),
     )
-    return Run(make(cfg.data), module, trainer)
+    return Run(data, module, trainer)
 
 
 def make(node: DictConfig, **kwargs: Any) -> Any:

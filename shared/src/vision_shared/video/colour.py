@@ -60,6 +60,14 @@ def from_levels(levels: Levels, like: av.VideoFrame) -> av.VideoFrame:
     return _convert(frame, like.format.name, like, ColorRange.JPEG, color_range(like))
 
 
+def from_rgb(image: NDArray[np.uint8], like: av.VideoFrame) -> av.VideoFrame:
+    """Return RGB (H, W, 3), uint8, as a frame in ``like``'s format, matrix, range and tags."""
+    white = white_level(like)
+    if white == 255:
+        return from_levels(image, like)
+    return from_levels(np.round(image * (white / 255)).astype(np.uint16), like)
+
+
 def white_level(frame: av.VideoFrame) -> int:
     """Return the level of white in `to_levels`."""
     if depth(frame.format) <= 8:

@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Literal, Self
 import torch
 from torch import Tensor, nn
 
-from vision_shared.checkpoints import CheckpointError, read_checkpoint
+from vision_shared.checkpoints import read_checkpoint
+from vision_shared.prediction import find_device, rebuild_network
 from vision_shared.video.reader import TimedFrame
 from voxel_flow.interpolation.cuts import Span, Tally, find_spans
 from voxel_flow.interpolation.pictures import Source, to_frame
@@ -85,7 +86,7 @@ class FrameInterpolator:
             raise ValueError(f"expected a scale above 0 and up to 1, got {scale:g}")
         if tile < SMALLEST_TILE:
             raise ValueError(f"expected a tile of at least {SMALLEST_TILE} pixels, got {tile}")
-        self.device = _find_device(device)
+        self.device = find_device(device)
         self.network = network.to(self.device).eval()
         self.precision, self.scale, self.tile = precision, scale, tile
 
@@ -281,13 +282,7 @@ def load_network(path: str | Path) -> nn.Module:
         CheckpointError: not a checkpoint of voxel-flow, or not one of this version.
     """
     checkpoint = read_checkpoint(path, task=TASK)
-    try:
-        network = build_network(**checkpoint.hyper_parameters["network"])
-        network.load_state_dict(checkpoint.weights())
-    except (KeyError, TypeError, ValueError, RuntimeError) as error:
-        reason = str(error).splitlines()[0]
-        raise CheckpointError(f"{path}: does not fit this version's network: {reason}") from error
-    return network
+    return rebuild_network(checkpoint, lambda made_with: build_network(**made_with["network"]))
 
 
 def _stretch(made: Iterable[TimedFrame], times: int) -> Iterator[TimedFrame]:
@@ -300,11 +295,3 @@ def _stretch(made: Iterable[TimedFrame], times: int) -> Iterator[TimedFrame]:
     if last is not None and step is not None:
         for k in range(1, times):
             yield TimedFrame(last.frame, last.time + k * step)
-
-
-def _find_device(name: str) -> torch.device:
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    if name == "cuda" and not torch.cuda.is_available():
-        raise ValueError("no CUDA GPU can be used here; try --device cpu")
-    return torch.device(name)

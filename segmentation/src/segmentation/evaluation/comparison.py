@@ -1,0 +1,147 @@
+"""A network beside its controls on the same images: the tables of a test."""
+
+import time
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor
+
+from segmentation.data.labels import IGNORE, ClassList
+from segmentation.evaluation.results import MEASURES, Results
+from segmentation.models.parsing import shrink_target
+from vision_shared.tables import Table
+
+OURS = "ours"
+BACKGROUND = "background everywhere"
+
+Answer = TypeVar("Answer")
+
+
+class Comparison:
+    """Gathers the answers of several systems to the same images.
+
+    Args:
+        classes: L of them.
+    """
+
+    def __init__(self, classes: ClassList) -> None:
+        self.classes = classes
+        self.reset()
+
+    def reset(self) -> None:
+        self.systems: dict[str, Results] = {}
+        self.seconds: dict[str, float] = {}
+        self.macs: dict[str, float] = {}
+        self.num_images = 0
+        self.stages: StageCounts | None = None
+
+    def update(self, answers: dict[str, Tensor], truth: Tensor) -> None:
+        """Add each system's class ids of a batch, (B, H, W) as the truth's; 255 is unlabelled."""
+        self.num_images += len(truth)
+        for name, labels in {**answers, BACKGROUND: torch.zeros_like(truth)}.items():
+            if name not in self.systems:
+                self.systems[name] = Results(self.classes).to(truth.device)
+            self.systems[name].update(labels, truth)
+
+    def update_stages(self, stages: Tensor, labels: Tensor, truth: Tensor, number: int) -> None:
+        """Add a cascade's stages (B, h, w) with the answers (B, H, W) and the truth."""
+        if self.stages is None:
+            self.stages = StageCounts(number)
+        self.stages.update(stages, labels, truth)
+
+    def timed(self, name: str, work: Callable[[], Answer], device: torch.device) -> Answer:
+        """Do a system's work on a batch, and add the wall time that it takes."""
+        _wait(device)
+        began = time.perf_counter()
+        answer = work()
+        _wait(device)
+        self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - began
+        return answer
+
+    def means(self) -> dict[str, Tensor]:
+        """Return our figures by name, in [0, 1]."""
+        return self.systems[OURS].means()
+
+    def tables(self) -> list[Table]:
+        """Return the systems side by side, their classes, and where a cascade's pixels left."""
+        tables = [self._systems(), self._classes()]
+        return [*tables, self.stages.table()] if self.stages is not None else tables
+
+    def _systems(self) -> Table:
+        figures = [results.means() for results in self.systems.values()]
+        rows = [
+            [f"{title}, %", *(_percent(measured[measure]) for measured in figures)]
+            for measure, title in MEASURES.items()
+        ]
+        for title, cost in (
+            ("ms an image", self._milliseconds),
+            ("10^9 multiply-adds an image", self._giga_macs),
+        ):
+            rows.append([title, *(cost(name) for name in self.systems)])
+        note = f"{self.num_images} images; times are wall times"
+        return Table("Systems", ["", *self.systems], rows, note)
+
+    def _classes(self) -> Table:
+        columns = [results.class_iou().tolist() for results in self.systems.values()]
+        means = [float(results.mean_iou()) for results in self.systems.values()]
+        rows = [
+            [name, *(_percent(iou) for iou in line)]
+            for name, *line in zip(
+                (*self.classes.names, "mean"),
+                *([*c, m] for c, m in zip(columns, means, strict=True)),
+                strict=True,
+            )
+        ]
+        return Table("IoU of each class", ["%", *self.systems], rows)
+
+    def _milliseconds(self, name: str) -> str:
+        if name not in self.seconds:
+            return ""
+        return f"{1000 * self.seconds[name] / self.num_images:.1f}"
+
+    def _giga_macs(self, name: str) -> str:
+        return f"{self.macs[name] / 1e9:.3f}" if name in self.macs else ""
+
+
+class StageCounts:
+    """Where the cells of a cascade's grid leave, and how often rightly so.
+
+    Args:
+        number: of stages.
+    """
+
+    def __init__(self, number: int) -> None:
+        self.left = torch.zeros(number, dtype=torch.long)
+        self.labelled = torch.zeros(number, dtype=torch.long)
+        self.right = torch.zeros(number, dtype=torch.long)
+
+    def update(self, stages: Tensor, labels: Tensor, truth: Tensor) -> None:
+        size, number = stages.shape[1:], len(self.left)
+        labels, truth = shrink_target(labels, size), shrink_target(truth, size)
+        known = truth != IGNORE
+        for counts, of in ((self.left, ...), (self.labelled, known), (self.right, labels == truth)):
+            counts += torch.bincount(stages[of].flatten().long(), minlength=number).cpu()
+
+    def reached(self) -> Tensor:
+        """Return the share of all cells that each stage computes, in [0, 1]."""
+        return self.left.flip(0).cumsum(0).flip(0) / self.left.sum().clamp_min(1)
+
+    def table(self) -> Table:
+        reached = self.reached()
+        shares = self.left / self.left.sum().clamp_min(1)
+        right = self.right / self.labelled.clamp_min(1)
+        rows = [
+            [f"stage {s + 1}", _percent(reached[s]), _percent(shares[s]), _percent(right[s])]
+            for s in range(len(self.left))
+        ]
+        return Table("Cascade", ["%", "cells that reach it", "leave there", "right of those"], rows)
+
+
+def _percent(value: Any) -> str:
+    return "-" if value != value else f"{100 * float(value):.1f}"
+
+
+def _wait(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)

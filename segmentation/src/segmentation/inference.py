@@ -1,0 +1,102 @@
+"""Segmenting an image of any size: whole or in windows, at several scales, mirrored."""
+
+from collections.abc import Sequence
+from itertools import product
+
+import torch
+from torch import Tensor, nn
+
+from segmentation.models.parsing import Parsing, enlarge
+
+
+class Inference:
+    """How a network is asked at test time.
+
+    Args:
+        window: side of the square windows that slide over the image; None takes it whole.
+        overlap: of neighbouring windows, the least, in [0, 1).
+        scales: of the image, one look at each.
+        mirrored: look at the mirrored image as well, at each scale.
+
+    Raises:
+        ValueError: a value out of range.
+    """
+
+    def __init__(
+        self,
+        window: int | None = None,
+        overlap: float = 1 / 3,
+        scales: Sequence[float] = (1.0,),
+        mirrored: bool = False,
+    ) -> None:
+        if window is not None and window < 1:
+            raise ValueError(f"expected a window of at least 1 pixel, got {window}")
+        if not 0 <= overlap < 1:
+            raise ValueError(f"expected an overlap in [0, 1), got {overlap}")
+        if not scales or not all(scale > 0 for scale in scales):
+            raise ValueError(f"expected scales above 0, at least one, got {list(scales)}")
+        self.window = window
+        self.overlap = overlap
+        self.scales = tuple(scales)
+        self.mirrored = mirrored
+
+    @property
+    def looks_once(self) -> bool:
+        """Whether a network sees an image exactly once."""
+        return self.window is None and self.scales == (1.0,) and not self.mirrored
+
+    def __call__(self, network: nn.Module, image: Tensor) -> Parsing:
+        """Segment images (B, 3, H, W), RGB in [0, 1], without gradients.
+
+        Returns:
+            What the network returns, where it looks once. Else ``logits`` alone, the logarithm of
+            the probabilities' mean over all looks that a pixel got, each look weighing the same.
+        """
+        with torch.no_grad():
+            if self.looks_once:
+                return network(image)
+            looks = [
+                self._look(network, image, scale, mirror)
+                for scale, mirror in product(self.scales, (False, True)[: 1 + self.mirrored])
+            ]
+            return Parsing(torch.stack(looks).mean(0).clamp_min(1e-12).log())
+
+    def _look(self, network: nn.Module, image: Tensor, scale: float, mirror: bool) -> Tensor:
+        """Return probabilities (B, L, H, W)."""
+        size = image.shape[-2:]
+        seen = image
+        if scale != 1:
+            height, width = (max(1, round(scale * side)) for side in size)
+            seen = nn.functional.interpolate(
+                image, (height, width), mode="bilinear", antialias=True, align_corners=False
+            )
+        if mirror:
+            seen = seen.flip(-1)
+        probabilities = self._slide(network, seen)
+        if mirror:
+            probabilities = probabilities.flip(-1)
+        return probabilities if scale == 1 else enlarge(probabilities, size)
+
+    def _slide(self, network: nn.Module, image: Tensor) -> Tensor:
+        height, width = image.shape[-2:]
+        if self.window is None:
+            return network(image).logits.float().softmax(1)
+        tall, wide = min(self.window, height), min(self.window, width)
+        total = weight = image.new_zeros(())
+        for y, x in product(starts(height, tall, self.overlap), starts(width, wide, self.overlap)):
+            logits = network(image[..., y : y + tall, x : x + wide]).logits
+            margins = (x, width - x - wide, y, height - y - tall)
+            pad = nn.functional.pad
+            total = total + pad(logits.float().softmax(1), margins)
+            weight = weight + pad(logits.new_ones(tall, wide, dtype=torch.float32), margins)
+        return total / weight
+
+
+def starts(length: int, window: int, overlap: float) -> list[int]:
+    """Return where windows begin so that they cover ``length``, evenly, the last one flush.
+
+    Neighbours share at least ``overlap`` of a window.
+    """
+    step = max(1, int(window * (1 - overlap)))
+    gaps = -(-(length - window) // step)
+    return [round(i * (length - window) / gaps) for i in range(gaps + 1)] if gaps else [0]

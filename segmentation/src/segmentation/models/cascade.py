@@ -1,0 +1,193 @@
+"""Deep Layer Cascade: easy pixels leave early, hard ones go on.
+
+Li, Liu, Luo, Loy, Tang, "Not All Pixels Are Equal: Difficulty-aware Semantic Segmentation via Deep
+Layer Cascade", CVPR 2017.
+"""
+
+from collections.abc import Sequence
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from segmentation.models.parsing import IGNORE, Head, Parsing, enlarge, shrink_target
+from vision_shared.layers.region import Region
+from vision_shared.layers.region_stage import RegionStage
+
+Gate = Literal["truth", "confidence"]
+
+
+class LayerCascade(nn.Module):
+    """Stages of a trunk, a classifier behind each, and a threshold that decides who goes on.
+
+    A pixel leaves at the first stage whose largest probability is above ``rho``; what it has got
+    there is its answer. Later stages work on the rest alone: there every convolution takes what has
+    left as zero, and the trunk of what has left stays as it was (section 3.2; so does the official
+    region convolution). Trained in two steps (section 3.3): ``deep_supervision`` trains all stages
+    and classifiers on all pixels; ``cascade`` fine-tunes each on the pixels that reach it, with the
+    statistics of the batch normalisation as they are.
+
+    Args:
+        trunk: with ``stages`` and ``channels``; (B, 3, H, W) in [0, 1] in, one grid from the first
+            stage's output on.
+        num_classes: L.
+        rho: thresholds in (0, 1], one for each stage but the last, or one for all; 1 lets no pixel
+            leave, which is deep supervision alone.
+        gate: who leaves in training: ``truth`` takes pixels whose true class is above ``rho``, as
+            the released code does, ``confidence`` what testing does.
+        head_width: channels of the classifiers' 3x3 convolution.
+        last_weight: of the last stage's loss; the others have 1.
+
+    Raises:
+        ValueError: a threshold out of range, or another number of them than stages ask for.
+    """
+
+    steps = ("deep_supervision", "cascade")
+
+    def __init__(
+        self,
+        trunk: nn.Module,
+        num_classes: int,
+        rho: float | Sequence[float] = 0.985,
+        gate: Gate = "truth",
+        head_width: int = 64,
+        last_weight: float = 2.0,
+    ) -> None:
+        super().__init__()
+        self.stages: nn.ModuleList = trunk.stages  # type: ignore[assignment]
+        self.heads = nn.ModuleList(
+            [_head(channels, head_width, num_classes) for channels in trunk.channels]  # type: ignore
+        )
+        later = len(self.stages) - 1
+        self.register_buffer("rho", torch.empty(later))
+        self.set_rho([rho] * later if isinstance(rho, float | int) else rho)
+        self.cascaded = False
+        self.gate = gate
+        self.weights = (1.0,) * later + (last_weight,)
+        self._later: list[tuple[RegionStage, RegionStage]] = []
+
+    def set_rho(self, rho: Sequence[float]) -> None:
+        """Choose the thresholds, one for each stage but the last; raises as the constructor."""
+        if len(rho) != len(self.rho) or not all(0 < value <= 1 for value in rho):
+            raise ValueError(
+                f"expected {len(self.rho)} thresholds rho in (0, 1], one for each stage but the "
+                f"last, got {list(rho)}"
+            )
+        self.rho.copy_(torch.tensor(list(rho), dtype=torch.float32))
+
+    def begin(self, step: str) -> None:
+        """Begin a step of the training, one of ``steps``."""
+        self.cascaded = step == "cascade"
+        self.train(self.training)
+
+    def get_extra_state(self) -> Tensor:
+        """Return the step, for a checkpoint."""
+        return torch.tensor(self.cascaded)
+
+    def set_extra_state(self, state: Tensor) -> None:
+        """Return to a checkpoint's step."""
+        self.cascaded = bool(state)
+
+    def train(self, mode: bool = True) -> "LayerCascade":
+        """As every module's; the cascade step keeps the batch normalisation in evaluation."""
+        super().train(mode)
+        if mode and self.cascaded:
+            for module in self.modules():
+                if isinstance(module, _BatchNorm):
+                    module.eval()
+        return self
+
+    def forward(self, image: Tensor, target: Tensor | None = None) -> Parsing:
+        """Segment images.
+
+        Args:
+            image: (B, 3, H, W), RGB in [0, 1].
+            target: (B, H, W), class ids with 255 unlabelled; for the ``truth`` gate in training.
+
+        Returns:
+            Parsing with ``stages`` where the cascade decides.
+        """
+        if not self.cascaded:
+            return self.on_all_pixels(image)
+        return self._cascade(self.stages[0](image), image, target)
+
+    def on_all_pixels(self, image: Tensor) -> Parsing:
+        """Segment images by every stage on every pixel; the last one answers."""
+        x = self.stages[0](image)
+        if not self.training:
+            for stage in self.stages[1:]:
+                x = stage(x)
+            return Parsing(enlarge(self.heads[-1](x), image.shape[-2:]))
+        logits = [self.heads[0](x)]
+        for stage, head in zip(self.stages[1:], self.heads[1:], strict=True):
+            x = stage(x)
+            logits.append(head(x))
+        heads = tuple(Head(y, None, w) for y, w in zip(logits, self.weights, strict=True))
+        return Parsing(enlarge(logits[-1], image.shape[-2:]), heads)
+
+    def _cascade(self, x: Tensor, image: Tensor, target: Tensor | None) -> Parsing:
+        """Each stage on the pixels that are left; the stage that a pixel leaves at answers."""
+        if target is not None:
+            target = shrink_target(target, x.shape[-2:])
+        answer = logits = self.heads[0](x)
+        heads = [Head(logits, None, self.weights[0])]
+        mask = ~self._leaves(logits, 0, target)
+        stages = mask.to(torch.uint8)
+        region = Region(mask)
+        tokens = region.gather(x)
+        for s, (stage, head) in enumerate(self._region_stages(), 1):
+            tokens = stage(tokens, region)
+            scores = head(tokens, region)
+            answer = region.scatter(scores, onto=answer)
+            heads.append(Head(region.scatter(scores), mask, self.weights[s]))
+            if s + 1 < len(self.stages):
+                mask = mask & ~self._leaves(answer, s, target)
+                stages = stages + mask
+                child = region.subset(mask)
+                tokens, region = region.select(tokens, child), child
+        logits = enlarge(answer, image.shape[-2:])
+        return Parsing(logits, tuple(heads) if self.training else (), stages)
+
+    def _region_stages(self) -> list[tuple[RegionStage, RegionStage]]:
+        """Return the later stages and classifiers on regions; they share the parameters.
+
+        Kept outside of the modules, whose names in a checkpoint they would double.
+        """
+        if not self._later:
+            later = zip(self.stages[1:], self.heads[1:], strict=True)
+            self._later = [
+                (RegionStage(stage, f"stage {s}"), RegionStage(head, f"head {s}"))
+                for s, (stage, head) in enumerate(later, 1)
+            ]
+        return self._later
+
+    def _leaves(self, logits: Tensor, stage: int, target: Tensor | None) -> Tensor:
+        """(B, L, h, w) -> (B, h, w) bool: who is above the threshold.
+
+        In float32, for half precision cannot tell 0.985 from what is near it. Unlabelled pixels
+        leave by their largest probability.
+        """
+        probabilities = logits.detach().float().softmax(1)
+        confidence = probabilities.amax(1)
+        if self.training and self.gate == "truth" and target is not None:
+            labelled = target != IGNORE
+            truth = target.masked_fill(~labelled, 0)[:, None]
+            confidence = torch.where(labelled, probabilities.gather(1, truth)[:, 0], confidence)
+        return confidence > self.rho[stage]
+
+
+def _head(channels: int, width: int, num_classes: int) -> nn.Sequential:
+    """Two convolutions before the scores, as the paper has them, behind one that narrows.
+
+    The paper's 3x3 on all channels takes a tenth of the whole network's arithmetic.
+    """
+    return nn.Sequential(
+        nn.Conv2d(channels, width, 1, bias=False),
+        nn.BatchNorm2d(width),
+        nn.ReLU(),
+        nn.Conv2d(width, width, 3, padding=1, bias=False),
+        nn.BatchNorm2d(width),
+        nn.ReLU(),
+        nn.Conv2d(width, num_classes, 1),
+    )

@@ -1,0 +1,216 @@
+"""Deep Parsing Network: a Markov random field solved by one pass through a network.
+
+Liu, Li, Luo, Loy, Tang, "Semantic Image Segmentation via Deep Parsing Network", ICCV 2015.
+
+The energy of giving the classes u to the pixels i is -ln p(u, i), of the network below, and for
+pairs of pixels a penalty that depends on the classes, on where one lies seen from the other (the
+label contexts) and on how alike the second and its own surroundings are (the triple penalty). One
+step of mean field, from p on, is what the layers b12 to b15 compute.
+"""
+
+import math
+from typing import Literal, NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from segmentation.models.label_context import LabelContexts
+from segmentation.models.local_convolution import LocalConvolution, Reading
+from segmentation.models.parsing import Head, Parsing, enlarge
+
+Activation = Literal["softmax", "sigmoid"]
+ACTIVATIONS = {"softmax": lambda scores: scores.log_softmax(1), "sigmoid": F.logsigmoid}
+
+STEPS = {  # of the training (section 3.3), and what learns in each
+    "unary": ("unary",),
+    "triple_penalty": ("local_convolution",),
+    "label_contexts": ("label_contexts",),
+    "joint": ("unary", "local_convolution", "label_contexts"),
+}
+
+
+class MeanField(NamedTuple):
+    """One step of mean field; every field is (B, L, h, w).
+
+    Attributes:
+        logits: ``unary - penalty``; a softmax over L gives the new probabilities.
+        unary: log-probabilities before the step.
+        smoothed: what the local convolution makes of the probabilities.
+        penalty: what the label contexts make of that.
+    """
+
+    logits: Tensor
+    unary: Tensor
+    smoothed: Tensor
+    penalty: Tensor
+
+
+class MeanFieldStep(nn.Module):
+    """One step of mean field: layers b12 to b15 of the paper.
+
+    As the paper's table of layers has it. (Its energy weighs what a pixel's neighbours say by the
+    pixel's own probability, too.)
+
+    Args:
+        num_classes: L.
+        window: of the local convolution, pixels of the grid; the paper's is 50 at full size.
+        reading: of the local convolution.
+        context_size: of the label contexts.
+        components: K, of the label contexts' mixtures.
+        potts: the Potts penalty that training starts from; 0 starts from the unary.
+    """
+
+    def __init__(
+        self,
+        num_classes: int,
+        window: int = 50,
+        reading: Reading = "affinity",
+        context_size: int = 9,
+        components: int = 5,
+        potts: float = 1.0,
+    ) -> None:
+        super().__init__()
+        self.local_convolution = LocalConvolution(window, reading)
+        # A class is favoured where pixels like this one have it, penalised where unlike ones do.
+        same = -potts if reading == "affinity" else potts
+        self.label_contexts = LabelContexts(num_classes, context_size, components, same)
+
+    def forward(self, log_probabilities: Tensor, image: Tensor) -> MeanField:
+        """(B, L, h, w), (B, 3, h, w) in [0, 1] -> MeanField."""
+        smoothed = self.local_convolution(log_probabilities.exp(), image)
+        penalty = self.label_contexts(smoothed)
+        return MeanField(log_probabilities - penalty, log_probabilities, smoothed, penalty)
+
+
+class DeepParsingNetwork(nn.Module):
+    """A unary network and one step of mean field, trained one after the other, then together.
+
+    The step ``triple_penalty`` learns the local convolution behind label contexts that are still
+    the Potts penalty they begin with. What a step does not train is left as it is, dropout and the
+    statistics of batch normalisation included.
+
+    Args:
+        trunk: with ``channels``; (B, 3, H, W) in [0, 1] -> (B, C, h, w), at any fraction of the
+            size.
+        num_classes: L.
+        stride: of the grid of the energy, pixels of the image: 1 is the paper's, 8 costs a 64th of
+            it. The image is averaged over the cells, the trunk's scores are enlarged to the grid.
+        window: as `MeanFieldStep`'s, on that grid; by default the paper's 50 pixels of the image.
+        reading: as `MeanFieldStep`'s, as the rest.
+        activation: of the unary: ``sigmoid``, as the paper's, or ``softmax``.
+
+    Raises:
+        ValueError: a stride below 1, or another activation.
+    """
+
+    steps = tuple(STEPS)
+
+    def __init__(
+        self,
+        trunk: nn.Module,
+        num_classes: int,
+        stride: int = 8,
+        window: int | None = None,
+        reading: Reading = "affinity",
+        context_size: int = 9,
+        components: int = 5,
+        potts: float = 1.0,
+        activation: Activation = "softmax",
+    ) -> None:
+        super().__init__()
+        if stride < 1 or activation not in ACTIVATIONS:
+            raise ValueError(
+                f"expected a stride of at least 1 and the activation {' or '.join(ACTIVATIONS)}, "
+                f"got {stride}, {activation!r}"
+            )
+        self.trunk = trunk
+        self.classifier = nn.Conv2d(trunk.channels[-1], num_classes, 1)  # type: ignore
+        nn.init.normal_(self.classifier.weight, std=0.01)
+        nn.init.zeros_(self.classifier.bias)  # type: ignore
+        if window is None:
+            window = max(3, math.ceil(50 / stride))
+        self.mean_field = MeanFieldStep(
+            num_classes, window, reading, context_size, components, potts
+        )
+        self.stride = stride
+        self.activation = activation
+        self.step = "joint"
+
+    def parts(self) -> dict[str, list[nn.Parameter]]:
+        """Return the parameters by the names that `STEPS` gives them; each is in one part."""
+        return {
+            name: [parameter for module in modules for parameter in module.parameters()]
+            for name, modules in self._modules_of_parts().items()
+        }
+
+    def begin(self, step: str) -> None:
+        """Begin a step of the training, one of ``steps``: only its parts learn from now on.
+
+        In the step ``unary`` the network is its unary alone, in training and after it.
+
+        Raises:
+            ValueError: no step of that name.
+        """
+        if step not in STEPS:
+            raise ValueError(f"expected a step among {', '.join(STEPS)}, got {step!r}")
+        self.step = step
+        for name, parameters in self.parts().items():
+            for parameter in parameters:
+                parameter.requires_grad_(name in STEPS[step])
+        self.train(self.training)
+
+    def train(self, mode: bool = True) -> "DeepParsingNetwork":
+        """As every module's; what the step does not train stays in evaluation."""
+        super().train(mode)
+        for name, modules in self._modules_of_parts().items():
+            if name not in STEPS[self.step]:
+                for module in modules:
+                    module.eval()
+        return self
+
+    def forward(self, image: Tensor, target: Tensor | None = None) -> Parsing:
+        """Segment images.
+
+        Args:
+            image: (B, 3, H, W), RGB in [0, 1].
+            target: unused; other networks learn from it which pixels go on.
+
+        Returns:
+            Parsing with the ``terms`` of `MeanField`, on the energy's grid.
+        """
+        cells = self._average(image)
+        unary = self._unary(image, cells.shape[-2:])
+        if self.step == "unary":
+            logits, terms = unary, {"unary": unary}
+        else:
+            field = self.mean_field(unary, cells)
+            logits, terms = field.logits, field._asdict()
+            del terms["logits"]
+        heads = (Head(logits),) if self.training else ()
+        return Parsing(enlarge(logits, image.shape[-2:]), heads, terms=terms)
+
+    def _average(self, image: Tensor) -> Tensor:
+        """(B, 3, H, W) -> (B, 3, h, w), means over cells; outside, the border is repeated."""
+        right, down = (-size % self.stride for size in (image.shape[-1], image.shape[-2]))
+        return F.avg_pool2d(F.pad(image, (0, right, 0, down), mode="replicate"), self.stride)
+
+    def _unary(self, image: Tensor, size: torch.Size) -> Tensor:
+        """Return the log-probabilities (B, L, *size): b1 to b11."""
+        scores = self.classifier(self.trunk(image))
+        scores = scores.to(torch.promote_types(scores.dtype, torch.float32))
+        return ACTIVATIONS[self.activation](enlarge(scores, size))
+
+    def _modules_of_parts(self) -> dict[str, tuple[nn.Module, ...]]:
+        return {
+            "unary": (self.trunk, self.classifier),
+            "local_convolution": (self.mean_field.local_convolution,),
+            "label_contexts": (self.mean_field.label_contexts,),
+        }
+
+    def get_extra_state(self) -> Tensor:
+        """The step, so that a checkpoint is used as it was trained."""
+        return torch.tensor(self.steps.index(self.step))
+
+    def set_extra_state(self, state: Tensor) -> None:
+        self.begin(self.steps[int(state)])

@@ -1,0 +1,110 @@
+"""A trunk of timm, cut into stages, on an eighth of the input's size."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import timm
+import torch
+from torch import Tensor, nn
+
+from segmentation.models.trunk import Normalise
+
+INCEPTION = "inception_resnet_v2"
+
+
+class TimmTrunk(nn.Module):
+    """The layers of a timm network whose features come from its children, one by one.
+
+    ResNets and their kin dilate by timm's own ``output_stride``; Inception-ResNet-v2, for which
+    timm has none, is changed here, and its weights fit as they are.
+
+    Args:
+        model: timm's name of it, e.g. ``inception_resnet_v2``, ``resnet50``.
+        cuts: the children that a stage ends with, in order, e.g. ``mixed_6a, mixed_7a``; the last
+            stage ends with the network's last features.
+        pretrained: load timm's weights, which it fetches from its hub unless they are cached.
+
+    Attributes:
+        stages: nn.ModuleList, (B, 3, H, W) in [0, 1] -> (B, C, ceil(H/8), ceil(W/8)) -> ...
+        channels: of each stage's output.
+
+    Raises:
+        ValueError: no such network or cut, or the grid still changes behind the first stage.
+    """
+
+    def __init__(self, model: str, cuts: Sequence[str], pretrained: bool = False) -> None:
+        super().__init__()
+        if model not in timm.list_models():
+            raise ValueError(f"expected a model that timm has (timm.list_models()), got {model!r}")
+        network = _create(model, pretrained)
+        children = dict(network.named_children())
+        names = list(children)
+        features: Any = network.feature_info
+        last: str = features[-1]["module"].split(".")[0]
+        ends = [names.index(cut) if cut in names else -1 for cut in (*cuts, last)]
+        if ends != sorted(set(ends)) or ends[0] < 0:
+            layers = names[: names.index(last)]
+            raise ValueError(f"expected cuts among {layers}, in order, got {list(cuts)}")
+        starts = [0, *(end + 1 for end in ends)]
+        config: dict = network.pretrained_cfg  # type: ignore[assignment]
+        self.stages = nn.ModuleList(
+            nn.Sequential(*(children[name] for name in names[start : end + 1]))
+            for start, end in zip(starts, ends, strict=False)
+        )
+        self.stages[0].insert(0, Normalise(config["mean"], config["std"]))  # type: ignore[operator]
+        self.channels = self._measure(model)
+
+    def forward(self, image: Tensor) -> Tensor:
+        """(B, 3, H, W) in [0, 1] -> the last stage's features."""
+        x = image
+        for stage in self.stages:
+            x = stage(x)
+        return x
+
+    def _measure(self, model: str) -> tuple[int, ...]:
+        was_training = self.training
+        self.eval()
+        with torch.no_grad():
+            x = torch.zeros(1, 3, 96, 96)
+            shapes = [(x := stage(x)).shape for stage in self.stages]
+        self.train(was_training)
+        if any(shape[2:] != (12, 12) for shape in shapes):
+            sizes = [tuple(shape[2:]) for shape in shapes]
+            raise ValueError(
+                f"expected stages of {model} on an eighth of 96x96 each, got {sizes}: "
+                "cut behind its last stride"
+            )
+        return tuple(shape[1] for shape in shapes)
+
+
+def _create(model: str, pretrained: bool) -> nn.Module:
+    if model != INCEPTION:
+        return timm.create_model(model, pretrained=pretrained, output_stride=8)
+    network = timm.create_model(model, pretrained=pretrained)
+    widen_inception(network)
+    return network
+
+
+def widen_inception(network: nn.Module) -> None:
+    """Let timm's Inception-ResNet-v2 keep an eighth of any input's size: ceil(S / 8).
+
+    Every convolution and pool is padded; the two reductions neither stride nor pool (what they
+    pooled passes through), and what follows them is dilated by 2 and 4 instead.
+    """
+    dilations = {"repeat_1": 2, "mixed_7a": 2, "repeat_2": 4, "block8": 4}
+    for name, child in network.named_children():
+        for module in child.modules():
+            if isinstance(module, nn.Conv2d):
+                _widen(module, dilations.get(name, 1), name in ("mixed_6a", "mixed_7a"))
+            elif isinstance(module, nn.MaxPool2d):
+                module.padding = 1
+    network.get_submodule("mixed_6a").branch2 = nn.Identity()
+    network.get_submodule("mixed_7a").branch3 = nn.Identity()
+
+
+def _widen(conv: nn.Conv2d, dilation: int, keeps_grid: bool) -> None:
+    if keeps_grid:
+        conv.stride = (1, 1)
+    height, width = conv.kernel_size
+    conv.dilation = (dilation if height > 1 else 1, dilation if width > 1 else 1)
+    conv.padding = (conv.dilation[0] * (height // 2), conv.dilation[1] * (width // 2))

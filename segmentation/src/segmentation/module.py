@@ -1,0 +1,194 @@
+"""The Lightning module: objective, metrics, optimiser and pictures of segmentation."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+import numpy as np
+import pytorch_lightning as pl
+import torch
+import torch.nn.functional as F
+from pytorch_lightning.utilities.types import OptimizerLRScheduler
+from torch import Tensor, nn
+from torch.export import Dim
+from torchmetrics.classification import MulticlassConfusionMatrix
+
+from segmentation import drawing, losses
+from segmentation.data.labels import IGNORE, ClassList
+from segmentation.evaluation.comparison import OURS, Comparison
+from segmentation.evaluation.cost import cascade_macs, count_macs, stage_macs
+from segmentation.evaluation.results import class_iou
+from segmentation.inference import Inference
+from segmentation.models import Head, Parsing, build_network
+from segmentation.models.parsing import enlarge
+from vision_shared.phases import Phases
+from vision_shared.tables import Table
+from vision_shared.tasks import ExportSpec
+
+WITHOUT_CASCADE = "without the cascade"
+
+OPTIMIZERS = {
+    "adamw": torch.optim.AdamW,
+    "sgd": lambda parameters, **options: torch.optim.SGD(parameters, momentum=0.9, **options),
+}
+
+
+class SegmentationModule(pl.LightningModule):
+    """Trains a network of `segmentation.models` in the steps that it names.
+
+    Args:
+        classes: ``names`` and ``palette`` of the classes, which the data brings.
+        network: the arguments of `segmentation.models.build_network`, but for the classes.
+        phases: the fields of each `vision_shared.phases.Phase`; their ``step`` is the network's.
+        optimizer: ``adamw``, or ``sgd`` with momentum 0.9.
+        weight_decay: of the optimiser.
+        poly_power: within a phase the rate falls as (1 - progress) ** power; the authors use steps.
+        hardest: share of each image's pixels, those of the largest loss, that train.
+        class_weights: of the loss, one a class; null weighs all alike.
+        inference: the arguments of `segmentation.inference.Inference`: windows, scales, mirroring.
+    """
+
+    def __init__(
+        self,
+        classes: Mapping[str, Any],
+        network: Mapping[str, Any],
+        phases: Sequence[Mapping[str, Any]],
+        optimizer: Literal["adamw", "sgd"],
+        weight_decay: float,
+        poly_power: float,
+        hardest: float,
+        class_weights: Sequence[float] | None,
+        inference: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__()
+        self.save_hyperparameters()
+        self.classes = ClassList(tuple(classes["names"]), tuple(map(tuple, classes["palette"])))
+        self.net: Any = build_network(num_classes=len(self.classes), **network)
+        self.phases = Phases(phases)
+        self.optimizer_name = optimizer
+        self.weight_decay = weight_decay
+        self.poly_power = poly_power
+        self.hardest = hardest
+        self.class_weights = class_weights
+        self.inference = Inference(**(inference or {}))
+        self.val_confusion = MulticlassConfusionMatrix(len(self.classes), ignore_index=IGNORE)
+        self.comparison = Comparison(self.classes)
+        self._step: str | None = None
+
+    def training_step(self, batch: dict[str, Tensor], _: int) -> Tensor:
+        self._begin_phase()
+        parsing: Parsing = self.net(batch["image"], batch["mask"])
+        terms = [head.weight * self._loss(head, batch["mask"]) for head in parsing.heads]
+        self.log_dict({f"train/loss_{i}": term for i, term in enumerate(terms)})
+        loss = torch.stack(terms).sum()
+        self.log("train/loss", loss, prog_bar=True)
+        return loss
+
+    def _loss(self, head: Head, target: Tensor) -> Tensor:
+        region = head.region
+        if region is not None:
+            region = F.interpolate(region[:, None].float(), size=target.shape[1:])[:, 0] > 0.5
+        weights = None if self.class_weights is None else target.new_tensor(self.class_weights)
+        return losses.cross_entropy(
+            enlarge(head.logits, target.shape[1:]),
+            target,
+            region=region,
+            class_weights=weights,
+            hardest=self.hardest,
+        )
+
+    def _begin_phase(self) -> None:
+        """Open the network's step of this phase, where another one is open or none is."""
+        phase, _ = self.phases.at(self._progress(self.global_step))
+        if phase.step != self._step:
+            self._step = phase.step
+            self.net.begin(phase.step)
+
+    def _progress(self, step: int) -> float:
+        return min(1.0, step / max(1, self.trainer.estimated_stepping_batches))
+
+    def validation_step(self, batch: dict[str, Tensor], _: int) -> None:
+        parsing = self.inference(self.net, batch["image"])
+        self.val_confusion.update(parsing.logits.argmax(1), batch["mask"])
+
+    def on_validation_epoch_end(self) -> None:
+        iou = class_iou(self.val_confusion.compute())
+        self.log("val/miou", iou[~iou.isnan()].mean(), prog_bar=True)
+        self.val_confusion.reset()
+
+    def on_test_start(self) -> None:
+        self.comparison.reset()
+
+    def test_step(self, batch: dict[str, Tensor], _: int) -> None:
+        image, truth = batch["image"], batch["mask"]
+        parsing: Parsing = self.comparison.timed(
+            OURS, lambda: self.inference(self.net, image), self.device
+        )
+        answers = {OURS: parsing.logits.argmax(1)}
+        if "unary" in parsing.terms:
+            answers["its unary term alone"] = parsing.terms["unary"].argmax(1)
+        if parsing.stages is not None:
+            whole = self.comparison.timed(
+                WITHOUT_CASCADE, lambda: self.net.on_all_pixels(image), self.device
+            )
+            answers[WITHOUT_CASCADE] = whole.logits.argmax(1)
+            number = len(self.net.stages)
+            self.comparison.update_stages(parsing.stages, answers[OURS], truth, number)
+        self.comparison.update(answers, truth)
+        self._test_size = (image.shape[2], image.shape[3])
+
+    def on_test_epoch_end(self) -> None:
+        self._count_macs()
+        self.log_dict({f"test/{name}": value for name, value in self.comparison.means().items()})
+
+    def _count_macs(self) -> None:
+        """Count for the size of the last image, looked at once."""
+        macs, image = self.comparison.macs, torch.zeros(1, 3, *self._test_size, device=self.device)
+        if self.comparison.stages is None:
+            macs[OURS] = count_macs(self.net, image)
+            return
+        stages = stage_macs(self.net, image)
+        macs[OURS] = cascade_macs(stages, self.comparison.stages.reached())
+        macs[WITHOUT_CASCADE] = count_macs(self.net.on_all_pixels, image)
+
+    def tables(self) -> list[Table]:
+        """Return the tables of the test that has just run, the controls beside ours."""
+        return self.comparison.tables()
+
+    def configure_optimizers(self) -> OptimizerLRScheduler:
+        optimizer = OPTIMIZERS[self.optimizer_name](
+            self.parameters(), lr=1.0, weight_decay=self.weight_decay
+        )
+        schedule = torch.optim.lr_scheduler.LambdaLR(
+            optimizer,
+            lambda step: self.phases.learning_rate(self._progress(step), self.poly_power),
+        )
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": {"scheduler": schedule, "interval": "step"},
+        }
+
+    def panels(self, batch: dict[str, Any]) -> dict[str, np.ndarray]:
+        """Draw up to four samples: image, truth, prediction, error, and what the network has."""
+        parsing = self.net(batch["image"][:4])
+        return drawing.draw_parsing(batch, parsing, self.classes)
+
+    def export_spec(self) -> ExportSpec:
+        """image (B, 3, H, W) -> logits (B, L, H, W), for any B, H and W."""
+        shapes = ({0: Dim("batch", max=64), 2: Dim("height", min=32), 3: Dim("width", min=32)},)
+        generator = torch.Generator().manual_seed(0)
+
+        def example(b: int, h: int, w: int) -> tuple[Tensor]:
+            return (torch.rand(b, 3, h, w, generator=generator),)
+
+        return ExportSpec(_Exported(self.net), example(2, 64, 80), example(1, 75, 101), shapes)
+
+
+class _Exported(nn.Module):
+    """The network with a plain tensor out."""
+
+    def __init__(self, net: nn.Module) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, image: Tensor) -> Tensor:
+        return self.net(image).logits

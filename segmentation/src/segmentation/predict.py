@@ -1,0 +1,192 @@
+"""Segment: python -m segmentation.predict [--checkpoint CKPT] INPUT... -o OUT"""
+
+# Nothing heavy is imported before the arguments are known to be good: --help has to be quick.
+from __future__ import annotations
+
+import json
+import sys
+from argparse import Namespace, RawDescriptionHelpFormatter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vision_shared.inputs import (
+    VIDEO_SUFFIXES,
+    CommandParser,
+    ExitCode,
+    InputError,
+    check_output,
+    expand_inputs,
+    process_each,
+)
+from vision_shared.prediction import (
+    ModelError,
+    answer,
+    check_checkpoint,
+    find_checkpoint,
+    to_stderr,
+)
+
+if TYPE_CHECKING:
+    from segmentation.segmenter import Segmenter
+
+TASK = "segmentation"
+
+EPILOG = """\
+INPUT is pictures, videos, and folders of them; OUT is a folder. Of a picture NAME it gets
+  NAME.png           the class of each pixel, a PNG of indices with the classes' palette
+  NAME_overlay.png   the classes' colours over the picture
+  NAME_stages.png    how hard each pixel was: the stage of the cascade that decided it
+  NAME.json          the share of each class
+and of a video NAME_overlay.mp4, NAME_stages.mp4 and NAME.jsonl, a line for each frame. With
+--compare it gets NAME_compare.mp4 of a video instead: two checkpoints side by side.
+
+Exit codes: 0 all done; 2 nothing done; 3 some inputs, or the rest of a damaged one, left out;
+130 interrupted."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Do what the command line names; return the exit code."""
+    return answer(lambda: _predict(_parse(arguments)), to_stderr)
+
+
+def _parse(arguments: Sequence[str] | None) -> Namespace:
+    parser = CommandParser(
+        prog="python -m segmentation.predict",
+        description="Give every pixel of pictures and videos a class.",
+        epilog=EPILOG,
+        formatter_class=RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add("inputs", nargs="+", type=Path, metavar="INPUT", help="see below")
+    add("-o", "--output", type=Path, required=True, metavar="OUT", help="a folder, see below")
+    add(
+        "--checkpoint",
+        metavar="CKPT",
+        help="a checkpoint, or `last` (default): the newest under ./runs",
+        default="last",
+    )
+    add("--compare", metavar="CKPT", help="a second checkpoint, for a video of both")
+    add("--window", type=int, metavar="PIXELS", help="slide a window over larger pictures")
+    add("--mirrored", action="store_true", help="look at the mirrored picture as well")
+    add("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    add("--overwrite", action="store_true", help="replace existing outputs")
+    add("--json", action="store_true", help="print a summary as JSON, nothing else")
+    return parser.parse_args(arguments)
+
+
+def _predict(options: Namespace) -> ExitCode:
+    from vision_shared.images import READABLE
+
+    if options.output.exists() and not options.output.is_dir():
+        raise InputError(f"{options.output}: is a file, expected the name of a folder")
+    inputs = expand_inputs(options.inputs, READABLE | VIDEO_SUFFIXES)
+    _check_distinct(inputs)
+    for checkpoint in filter(None, (options.checkpoint, options.compare)):
+        check_checkpoint(checkpoint, TASK)
+    run = _Run(options)
+    code = process_each(inputs, run.process, to_stderr)
+    if options.json:
+        print(json.dumps({**run.summary, "exit_code": int(code)}, indent=2))
+    return code
+
+
+class _Run:
+    """Does inputs with one network, or two, loaded when the first input comes."""
+
+    def __init__(self, options: Namespace) -> None:
+        self._options = options
+        self._loaded: dict[str, Segmenter] = {}
+        self.summary: dict[str, Any] = {"checkpoints": [], "outputs": [], "left_out": []}
+
+    def process(self, path: Path) -> str | None:
+        """Do an input; return a line about what of it could not be used, or None."""
+        try:
+            facts, damage = self._segment(path)
+        except (InputError, OSError) as error:
+            self.summary["left_out"].append({"input": str(path), "reason": str(error)})
+            raise
+        self.summary["outputs"].append({"input": str(path), **facts, "damage": damage})
+        if not self._options.json:
+            print(_line(path, facts))
+        return damage
+
+    def _segment(self, path: Path) -> tuple[dict[str, Any], str | None]:
+        from segmentation import outputs
+        from vision_shared.inputs import check_input
+
+        options = self._options
+        is_video = path.suffix.lower() in VIDEO_SUFFIXES
+        check_input(path, "video" if is_video else "picture")
+        if options.compare:
+            if not is_video:
+                raise InputError(f"{path}: --compare takes videos")
+            target = options.output / f"{path.stem}_compare.mp4"
+            check_output(target, overwrite=options.overwrite)
+            return outputs.compare_video(
+                path, target, self._segmenters(), overwrite=options.overwrite
+            )
+        segmenter = next(iter(self._segmenters().values()))
+        written = outputs.targets(
+            path, options.output, is_video=is_video, has_stages=_has_stages(segmenter)
+        )
+        for target in written.values():
+            check_output(target, overwrite=options.overwrite)
+        if is_video:
+            return outputs.segment_video(path, written, segmenter, overwrite=options.overwrite)
+        return outputs.segment_picture(path, written, segmenter, overwrite=options.overwrite), None
+
+    def _segmenters(self) -> dict[str, Segmenter]:
+        """Return the networks by the names that a comparison shows."""
+        if not self._loaded:
+            options = self._options
+            for named in (options.checkpoint, options.compare):
+                if named is not None:
+                    path = find_checkpoint(named, TASK)
+                    self._loaded[_name(path, self._loaded)] = self._load(path)
+        return self._loaded
+
+    def _load(self, path: str) -> Segmenter:
+        from segmentation.inference import Inference
+        from segmentation.segmenter import Segmenter
+
+        options = self._options
+        self.summary["checkpoints"].append(path)
+        try:
+            inference = Inference(options.window, mirrored=options.mirrored)
+            return Segmenter.from_checkpoint(path, options.device, inference)
+        except (ValueError, OSError) as error:
+            raise ModelError(str(error)) from error
+
+
+def _has_stages(segmenter: Segmenter) -> bool:
+    return segmenter.inference.looks_once and getattr(segmenter.network, "cascaded", False)
+
+
+def _name(path: str, taken: dict[str, Any]) -> str:
+    """Return the name of a run, or of a file elsewhere, that is not taken."""
+    file = Path(path)
+    name = file.parent.parent.name if file.parent.name == "checkpoints" else file.stem
+    return name if name not in taken else f"{name} (2)"
+
+
+def _check_distinct(inputs: Sequence[Path]) -> None:
+    stems: dict[str, Path] = {}
+    for path in inputs:
+        other = stems.setdefault(path.stem, path)
+        if other != path:
+            raise InputError(f"{other} and {path} would both become {path.stem}*; rename one")
+
+
+def _line(path: Path, facts: dict[str, Any]) -> str:
+    if "areas" not in facts:
+        rates = ", ".join(f"{n}: {x:g} frames/s" for n, x in facts["frames_per_second"].items())
+        return f"{path}: {facts['frames']} frames; {rates}"
+    largest = sorted(facts["areas"].items(), key=lambda item: -item[1])[:4]
+    shares = ", ".join(f"{name} {100 * share:.1f} %" for name, share in largest)
+    frames = f"{facts['frames']} frames; " if "frames" in facts else ""
+    return f"{path}: {frames}{shares}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,112 @@
+"""Segmenting pictures with a trained network.
+
+segmenter = Segmenter.from_checkpoint("best.ckpt")
+segmented = segmenter(read_image("photo.jpg"))
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from segmentation.data.labels import ClassList
+from segmentation.inference import Inference
+from segmentation.models import build_network
+from vision_shared.checkpoints import CheckpointError, read_checkpoint
+from vision_shared.prediction import find_device, rebuild_network
+
+TASK = "segmentation"
+
+
+@dataclass(frozen=True)
+class Segmented:
+    """What a picture was taken apart into.
+
+    Attributes:
+        labels: (H, W) uint8, the class of each pixel.
+        stages: (h, w) uint8, of a cascade: the stage, from 0, that decided each cell.
+        seconds: that the network took, wall time.
+    """
+
+    labels: NDArray[np.uint8]
+    stages: NDArray[np.uint8] | None
+    seconds: float
+
+    def areas(self, classes: ClassList) -> dict[str, float]:
+        """Return the share of the picture that each class in it has, in (0, 1]."""
+        counts = np.bincount(self.labels.ravel(), minlength=len(classes))
+        shares = counts / self.labels.size
+        return {name: float(x) for name, x in zip(classes.names, shares, strict=True) if x}
+
+
+class Segmenter:
+    """Segments pictures of any size.
+
+    Args:
+        network: from `segmentation.models.build_network`.
+        classes: of its answers.
+        device: ``auto`` (a GPU where there is one), ``cpu`` or ``cuda``.
+        inference: how the network is asked; by default the picture whole, once.
+
+    Raises:
+        ValueError: ``cuda`` without a usable GPU.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        classes: ClassList,
+        device: str = "auto",
+        inference: Inference | None = None,
+    ) -> None:
+        self.device = find_device(device)
+        self.network = network.to(self.device).eval()
+        self.classes = classes
+        self.inference = inference or Inference()
+
+    @classmethod
+    def from_checkpoint(
+        cls, path: str | Path, device: str = "auto", inference: Inference | None = None
+    ) -> Self:
+        """Rebuild what a training run of segmentation wrote; the file alone is needed.
+
+        Raises:
+            FileNotFoundError: no such file.
+            CheckpointError: not a checkpoint of segmentation, or not one of this version.
+            ValueError: as for the class.
+        """
+        checkpoint = read_checkpoint(path, task=TASK)
+        try:
+            classes = read_classes(checkpoint.hyper_parameters)
+        except (KeyError, TypeError, ValueError) as error:
+            raise CheckpointError(f"{path}: does not say which classes it has") from error
+        network = rebuild_network(checkpoint, _build)
+        return cls(network, classes, device, inference)
+
+    def __call__(self, image: NDArray[np.uint8]) -> Segmented:
+        """Segment a picture (H, W, 3), RGB uint8."""
+        began = time.perf_counter()
+        pixels = torch.from_numpy(image).to(self.device).permute(2, 0, 1)[None].float() / 255
+        parsing = self.inference(self.network, pixels)
+        labels = parsing.logits[0].argmax(0).byte().cpu().numpy()
+        stages = None if parsing.stages is None else parsing.stages[0].cpu().numpy()
+        return Segmented(labels, stages, time.perf_counter() - began)
+
+
+def read_classes(hyper_parameters: Mapping[str, Any]) -> ClassList:
+    """Return the classes that a checkpoint records; raises as `ClassList`, and KeyError."""
+    recorded = hyper_parameters["classes"]
+    return ClassList(tuple(recorded["names"]), tuple(map(tuple, recorded["palette"])))
+
+
+def _build(hyper_parameters: Mapping[str, Any]) -> nn.Module:
+    number = len(hyper_parameters["classes"]["names"])
+    return build_network(num_classes=number, **hyper_parameters["network"])

@@ -1,0 +1,42 @@
+"""What several tests need: the compose fixture, and a small checkpoint of a cascade."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from segmentation.data.labels import ClassList
+from segmentation.models import build_network
+from vision_shared.checkpoints import write_checkpoint
+
+pytest_plugins = ["vision_shared.testing"]
+
+CLASSES = ClassList(("ground", "red", "green"), ((0, 0, 0), (200, 0, 0), (0, 200, 0)))
+NETWORK = {
+    "name": "cascade",
+    "trunk": {"name": "small", "width": 8, "blocks": [1, 1, 1]},
+    "rho": 0.4,
+    "head_width": 4,
+}
+
+
+@pytest.fixture
+def cascade_checkpoint(tmp_path: Path) -> Path:
+    """A checkpoint of an untrained cascade in its cascade step."""
+    torch.manual_seed(0)
+    network = build_network(num_classes=len(CLASSES), **NETWORK)
+    network.begin("cascade")  # type: ignore[operator]
+    path = tmp_path / "cascade.ckpt"
+    write_checkpoint(
+        path,
+        task="segmentation",
+        hyper_parameters={
+            "classes": {
+                "names": list(CLASSES.names),
+                "palette": [list(colour) for colour in CLASSES.palette],
+            },
+            "network": NETWORK,
+        },
+        state_dict={f"net.{name}": value for name, value in network.state_dict().items()},
+    )
+    return path

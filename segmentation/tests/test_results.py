@@ -1,0 +1,146 @@
+"""What a test measures, against counting by hand."""
+
+import pytest
+import torch
+from torch import Tensor
+
+from segmentation.data.labels import with_voc_colours
+from segmentation.evaluation.boundaries import boundary_counts, boundary_f, trimap
+from segmentation.evaluation.cost import cascade_macs, count_macs, stage_macs
+from segmentation.evaluation.objects import box_iou, class_boxes
+from segmentation.evaluation.results import MEASURES, Results
+from segmentation.models.cascade import LayerCascade
+from segmentation.models.trunk import SmallTrunk
+
+IMAGE = torch.zeros(1, 3, 64, 96)
+CLASSES = with_voc_colours(("ground", "one", "two"))
+
+
+def square(top: int, left: int, side: int, number: int = 1, size: int = 40) -> Tensor:
+    ids = torch.zeros(1, size, size, dtype=torch.long)
+    ids[:, top : top + side, left : left + side] = number
+    return ids
+
+
+def measure(*batches: tuple[Tensor, Tensor]) -> dict[str, float]:
+    results = Results(CLASSES)
+    for labels, truth in batches:
+        results.update(labels, truth)
+    return {name: float(value) for name, value in results.means().items()}
+
+
+def test_right_everywhere_is_one_everywhere() -> None:
+    truth = square(5, 5, 10) + square(20, 20, 12, 2)
+    figures = measure((truth, truth))
+    assert figures == pytest.approx(dict.fromkeys(MEASURES, 1.0))
+
+
+def test_iou_is_counted_over_all_images() -> None:
+    """Two images: of class 1, 100 and 0 pixels true, 50 and 50 predicted, 50 right."""
+    half = square(5, 5, 10)
+    half[:, 10:] = 0
+    other = torch.zeros_like(half)
+    other[:, :5, :10] = 1
+    results = Results(CLASSES)
+    results.update(half, square(5, 5, 10))
+    results.update(other, torch.zeros_like(half))
+    iou = results.class_iou()
+    assert iou[0] == pytest.approx((3200 - 100 - 50) / (3200 - 100 + 50))
+    assert iou[1] == pytest.approx(50 / 150)
+    assert iou[2].isnan()
+    assert results.mean_iou() == pytest.approx(iou[:2].mean())
+
+
+def test_unlabelled_pixels_count_nowhere() -> None:
+    truth = square(5, 5, 10)
+    labels = truth.clone()
+    unknown = truth.clone()
+    unknown[:, :, 30:] = 255
+    labels[:, 12:20, 34:] = 2  # wrong, but nobody knows
+    assert measure((labels, unknown)) == pytest.approx(dict.fromkeys(MEASURES, 1.0))
+
+
+def test_boundaries_are_matched_within_the_tolerance() -> None:
+    truth, moved = square(10, 10, 10), square(10, 12, 10)
+    exact, near = (boundary_f(boundary_counts(moved, truth, 3, t))[0] for t in (1, 2))
+    assert near[1] == 1.0
+    assert 0 < exact[1] < 1
+    assert near[2].isnan()
+
+
+def test_an_unlabelled_rim_bounds_an_object() -> None:
+    truth, labels = square(10, 10, 10), square(11, 11, 8)
+    truth[:, 9:21, 9:21][truth[:, 9:21, 9:21] == 0] = 255
+    scores = boundary_f(boundary_counts(labels, truth, 3, 2))[0]
+    assert scores[:2].tolist() == [1.0, 1.0]
+
+
+def test_boundary_counts_are_those_of_a_loop() -> None:
+    torch.manual_seed(0)
+    labels, truth = (torch.randint(0, 3, (1, 9, 11)).clamp_max(2) for _ in range(2))
+    truth[0, :4, :5] = 255
+    counts = boundary_counts(labels, truth, 3, 1)[0]
+
+    def window(ids: Tensor, y: int, x: int, r: int) -> Tensor:
+        return ids[0, max(y - r, 0) : y + r + 1, max(x - r, 0) : x + r + 1]
+
+    def edges(ids: Tensor, number: int) -> set[tuple[int, int]]:
+        found = set()
+        for y in range(9):
+            for x in range(11):
+                beside = [(y - 1, x), (y + 1, x), (y, x - 1), (y, x + 1)]
+                inside = [(j, i) for j, i in beside if 0 <= j < 9 and 0 <= i < 11]
+                if ids[0, y, x] != number:
+                    continue
+                unknown = window(truth, y, x, 1) == 255
+                others = (window(ids, y, x, 2) != number) & (window(ids, y, x, 2) != 255)
+                if (ids is labels and unknown.all()) or not others.any():
+                    continue
+                if any(ids[0, j, i] != ids[0, y, x] for j, i in inside):
+                    found.add((y, x))
+        return found
+
+    def near(one: set, other: set) -> int:
+        return sum(any(max(abs(y - j), abs(x - i)) <= 1 for j, i in other) for y, x in one)
+
+    for number in range(3):
+        predicted, true = edges(labels, number), edges(truth, number)
+        expected = [len(predicted), near(predicted, true), len(true), near(true, predicted)]
+        assert counts[number].tolist() == expected
+
+
+def test_trimap_is_a_band_around_borders() -> None:
+    band = trimap(square(10, 10, 20), 3)[0]
+    assert band[20, 7:13].all() and not band[20, 6] and not band[20, 13]
+
+
+def test_objects_are_named_and_found() -> None:
+    """Two true objects, one found half, one missed; a third tag is made up."""
+    truth = square(0, 0, 10) + square(20, 20, 10, 2)
+    labels = square(0, 0, 10)
+    labels[:, :, 5:10] = 0
+    figures = measure((labels, truth))
+    assert figures["tagging"] == pytest.approx(1 / 2)
+    assert figures["localisation"] == pytest.approx((0.5 + 0) / 2)
+
+
+def test_boxes_hold_all_of_a_class() -> None:
+    ids = square(3, 5, 4) + square(20, 30, 2)
+    boxes = class_boxes(ids, 3)[0]
+    assert boxes[1].tolist() == [5, 3, 32, 22]
+    assert box_iou(boxes[1], torch.tensor([5, 3, 32, 22])) == 1
+    assert box_iou(boxes[2], boxes[1]) == 0
+
+
+def test_macs_of_the_stages_are_those_of_the_network() -> None:
+    network, image = LayerCascade(SmallTrunk(16, (1, 1, 1)), 3, head_width=8).eval(), IMAGE
+    stages = stage_macs(network, image)
+    heads = [count_macs(head, torch.zeros(1, 16, 8, 12)) for head in network.heads[:2]]
+    assert sum(stages) == pytest.approx(count_macs(network, image) + sum(heads))
+    assert cascade_macs(stages, torch.ones(3)) == pytest.approx(sum(stages))
+    assert cascade_macs(stages, torch.tensor([1.0, 0.0, 0.0])) == pytest.approx(stages[0])
+
+
+def test_macs_of_a_convolution_are_counted() -> None:
+    conv = torch.nn.Conv2d(3, 5, 3, stride=2, padding=1)
+    assert count_macs(conv, IMAGE) == 3 * 5 * 9 * 32 * 48

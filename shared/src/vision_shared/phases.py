@@ -1,0 +1,57 @@
+"""A training in phases: what the network begins, how fast it learns, and for how long.
+
+A phase is a share of the run's optimiser steps, not a number of epochs, so that a shorter run has
+the same phases, and a resumed one finds itself in the right one.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Phase:
+    """One phase.
+
+    Attributes:
+        step: what the network is asked to ``begin``, a name that it knows.
+        share: of the optimiser steps of the run, in (0, 1].
+        learning_rate: at the phase's start.
+    """
+
+    step: str
+    share: float
+    learning_rate: float
+
+
+class Phases:
+    """The phases of a training in order.
+
+    Args:
+        table: the fields of each `Phase`, as a config writes them.
+
+    Raises:
+        ValueError: no phase, a share out of range, or shares that do not sum to 1.
+    """
+
+    def __init__(self, table: Sequence[Mapping[str, Any]]) -> None:
+        self.phases = [Phase(**fields) for fields in table]
+        shares = [phase.share for phase in self.phases]
+        if any(share <= 0 for share in shares) or abs(sum(shares) - 1) > 1e-6:
+            raise ValueError(f"expected phases whose shares are above 0 and sum to 1, got {shares}")
+
+    def at(self, progress: float) -> tuple[Phase, float]:
+        """Return the phase at ``progress`` in [0, 1] of the run, and how far it is, in [0, 1]."""
+        start = 0.0
+        for phase in self.phases:
+            if progress < start + phase.share - 1e-9:
+                break
+            start += phase.share
+        else:  # at the very end
+            return phase, 1.0
+        return phase, max(0.0, (progress - start) / phase.share)
+
+    def learning_rate(self, progress: float, power: float) -> float:
+        """Return the rate on the "poly" schedule: each phase falls to 0 as (1 - p) ** power."""
+        phase, done = self.at(progress)
+        return phase.learning_rate * (1 - done) ** power

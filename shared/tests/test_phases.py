@@ -1,0 +1,38 @@
+"""Phases of a training: which one it is, and how fast it learns."""
+
+import pytest
+
+from vision_shared.phases import Phases
+
+TABLE = [
+    {"step": "first", "share": 0.75, "learning_rate": 1.0},
+    {"step": "second", "share": 0.25, "learning_rate": 0.1},
+]
+
+
+@pytest.mark.parametrize(
+    ("progress", "step", "done"),
+    [(0.0, "first", 0.0), (0.3, "first", 0.4), (0.75, "second", 0.0), (0.8, "second", 0.2)]
+    + [(1.0, "second", 1.0)],
+)
+def test_progress_finds_its_phase(progress: float, step: str, done: float) -> None:
+    phase, inside = Phases(TABLE).at(progress)
+    assert (phase.step, inside) == (step, pytest.approx(done))
+
+
+def test_every_phase_starts_at_its_rate_and_falls_to_zero() -> None:
+    phases = Phases(TABLE)
+    rates = [phases.learning_rate(p, 0.5) for p in (0.0, 0.5625, 0.7499999, 0.75, 1.0)]
+    assert rates == [1.0, pytest.approx(0.5), pytest.approx(0, abs=1e-3), 0.1, 0.0]
+
+
+def test_boundaries_that_no_float_meets_are_met() -> None:
+    thirds = [{"step": str(i), "share": 1 / 3, "learning_rate": 1.0} for i in range(3)]
+    steps = [int(Phases(thirds).at(step / 300)[0].step) for step in range(300)]
+    assert [steps.count(i) for i in range(3)] == [100, 100, 100]
+
+
+@pytest.mark.parametrize("shares", [[], [0.5], [1.5, -0.5]])
+def test_shares_that_are_not_a_whole_are_refused(shares: list[float]) -> None:
+    with pytest.raises(ValueError, match="sum to 1"):
+        Phases([{"step": "a", "share": share, "learning_rate": 1.0} for share in shares])
