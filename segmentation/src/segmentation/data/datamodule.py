@@ -1,0 +1,255 @@
+"""Datamodules: rendered scenes, PASCAL VOC, COCO, Cityscapes, or a folder of the user's own."""
+
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import Any, Literal
+
+import pytorch_lightning as pl
+from torch.utils.data import DataLoader
+
+from segmentation.data.augment import Augmentation
+from segmentation.data.cityscapes import cityscapes_set
+from segmentation.data.coco import coco_set
+from segmentation.data.folder import folder_set
+from segmentation.data.labels import CITYSCAPES, VOC, ClassList
+from segmentation.data.rendered import Recipe, render_once
+from segmentation.data.samples import (
+    EvaluationSamples,
+    TrainingSamples,
+    picture_size,
+    same_size_batches,
+)
+from segmentation.data.scenes import SCENE_CLASSES
+from segmentation.data.sets import SegmentationSet
+from segmentation.data.voc import voc_set
+from vision_shared.inputs import InputError
+from vision_shared.loaders import evaluation_loader, training_loader
+
+Split = Literal["train", "val", "test"]
+
+
+class SegmentationData(pl.LightningDataModule, ABC):
+    """Loaders of pictures with masks.
+
+    A batch holds `image` (B, 3, H, W), float32 RGB in [0, 1], `mask` (B, H, W), int64 with 255
+    ignored, `name` (B strings) and `index` (B,). Training crops squares; evaluation takes whole
+    pictures, and all pictures of a batch have one size.
+
+    Args:
+        classes: of the masks.
+        root: folder of all data.
+        folder: of this data set.
+        batch_size: of training, in each process.
+        eval_batch_size: most pictures of one size in a batch of validation and test.
+        epoch_size: training samples in an epoch, over all processes; `None` is each picture once.
+        crop_size: side of the training squares, in pixels.
+        scale: smallest and largest random factor before the crop.
+        jitter: largest relative change of brightness, contrast and saturation, in [0, 1].
+        num_workers: processes that load, for each process that trains.
+        seed: of order and augmentation.
+    """
+
+    def __init__(
+        self,
+        classes: ClassList,
+        *,
+        root: str,
+        folder: str,
+        batch_size: int,
+        eval_batch_size: int,
+        epoch_size: int | None,
+        crop_size: int,
+        scale: tuple[float, float],
+        jitter: float,
+        num_workers: int,
+        seed: int,
+    ) -> None:
+        super().__init__()
+        self.classes = classes
+        self.root = Path(root)
+        self.folder = Path(folder)
+        self.batch_size = batch_size
+        self.eval_batch_size = eval_batch_size
+        self.epoch_size = epoch_size
+        self.crop_size = crop_size
+        self.scale = scale
+        self.jitter = jitter
+        self.num_workers = num_workers
+        self.seed = seed
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What the network has to know of the data, in plain values."""
+        palette = [list(colour) for colour in self.classes.palette]
+        return {"classes": {"names": list(self.classes.names), "palette": palette}}
+
+    @abstractmethod
+    def pictures(self, split: Split) -> SegmentationSet:
+        """The pictures of a part.
+
+        Raises:
+            FileNotFoundError: the data is not there; says where to get it.
+            InputError: a list or a choice that cannot be used.
+        """
+
+    def setup(self, stage: str) -> None:
+        """List the files and read the first ones.
+
+        Raises:
+            FileNotFoundError: the data is not there; says where to get it.
+            InputError: a file is missing, the first one cannot be used, or the crop is too large.
+        """
+        if stage == "fit":
+            self.train_set = self.training_samples()
+        if stage in ("fit", "validate"):
+            self.val_set = EvaluationSamples(self.checked("val"))
+        if stage == "test":
+            self.test_set = EvaluationSamples(self.checked("test"))
+
+    def training_samples(self) -> TrainingSamples:
+        augmentation = Augmentation(crop_size=self.crop_size, scale=self.scale, jitter=self.jitter)
+        pictures = self.checked("train")
+        if len(pictures) < self.batch_size and self.epoch_size is None:
+            raise InputError(
+                f"{self.folder}: {len(pictures)} pictures to train on, below "
+                f"data.batch_size={self.batch_size}: lower it, or set data.epoch_size"
+            )
+        check_crop(pictures, self.crop_size, self.scale[1])
+        return TrainingSamples(pictures, augmentation)
+
+    def checked(self, split: Split) -> SegmentationSet:
+        pictures = self.pictures(split)
+        pictures.check()
+        return pictures
+
+    def train_dataloader(self) -> DataLoader[Any]:
+        return training_loader(
+            self.train_set,
+            self.trainer,
+            batch_size=self.batch_size,
+            epoch_size=self.epoch_size,
+            num_workers=self.num_workers,
+            seed=self.seed,
+        )
+
+    def val_dataloader(self) -> DataLoader[Any]:
+        return self.evaluation_loader(self.val_set)
+
+    def test_dataloader(self) -> DataLoader[Any]:
+        return self.evaluation_loader(self.test_set)
+
+    def evaluation_loader(self, samples: EvaluationSamples) -> DataLoader[Any]:
+        batches: list[list[int]] | int = 1
+        if self.eval_batch_size > 1:
+            sizes = (picture_size(sample.image_path) for sample in samples.pictures.samples)
+            batches = same_size_batches(sizes, self.eval_batch_size)
+        return evaluation_loader(samples, batches, num_workers=self.num_workers)
+
+
+class ScenesData(SegmentationData):
+    """Rendered scenes (`segmentation.data.scenes`); nothing in them was photographed.
+
+    They are rendered once, into `folder`. Which scenes there are does not depend on the seed.
+
+    Args:
+        size: of the pictures, in pixels.
+        num_train: scenes.
+        num_val: scenes.
+        num_test: scenes.
+        common: the arguments of `SegmentationData` but `classes`.
+    """
+
+    def __init__(
+        self, *, size: int, num_train: int, num_val: int, num_test: int, **common: Any
+    ) -> None:
+        super().__init__(SCENE_CLASSES, **common)
+        self.recipe = Recipe(size, num_train, num_val, num_test)
+
+    def prepare_data(self) -> None:
+        """Render the scenes if the folder does not hold them."""
+        render_once(self.folder, self.recipe)
+
+    def pictures(self, split: Split) -> SegmentationSet:
+        return voc_set(self.folder, split, classes=self.classes)
+
+
+class VocData(SegmentationData):
+    """PASCAL VOC 2012; tests on its 1,449 validation pictures, as the truth of test is kept back.
+
+    Args:
+        train: what trains, a part of `segmentation.data.voc`; `train_aug` is the usual list of
+            10,582 pictures with the masks of SBD.
+        sbd: SBD's folder `dataset`; `None` looks below `folder`.
+        common: the arguments of `SegmentationData` but `classes`.
+    """
+
+    def __init__(self, *, train: str, sbd: str | None, **common: Any) -> None:
+        super().__init__(VOC, **common)
+        self.train = train
+        self.sbd = None if sbd is None else Path(sbd)
+
+    def pictures(self, split: Split) -> SegmentationSet:
+        return voc_set(self.folder, self.train if split == "train" else "val", sbd=self.sbd)
+
+
+class CocoData(SegmentationData):
+    """COCO 2017 with the classes of VOC, to train on before VOC; tests on its validation part.
+
+    Args:
+        common: the arguments of `SegmentationData` but `classes`.
+    """
+
+    def __init__(self, **common: Any) -> None:
+        super().__init__(VOC, **common)
+
+    def pictures(self, split: Split) -> SegmentationSet:
+        return coco_set(self.folder, "train" if split == "train" else "val")
+
+
+class CityscapesData(SegmentationData):
+    """Cityscapes, fine; tests on its 500 validation pictures, as the truth of test is kept back.
+
+    Args:
+        common: the arguments of `SegmentationData` but `classes`.
+    """
+
+    def __init__(self, **common: Any) -> None:
+        super().__init__(CITYSCAPES, **common)
+
+    def pictures(self, split: Split) -> SegmentationSet:
+        return cityscapes_set(self.folder, "train" if split == "train" else "val")
+
+
+class FolderData(SegmentationData):
+    """A folder of the user's own (`segmentation.data.folder`); tests on its validation part.
+
+    Args:
+        folder: holds images, masks and a class file.
+        common: the arguments of `SegmentationData` but `classes`.
+
+    Raises:
+        FileNotFoundError: one of them is not there.
+        InputError: the class file cannot be used.
+    """
+
+    def __init__(self, *, folder: str, **common: Any) -> None:
+        super().__init__(folder_set(Path(folder), "val").classes, folder=folder, **common)
+
+    def pictures(self, split: Split) -> SegmentationSet:
+        return folder_set(self.folder, "train" if split == "train" else "val")
+
+
+def check_crop(pictures: SegmentationSet, crop_size: int, largest_scale: float) -> None:
+    """Raise `InputError` if every picture is below the crop along both sides at the largest scale.
+
+    Others are padded.
+    """
+    sizes = (picture_size(sample.image_path) for sample in pictures.samples)
+    if any(max(size) * largest_scale >= crop_size for size in sizes):
+        return
+    path = pictures.samples[0].image_path
+    width, height = picture_size(path)
+    raise InputError(
+        f"{path}: {width}x{height} pixels, and like every other training picture below "
+        f"data.crop_size={crop_size} even when scaled by {largest_scale:g}: lower data.crop_size"
+    )

@@ -1,0 +1,188 @@
+"""Datamodules: batches, their order, and what they answer to bad data."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from segmentation.data.datamodule import (
+    CityscapesData,
+    CocoData,
+    FolderData,
+    ScenesData,
+    SegmentationData,
+    VocData,
+)
+from segmentation.data.labels import CITYSCAPES, VOC
+from segmentation.data.scenes import SCENE_CLASSES
+from vision_shared.inputs import InputError
+
+Batch = dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Rendered scenes."""
+    folder = tmp_path_factory.mktemp("data") / "scenes"
+    scenes_data(folder).prepare_data()
+    return folder
+
+
+def arguments(folder: Path, **changes: Any) -> dict[str, Any]:
+    common: dict[str, Any] = {
+        "root": "unused",
+        "folder": str(folder),
+        "batch_size": 4,
+        "eval_batch_size": 2,
+        "epoch_size": None,
+        "crop_size": 32,
+        "scale": (0.75, 1.5),
+        "jitter": 0.3,
+        "num_workers": 0,
+        "seed": 0,
+    }
+    return common | changes
+
+
+def scenes_data(folder: Path, **changes: Any) -> ScenesData:
+    recipe = {"size": 48, "num_train": 10, "num_val": 5, "num_test": 3}
+    return ScenesData(**recipe, **arguments(folder, **changes))
+
+
+def prepared(data: SegmentationData, stage: str = "fit") -> SegmentationData:
+    data.prepare_data()
+    data.setup(stage)
+    return data
+
+
+def epochs(data: SegmentationData, *numbers: int) -> list[Batch]:
+    loader = data.train_dataloader()
+    batches = []
+    for number in numbers:
+        loader.sampler.set_epoch(number)  # type: ignore[attr-defined]  # as Lightning does
+        batches += list(loader)
+    return batches
+
+
+def are_equal(ours: list[Batch], theirs: list[Batch]) -> bool:
+    pairs = list(zip(ours, theirs, strict=True))
+    return all(torch.equal(a[key], b[key]) for a, b in pairs for key in ("image", "mask", "index"))
+
+
+def make_folder(folder: Path, sizes: list[tuple[int, int]]) -> Path:
+    """A folder of the user's own with two classes; sizes are width, height."""
+    for place in ("images", "masks"):
+        (folder / place).mkdir(parents=True)
+    (folder / "classes.txt").write_text("ground\nball\n")
+    for i, (width, height) in enumerate(sizes):
+        values = np.random.default_rng(i).integers(0, 2, (height, width), np.uint8)
+        Image.fromarray(np.repeat(values[..., None] * 255, 3, 2)).save(folder / f"images/{i}.png")
+        Image.fromarray(values).save(folder / f"masks/{i}.png")
+    return folder
+
+
+def test_training_batch_has_shapes_types_and_ranges(folder: Path) -> None:
+    batches = epochs(prepared(scenes_data(folder)), 0)
+    assert len(batches) == 2  # of 10 pictures, the last 2 are left out
+    image, mask = batches[0]["image"], batches[0]["mask"]
+    assert (image.shape, image.dtype) == ((4, 3, 32, 32), torch.float32)
+    assert (mask.shape, mask.dtype) == ((4, 32, 32), torch.int64)
+    assert 0 <= float(image.min()) < float(image.max()) <= 1
+    assert set(mask.unique().tolist()) <= {*range(len(SCENE_CLASSES)), 255}
+    names = [f"train_{index:05d}" for index in batches[0]["index"].tolist()]
+    assert batches[0]["name"] == names
+
+
+@pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")  # DataLoader, Python 3.12+
+def test_epochs_repeat_whatever_the_workers_and_after_a_resume(folder: Path) -> None:
+    alone = epochs(prepared(scenes_data(folder)), 0, 1)
+    assert are_equal(alone, epochs(prepared(scenes_data(folder, num_workers=2)), 0, 1))
+    assert are_equal(alone[2:], epochs(prepared(scenes_data(folder)), 1))  # as after a resume
+    assert not are_equal(alone[:2], alone[2:])
+    assert not are_equal(alone, epochs(prepared(scenes_data(folder, seed=1)), 0, 1))
+
+
+def test_seed_of_a_sample_decides_its_augmentation(folder: Path) -> None:
+    samples = prepared(scenes_data(folder)).train_set
+    first, again, other = samples[0, 1], samples[0, 1], samples[0, 2]
+    assert torch.equal(first["image"], again["image"])
+    assert not torch.equal(first["image"], other["image"])
+
+
+def test_evaluation_sees_whole_pictures_in_order(folder: Path) -> None:
+    data = prepared(scenes_data(folder, crop_size=16))
+    batches = list(data.val_dataloader())
+    assert [tuple(batch["image"].shape) for batch in batches] == [
+        (2, 3, 48, 48),
+        (2, 3, 48, 48),
+        (1, 3, 48, 48),
+    ]
+    names = [name for batch in batches for name in batch["name"]]
+    assert names == [f"val_{i:05d}" for i in range(5)]
+    assert are_equal(batches, list(prepared(scenes_data(folder, seed=5)).val_dataloader()))
+    image, mask = data.val_set.pictures.read(0)
+    assert np.array_equal((batches[0]["image"][0] * 255).round().permute(1, 2, 0), image)
+    assert np.array_equal(batches[0]["mask"][0], mask)
+
+
+def test_test_scenes_have_masks(folder: Path) -> None:
+    batches = list(prepared(scenes_data(folder), "test").test_dataloader())
+    assert sum(len(batch["image"]) for batch in batches) == 3
+    assert all((batch["mask"] > 0).any() for batch in batches)
+
+
+def test_classes_are_known_before_the_data_is_there(tmp_path: Path) -> None:
+    absent = arguments(tmp_path / "absent")
+    for data, classes in [
+        (scenes_data(tmp_path / "absent"), SCENE_CLASSES),
+        (VocData(train="train_aug", sbd=None, **absent), VOC),
+        (CocoData(**absent), VOC),
+        (CityscapesData(**absent), CITYSCAPES),
+    ]:
+        facts = data.facts["classes"]
+        assert facts["names"] == list(classes.names)
+        assert facts["palette"][1] == list(classes.palette[1])
+
+
+def test_voc_trains_on_the_chosen_part_and_tests_on_val(folder: Path) -> None:
+    data = VocData(train="train", sbd=None, **arguments(folder))
+    for stage in ("fit", "test"):
+        data.setup(stage)
+    assert [len(data.train_set), len(data.val_set), len(data.test_set)] == [10, 5, 5]
+
+
+@pytest.mark.parametrize("kind", [VocData, CocoData, CityscapesData])
+def test_absent_data_says_where_to_get_it(kind: Any, tmp_path: Path) -> None:
+    own = {"train": "train_aug", "sbd": None} if kind is VocData else {}
+    with pytest.raises(FileNotFoundError, match=r"not found: get .* at http") as error:
+        kind(**own, **arguments(tmp_path)).setup("fit")
+    assert str(tmp_path) in str(error.value)
+
+
+def test_pictures_of_one_size_share_a_batch(tmp_path: Path) -> None:
+    sizes = [(40, 32)] * 20 + [(40, 32), (32, 40), (40, 32), (32, 40), (40, 32)]
+    data = FolderData(**arguments(make_folder(tmp_path / "own", sizes)))
+    data.setup("fit")
+    assert data.facts["classes"]["names"] == ["ground", "ball"]
+    batches = list(data.val_dataloader())
+    shapes = [tuple(batch["image"].shape) for batch in batches]
+    assert shapes == [(2, 3, 32, 40), (1, 3, 32, 40), (2, 3, 40, 32)]
+    assert sorted(torch.cat([batch["index"] for batch in batches]).tolist()) == [0, 1, 2, 3, 4]
+
+
+def test_crop_above_every_picture_raises_and_above_some_pads(tmp_path: Path) -> None:
+    folder = make_folder(tmp_path / "own", [(40, 32)] * 9 + [(60, 32)])
+    FolderData(**arguments(folder, crop_size=60)).setup("fit")
+    with pytest.raises(InputError, match=r"0\.png: 40x32.*data\.crop_size=61") as error:
+        FolderData(**arguments(folder, crop_size=61)).setup("fit")
+    assert "\n" not in str(error.value)
+
+
+def test_fewer_pictures_than_a_batch_raise_unless_the_epoch_has_a_size(folder: Path) -> None:
+    with pytest.raises(InputError, match=r"10 pictures.*data\.batch_size=11.*data\.epoch_size"):
+        prepared(scenes_data(folder, batch_size=11))
+    data = prepared(scenes_data(folder, batch_size=11, epoch_size=22))
+    assert len(list(data.train_dataloader())) == 2
