@@ -94,6 +94,15 @@ def test_new_file_appears_only_when_it_is_whole(tmp_path: Path) -> None:
     assert list(path.parent.iterdir()) == [path]
 
 
+def test_two_writers_of_one_file_do_not_disturb_each_other(tmp_path: Path) -> None:
+    path = tmp_path / "out.mp4"
+    with new_file(path, overwrite=True) as one, new_file(path, overwrite=True) as other:
+        one.write_text("one")
+        other.write_text("other")
+    assert path.read_text() == "one"  # the last to end
+    assert list(tmp_path.iterdir()) == [path]
+
+
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
 def test_new_file_leaves_nothing_behind_on_failure(
     tmp_path: Path, error: type[BaseException]

@@ -25,6 +25,7 @@ from vision_shared.tables import Table
 from vision_shared.tasks import ExportSpec
 
 WITHOUT_CASCADE = "without the cascade"
+UNARY = "its unary term alone"
 
 OPTIMIZERS = {
     "adamw": torch.optim.AdamW,
@@ -125,7 +126,8 @@ class SegmentationModule(pl.LightningModule):
         )
         answers = {OURS: parsing.logits.argmax(1)}
         if "unary" in parsing.terms:
-            answers["its unary term alone"] = parsing.terms["unary"].argmax(1)
+            unary = enlarge(parsing.terms["unary"], truth.shape[1:])
+            answers[UNARY] = unary.argmax(1)
         if parsing.stages is not None:
             whole = self.comparison.timed(
                 WITHOUT_CASCADE, lambda: self.net.on_all_pixels(image), self.device

@@ -76,7 +76,8 @@ class BestAndLast(ModelCheckpoint):
     """Keep ``best.ckpt`` by the monitored metric, and ``last.ckpt``, also across a resume.
 
     A resumed run has a folder of its own; Lightning's callback would forget the best score there
-    and take the first epoch after the resume for the best one.
+    and take the first epoch after the resume for the best one. And it writes ``last.ckpt`` only
+    where the metric has improved; here it is the last one.
     """
 
     def __init__(self, dirpath: str, monitor: str, mode: str, filename: str = "best") -> None:
@@ -88,6 +89,20 @@ class BestAndLast(ModelCheckpoint):
             save_last=True,
             enable_version_counter=False,
         )
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        super().on_train_epoch_end(trainer, pl_module)
+        if self._should_save_on_train_epoch_end(trainer):
+            self._save_last(trainer)
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        super().on_validation_end(trainer, pl_module)
+        if not self._should_save_on_train_epoch_end(trainer):
+            self._save_last(trainer)
+
+    def _save_last(self, trainer: pl.Trainer) -> None:
+        if not self._should_skip_saving_checkpoint(trainer):  # nor where this step is saved
+            self._save_last_checkpoint(trainer, self._monitor_candidates(trainer))
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Bring the best checkpoint so far into this run's folder."""

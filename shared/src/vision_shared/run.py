@@ -76,6 +76,7 @@ def build(cfg: DictConfig) -> Run:
     """
     data = make(cfg.data)
     module = make(cfg.module, **getattr(data, "facts", {}))
+    start_from(cfg, module.net)
     prepare_network(module.net, compile=cfg.compile, channels_last=cfg.channels_last)
     record = checkpoints.record(cfg.task, data=data_record(cfg), commit=commit())
     own = [callbacks.progress(), callbacks.CheckpointRecord(record)]
@@ -99,6 +100,23 @@ def make_all(group: DictConfig | None) -> list[Any]:
     return [make(node) for node in (group or {}).values() if node is not None]
 
 
+def start_from(cfg: DictConfig, network: torch.nn.Module) -> None:
+    """Give a network the weights of the checkpoint that the config names, if it names one.
+
+    Raises:
+        CheckpointError: it is of another task, or of another network.
+    """
+    if cfg.weights is None:
+        return
+    checkpoint = checkpoints.read_checkpoint(cfg.weights, task=cfg.task)
+    try:
+        network.load_state_dict(checkpoint.weights())
+    except RuntimeError as error:
+        reason = " ".join(str(error).split())[:200]
+        message = f"{cfg.weights}: not the weights of this network: {reason}"
+        raise checkpoints.CheckpointError(message) from error
+
+
 def prepare_network(network: torch.nn.Module, *, compile: bool, channels_last: bool) -> None:
     """Compile in place (keeps the checkpoint's names) and choose the memory format."""
     if channels_last:
@@ -118,6 +136,8 @@ def silence_libraries(cfg: DictConfig) -> None:
     """Keep the libraries' advice and deprecations out of the user's log."""
     logging.getLogger("pytorch_lightning.utilities.rank_zero").setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", ".*LeafSpec.*", FutureWarning)  # Lightning 2.6, torch 2.14
+    # networks that train in steps keep parts in evaluation on purpose, also when resumed
+    warnings.filterwarnings("ignore", ".*module\\(s\\) in eval mode at the start of training")
     if cfg.logger.get("wandb") and cfg.logger.wandb.offline:  # online it has a URL to show
         wandb.setup(wandb.Settings(silent=True, mode="offline"))
 

@@ -76,7 +76,7 @@ class Comparison:
         ]
         for title, cost in (
             ("ms an image", self._milliseconds),
-            ("10^9 multiply-adds an image", self._giga_macs),
+            ("10^6 multiply-adds an image", self._mega_macs),
         ):
             rows.append([title, *(cost(name) for name in self.systems)])
         note = f"{self.num_images} images; times are wall times"
@@ -100,8 +100,8 @@ class Comparison:
             return ""
         return f"{1000 * self.seconds[name] / self.num_images:.1f}"
 
-    def _giga_macs(self, name: str) -> str:
-        return f"{self.macs[name] / 1e9:.3f}" if name in self.macs else ""
+    def _mega_macs(self, name: str) -> str:
+        return f"{self.macs[name] / 1e6:.1f}" if name in self.macs else ""
 
 
 class StageCounts:

@@ -13,16 +13,18 @@ from torch import nn
 
 from segmentation.models.cascade import LayerCascade
 from segmentation.models.deeplab import DeepLab
+from segmentation.models.dpn import DeepParsingNetwork
 from segmentation.models.fcn import FCN8s
 from segmentation.models.inception import InceptionResNet
 from segmentation.models.parsing import Head, Parsing
 from segmentation.models.timm_trunk import TimmTrunk
 from segmentation.models.trunk import SmallTrunk
+from segmentation.models.vgg import Vgg16
 
 __all__ = ["Head", "Parsing", "build_network"]
 
-TRUNKS = {"small": SmallTrunk, "inception": InceptionResNet, "timm": TimmTrunk}
-NETWORKS = {"cascade": LayerCascade, "deeplab": DeepLab, "fcn": FCN8s}
+TRUNKS = {"small": SmallTrunk, "inception": InceptionResNet, "timm": TimmTrunk, "vgg16": Vgg16}
+NETWORKS = {"cascade": LayerCascade, "deeplab": DeepLab, "dpn": DeepParsingNetwork, "fcn": FCN8s}
 
 
 def build_network(

@@ -1,3 +1,19 @@
+from vision_shared.layers.locally_shared import (
+    LocallySharedConv2d,
+    locally_shared_conv2d,
+    slide_locally_shared_conv2d,
+)
+from vision_shared.layers.region import Region
+from vision_shared.layers.region_conv import RegionConv2d, region_conv2d
 from vision_shared.layers.sampling import sample_bilinear, sample_voxel_flow
 
-__all__ = ["sample_bilinear", "sample_voxel_flow"]
+__all__ = [
+    "LocallySharedConv2d",
+    "Region",
+    "RegionConv2d",
+    "locally_shared_conv2d",
+    "region_conv2d",
+    "sample_bilinear",
+    "sample_voxel_flow",
+    "slide_locally_shared_conv2d",
+]

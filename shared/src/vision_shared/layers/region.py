@@ -1,0 +1,228 @@
+"""The active pixels of a batch, found once and used by every layer of a stage.
+
+Between the layers of a stage, features travel as tokens (M, C): a row for each of the M active
+pixels of the whole batch, image after image, rows from top to bottom, pixels from left to right.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from vision_shared.kernels.region_conv import region_picks, region_rows
+
+_MOST = 2**31 - 1  # pixels that an int32 index tells apart
+
+Pair = tuple[int, int]  # rows, columns
+
+
+class Region:
+    """The active pixels of a batch of masks, and who neighbours whom.
+
+    To find them waits once for the device, and `subset` once more; no layer waits again. What a
+    region is asked is computed once and kept. A region may be empty, and its images may have
+    different numbers of active pixels.
+
+    Args:
+        mask: (B, H, W) or (B, 1, H, W), bool, True where active. It takes no gradient.
+
+    Attributes:
+        mask: (B, H, W).
+        rows: (M,), int64, ascending: the flat indices ``(b * H + y) * W + x`` of active pixels.
+        places: (B * H * W,), int32: the token of each pixel, -1 where there is none.
+
+    Raises:
+        ValueError: The mask is of another type or shape, or has more than 2^31 - 1 pixels.
+    """
+
+    def __init__(self, mask: Tensor) -> None:
+        self.mask = _as_planes(mask)
+        _, height, width = self.shape
+        self.rows = region_rows(self.mask)
+        active = self.mask.flatten()
+        self.places = torch.where(active, active.cumsum(0, dtype=torch.int32) - 1, -1)
+        # Image, y and x of every token.
+        self._at = (
+            self.rows // (height * width),
+            self.rows // width % height,
+            self.rows % width,
+        )
+        self._tables: dict[tuple[str, Pair, Pair], Tensor] = {}
+        self._parent: tuple[Region, Tensor] | None = None
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """B, H, W."""
+        batch, height, width = self.mask.shape
+        return batch, height, width
+
+    @property
+    def num_active(self) -> int:
+        """M, the number of active pixels in the whole batch."""
+        return self.rows.shape[0]
+
+    def neighbours(self, kernel_size: Pair, dilation: Pair = (1, 1)) -> Tensor:
+        """Return the token that each tap of a kernel reads for each active pixel.
+
+        Args:
+            kernel_size: kh and kw, odd.
+            dilation: dh and dw.
+
+        Returns:
+            (kh * kw, M), int32, taps in raster order: tap (i, j) reads the same image at
+            ``y + (i - kh // 2) * dh, x + (j - kw // 2) * dw``; -1 where that is not active.
+
+        Raises:
+            ValueError: A size is even, or a dilation less than 1.
+        """
+        return self._table("neighbours", kernel_size, dilation)
+
+    def pixels(self, kernel_size: Pair, dilation: Pair = (1, 1)) -> Tensor:
+        """Return `neighbours` as flat indices of pixels, active or not; -1 outside the image."""
+        return self._table("pixels", kernel_size, dilation)
+
+    def readers(self, kernel_size: Pair, dilation: Pair = (1, 1)) -> Tensor:
+        """Return `neighbours` of every pixel, active or not, (kh * kw, B * H * W)."""
+        return self._table("readers", kernel_size, dilation)
+
+    def gather(self, x: Tensor) -> Tensor:
+        """Return the tokens (M, C) of a map (B, C, H, W).
+
+        Raises:
+            ValueError: The map's size or device is not the mask's.
+        """
+        self.expect_map("x", x)
+        return x.permute(0, 2, 3, 1)[self._at]
+
+    def scatter(self, tokens: Tensor, onto: Tensor | None = None) -> Tensor:
+        """Return the map (B, C, H, W) of tokens (M, C).
+
+        Args:
+            tokens: (M, C).
+            onto: (B, C, H, W), what inactive pixels are; zeros, channels last in memory, if None.
+
+        Raises:
+            ValueError: A size, type or device does not fit.
+        """
+        self.expect_tokens("tokens", tokens)
+        if onto is None:
+            canvas = tokens.new_zeros(*self.shape, tokens.shape[1]).permute(0, 3, 1, 2)
+        else:
+            self.expect_map("onto", onto, tokens.shape[1])
+            if onto.dtype != tokens.dtype:
+                raise ValueError(f"expected onto in {tokens.dtype}, got {onto.dtype}")
+            canvas = onto.clone()
+        canvas.permute(0, 2, 3, 1)[self._at] = tokens
+        return canvas
+
+    def subset(self, mask: Tensor) -> "Region":
+        """Return the region of a mask that is True only where this one is.
+
+        Raises:
+            ValueError: It is True elsewhere, or of another size or device.
+        """
+        child = Region(mask)
+        child._parent = self, self._find(child)
+        return child
+
+    def select(self, tokens: Tensor, child: "Region") -> Tensor:
+        """Return those of the tokens (M, C) that are a smaller region's, (M', C).
+
+        Raises:
+            ValueError: The other region is not inside this one, or the tokens are not of this one.
+        """
+        self.expect_tokens("tokens", tokens)
+        if child._parent is not None and child._parent[0] is self:
+            return tokens[child._parent[1]]
+        return tokens[self._find(child)]
+
+    def downsample(self, stride: int) -> "Region":
+        """Return the region of cells of ``stride`` by ``stride`` pixels with an active one.
+
+        Its images are (ceil(H / stride), ceil(W / stride)), as a convolution with that stride
+        and padding makes them.
+        """
+        if stride < 1:
+            raise ValueError(f"expected stride of at least 1, got {stride}")
+        batch, height, width = self.shape
+        image, y, x = self._at
+        cells = self.mask.new_zeros(
+            batch, (height + stride - 1) // stride, (width + stride - 1) // stride
+        )
+        cells[image, y // stride, x // stride] = True
+        return Region(cells)
+
+    def expect_map(self, name: str, x: Tensor, channels: int | None = None) -> None:
+        """Raise ValueError unless ``x`` is a map (B, C, H, W) of this region."""
+        batch, height, width = self.shape
+        fits = x.ndim == 4 and (x.shape[0], x.shape[2], x.shape[3]) == self.shape
+        if not fits or channels not in (None, x.shape[1]):
+            size = f"({batch}, {channels or 'C'}, {height}, {width})"
+            raise ValueError(f"expected {name} (B, C, H, W) of sizes {size}, got {tuple(x.shape)}")
+        expect_device(name, x, self.mask)
+
+    def expect_tokens(self, name: str, x: Tensor, channels: int | None = None) -> None:
+        """Raise ValueError unless ``x`` is tokens (M, C) of this region."""
+        fits = x.ndim == 2 and x.shape[0] == self.num_active
+        if not fits or channels not in (None, x.shape[1]):
+            size = f"({self.num_active}, {channels or 'C'})"
+            raise ValueError(f"expected {name} (M, C) of sizes {size}, got {tuple(x.shape)}")
+        expect_device(name, x, self.mask)
+
+    def _find(self, child: "Region") -> Tensor:
+        """Return which tokens (M',) are the child's."""
+        if child.shape != self.shape:
+            raise ValueError(f"expected a region (B, H, W) of {self.shape}, got {child.shape}")
+        expect_device("the region inside", child.mask, self.mask)
+        return region_picks(self.places, child.rows)
+
+    def _table(self, kind: str, kernel_size: Pair, dilation: Pair) -> Tensor:
+        key = kind, kernel_size, dilation
+        if key not in self._tables:
+            expect_kernel(kernel_size, dilation)
+            self._tables[key] = self._make_table(*key)
+        return self._tables[key]
+
+    def _make_table(self, kind: str, kernel_size: Pair, dilation: Pair) -> Tensor:
+        (kh, kw), (dh, dw) = kernel_size, dilation
+        batch, height, width = self.shape
+        above, left = kh // 2 * dh, kw // 2 * dw
+        content = self.places
+        if kind == "pixels":
+            content = torch.arange(content.shape[0], dtype=torch.int32, device=content.device)
+        wide = F.pad(content.view(self.shape), (left, left, above, above), value=-1)
+        plane, pitch, step = wide.stride()
+        strides = dh * pitch, dw * step, plane, pitch, step
+        # What each tap reads for all pixels: one shifted view for each. `unfold` would fix H and W
+        # in an exported program.
+        taps = wide.as_strided((kh, kw, batch, height, width), strides)
+        if kind == "readers":
+            return taps.flatten(2).flatten(0, 1)
+        image, y, x = self._at
+        return taps[:, :, image, y, x].flatten(0, 1)
+
+
+def expect_kernel(kernel_size: Pair, dilation: Pair) -> None:
+    """Raise ValueError unless the kernel has a centre."""
+    if any(size < 1 or size % 2 == 0 for size in kernel_size):
+        raise ValueError(f"expected kernel_size of odd numbers, got {kernel_size}")
+    if any(step < 1 for step in dilation):
+        raise ValueError(f"expected dilation of at least 1, got {dilation}")
+
+
+def expect_device(name: str, x: Tensor, like: Tensor) -> None:
+    """Raise ValueError unless ``x`` is where ``like`` is."""
+    if x.device != like.device:
+        raise ValueError(f"expected {name} on {like.device}, got {x.device}")
+
+
+def _as_planes(mask: Tensor) -> Tensor:
+    """Return the mask as (B, H, W), or raise ValueError."""
+    if mask.dtype != torch.bool:
+        raise ValueError(f"expected mask in torch.bool, got {mask.dtype}: write mask > 0.5")
+    planes = mask.squeeze(1) if mask.ndim == 4 else mask
+    if planes.ndim != 3 or planes.shape[1] < 1 or planes.shape[2] < 1:
+        shape = tuple(mask.shape)
+        raise ValueError(f"expected mask (B, H, W) or (B, 1, H, W), H and W > 0, got {shape}")
+    if planes.numel() > _MOST:
+        raise ValueError(f"expected mask of at most {_MOST} pixels, got {planes.numel()}")
+    return planes

@@ -1,0 +1,310 @@
+"""Stages of existing networks that compute at the active pixels of a region alone."""
+
+import copy
+import statistics
+import time
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Any, NamedTuple, TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from vision_shared.kernels.region_stage_cpu import DenseConvolution, Product
+from vision_shared.layers import region_buffers, region_pass
+from vision_shared.layers.region import Region
+from vision_shared.layers.region_graph import lower
+from vision_shared.layers.region_program import Convolve
+
+Network = TypeVar("Network", bound=nn.Module)
+
+_CROWDED = 0.75  # of the pixels are active: larger kernels are cheaper on the whole map
+_TRIALS = 0.8, 0.9  # active ratios at which a calibration times a stage
+
+
+def to_region(model: Network, stages: Iterable[str]) -> Network:
+    """Return a copy of a network, in which the named stages can run on a region.
+
+    A stage is a submodule that takes one map and returns one of the same height and width, made
+    of 1x1 and larger convolutions, eval-mode batch norms, activations, sums, joins and products
+    with numbers: blocks of ResNet, Inception-ResNet and their kind. The copy has the same
+    parameters under the same names, and without a region computes what the network does.
+
+    Args:
+        model: In eval mode.
+        stages: Names of submodules, such as "repeat_1" or "layer3.1"; each becomes a
+            `RegionStage`.
+
+    Raises:
+        ValueError: There is no such submodule, or it contains what cannot be computed on a
+            region; the message names the module and says why.
+    """
+    known = dict(model.named_modules())
+    converted = copy.deepcopy(model)
+    for name in stages:
+        if name not in known or not name:
+            raise ValueError(f"expected stages among the network's submodules, got '{name}'")
+        converted.set_submodule(name, RegionStage(converted.get_submodule(name), name))
+    return converted
+
+
+class Setting(NamedTuple):
+    """What the gain of a region depends on, beside its share of the pixels."""
+
+    pixels: int  # of the batch, rounded up to a power of two
+    dtype: torch.dtype
+    device: torch.device
+    threads: int
+
+
+class RegionStage(nn.Module):
+    """A stage of a network that computes at the active pixels of a region alone.
+
+    The numbers are those of the region convolutions of Li et al. 2017, "Not All Pixels Are
+    Equal: Difficulty-Aware Semantic Segmentation via Deep Layer Cascade": the result of every
+    convolution is zero at inactive pixels, and so are inactive neighbours in a branch; a residual
+    sum leaves inactive pixels what they were when the stage began. A kernel larger than 1x1 that
+    reads the stage's input or such a sum reads those frozen values. Batch norms use their running
+    statistics, and dropout is off, whatever `train` says.
+
+    Without gradients a stage keeps its weights folded and packed, and packs them again when a
+    parameter has changed. The first time it meets a size of map (to a power of two), data type,
+    device and number of threads it measures (see `calibrate`) the ratio of active pixels above
+    which dense computation is cheaper, and computes so there: the same numbers up to rounding.
+    With gradients, and while compiled or exported, it always computes on the region.
+
+    Args:
+        stage: The submodule that is taken over, see `to_region`.
+        name: What messages call it.
+
+    Attributes:
+        program: The steps of the stage; ``program.num_products`` is their matrix products.
+        break_even: The ratio of active pixels above which each setting is computed densely.
+    """
+
+    def __init__(self, stage: nn.Module, name: str = "stage") -> None:
+        super().__init__()
+        if not list(stage.children()):
+            raise ValueError(f"{name} cannot run on a region: expected blocks, got one layer")
+        self.program = lower(stage, name)
+        self.break_even: dict[Setting, float] = {}
+        self._plan = region_buffers.Plan.of(self.program)
+        self._packed = _Packed()
+        for child_name, child in stage.named_children():
+            self.add_module(child_name, child)
+        self.train(stage.training)
+
+    def forward(self, x: Tensor, region: Region | Tensor | None = None) -> Tensor:
+        """Compute the stage at a region's pixels.
+
+        Args:
+            x: The map (B, C, H, W), channels last in memory for speed; or the tokens (M, C) of
+                the region, so that stages follow each other without a map between.
+            region: The region or its mask, (B, H, W) or (B, 1, H, W), bool; None is everywhere.
+
+        Returns:
+            (B, C', H, W) or (M, C'), as ``x`` is. Inactive pixels of a map are those of ``x`` if
+            the stage ends with a residual sum on its input, else zero.
+
+        Raises:
+            ValueError: The sizes do not fit; or tokens are given to a stage with kernels larger
+                than 1x1 that read its input, which the tokens do not have outside.
+        """
+        region = Region(region) if isinstance(region, Tensor) else region
+        self._expect(x, region)
+        if region is None:
+            return self._on_map(x, None)
+        if x.ndim == 2:
+            if not self._is_cheaper_dense(x, region):
+                return self._on_tokens(x, region, None)
+            return region.gather(self._on_map(region.scatter(x), region))
+        if self._is_cheaper_dense(x, region):
+            return self._on_map(x, region)
+        return self._on_region(x, region)
+
+    def calibrate(self, x: Tensor) -> float:
+        """Measure the ratio of active pixels above which dense computation is cheaper.
+
+        It takes about as long as eleven dense passes: medians of three turns, after one that
+        warms up, of the dense pass and of regions of two ratios, on whose line it is sought.
+
+        Args:
+            x: A map (B, C, H, W) as the stage will meet; its values do not matter.
+
+        Returns:
+            The ratio, 0 to 1, which is also put into `break_even`.
+        """
+        regions = [Region(_stripes(x, ratio)) for ratio in _TRIALS]
+        ratios = [region.num_active / region.mask.numel() for region in regions]
+        runs = [partial(self._on_region, x, region) for region in regions]
+        with torch.no_grad():
+            few, many, dense = _medians([*runs, partial(self._on_map, x, None)], x.device)
+        per_ratio = max((many - few) / max(ratios[1] - ratios[0], 1e-9), 1e-12)
+        ratio = min(max(ratios[0] + (dense - few) / per_ratio, 0.0), 1.0)
+        self.break_even[_setting(x, x[:, 0].numel())] = ratio
+        return ratio
+
+    @property
+    def _ends_frozen(self) -> bool:
+        return self.program.outside[self.program.output] == "frozen"
+
+    def _expect(self, x: Tensor, region: Region | None) -> None:
+        channels = self.program.channels[0]
+        if region is not None and x.ndim == 2:
+            region.expect_tokens("x", x, channels)
+            for step in self.program.steps:
+                if isinstance(step, Convolve) and step.frozen:
+                    reader = step.filters[0].conv
+                    raise ValueError(
+                        f"expected a map, as {reader} reads inactive pixels; got tokens"
+                    )
+        elif region is not None:
+            region.expect_map("x", x, channels)
+        elif x.ndim != 4 or x.shape[1] != channels:
+            raise ValueError(f"expected x (B, {channels}, H, W), got {tuple(x.shape)}")
+
+    def _on_region(self, x: Tensor, region: Region) -> Tensor:
+        out = self._on_tokens(region.gather(x), region, x)
+        return region.scatter(out, x if self._ends_frozen else None)
+
+    def _on_tokens(self, tokens: Tensor, region: Region, x: Tensor | None) -> Tensor:
+        """Compute the tokens (M, C); ``x`` is the map that they are from, if there is one."""
+        if not self._runs_in_buffers(tokens):
+            convolve = region_pass.on_tokens(self._weights(tokens), region, x)
+            return region_pass.run(self, self.program, tokens, convolve)
+        crowded = region.num_active > _CROWDED * region.mask.numel()
+        convolutions = self._packed.convolutions(self) if crowded else None
+        products = self._packed.products(self)
+        rows = region_buffers.RegionRows(products, convolutions, region, x)
+        keep = x is None  # tokens that are the caller's
+        return region_buffers.run_in_buffers(self, self.program, self._plan, rows, tokens, keep)
+
+    def _on_map(self, x: Tensor, region: Region | None) -> Tensor:
+        """Compute the map densely; to kernels, and in the end, all else is as on the region."""
+        if not self._runs_in_buffers(x):
+            convolve = region_pass.on_maps(self._weights(x), region, x)
+            out = region_pass.run(self, self.program, x, convolve)
+            if region is None:
+                return out
+            return torch.where(region.mask[:, None], out, x if self._ends_frozen else 0)
+        pixels = x.permute(0, 2, 3, 1).flatten(0, 2)
+        shape = x.shape[0], x.shape[2], x.shape[3]
+        packed = self._packed.convolutions(self)
+        rows = region_buffers.MapRows(packed, shape, region, pixels)
+        out = region_buffers.run_in_buffers(self, self.program, self._plan, rows, pixels, True)
+        rows.restore(out, self._ends_frozen)
+        return out.unflatten(0, shape).permute(0, 3, 1, 2)
+
+    def _runs_in_buffers(self, x: Tensor) -> bool:
+        return x.device.type == "cpu" and not self._is_recorded(x)
+
+    def _is_recorded(self, x: Tensor) -> bool:
+        """Say whether the pass is differentiated or traced: nothing may be kept then, or timed."""
+        if torch.compiler.is_compiling():
+            return True
+        trained = x.requires_grad or any(p.requires_grad for p in self.parameters())
+        return torch.is_grad_enabled() and trained
+
+    def _is_cheaper_dense(self, x: Tensor, region: Region) -> bool:
+        if self._is_recorded(x):
+            return False
+        num_pixels = region.mask.numel()
+        if region.num_active in (0, num_pixels):
+            return region.num_active > 0
+        setting = _setting(x, num_pixels)
+        if setting not in self.break_even:
+            if x.is_cuda and torch.cuda.is_current_stream_capturing():
+                return False
+            self.calibrate(region.scatter(x) if x.ndim == 2 else x)
+        return region.num_active / num_pixels > self.break_even[setting]
+
+    def _weights(self, x: Tensor) -> dict[int, region_pass.Weights]:
+        if self._is_recorded(x):
+            return region_pass.fold(self, self.program)
+        return self._packed.weights(self)
+
+
+class _Packed:
+    """What is made of a stage's parameters, made again when one has changed; copies start empty."""
+
+    def __init__(self) -> None:
+        self._made_of: tuple[Any, ...] = ()
+        self._made: dict[str, dict[int, Any]] = {}
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _Packed, ()
+
+    def weights(self, stage: RegionStage) -> dict[int, region_pass.Weights]:
+        return self._get("weights", stage, lambda step, weight, bias: (_taps_last(weight), bias))
+
+    def products(self, stage: RegionStage) -> dict[int, Product]:
+        def make(step: Convolve, weight: Tensor, bias: Tensor) -> Product:
+            widths = tuple(stage.program.channels[value] for value in step.writes)
+            return Product(_taps(weight), bias, widths, step.residual is not None)
+
+        return self._get("products", stage, make)
+
+    def convolutions(self, stage: RegionStage) -> dict[int, DenseConvolution]:
+        return self._get(
+            "convolutions",
+            stage,
+            lambda step, weight, bias: DenseConvolution(weight, bias, step.dilation),
+        )
+
+    def _get(self, kind: str, stage: RegionStage, make: Callable[..., Any]) -> dict[int, Any]:
+        tensors = [*stage.parameters(), *stage.buffers()]
+        made_of = tuple((x.data_ptr(), x._version, x.dtype, x.device) for x in tensors)
+        if made_of != self._made_of:
+            self._made_of, self._made = made_of, {}
+        if kind not in self._made:
+            with torch.no_grad():
+                folded = region_pass.fold(stage, stage.program)
+                steps = stage.program.steps
+                self._made[kind] = {i: make(steps[i], *wb) for i, wb in folded.items()}
+        return self._made[kind]
+
+
+def _taps(weight: Tensor) -> Tensor:
+    """Return the weight (O, C, kh, kw) as (T, C, O), taps in raster order."""
+    return weight.permute(2, 3, 1, 0).flatten(0, 1)
+
+
+def _taps_last(weight: Tensor) -> Tensor:
+    """Return the weight (O, C, kh, kw) in the memory order of its taps (T, C, O)."""
+    return weight.permute(2, 3, 1, 0).contiguous().permute(3, 2, 0, 1)
+
+
+def _setting(x: Tensor, num_pixels: int) -> Setting:
+    pixels = 1 << (num_pixels - 1).bit_length()
+    return Setting(pixels, x.dtype, x.device, torch.get_num_threads())
+
+
+def _stripes(x: Tensor, ratio: float) -> Tensor:
+    """Return a mask (B, H, W) of diagonal stripes that cover this ratio."""
+    batch, _, height, width = x.shape
+    y, x_ = (torch.arange(n, device=x.device) for n in (height, width))
+    return ((y[:, None] + x_) % 16 < 16 * ratio).expand(batch, -1, -1)
+
+
+def _medians(runs: list[Callable[[], object]], device: torch.device) -> list[float]:
+    """Return the median seconds of three turns of each, after one that does not count."""
+    taken: list[list[float]] = [[] for _ in runs]
+    for _ in range(4):
+        for run, times in zip(runs, taken, strict=True):
+            times.append(_time(run, device))
+    return [statistics.median(times[1:]) for times in taken]
+
+
+def _time(run: Callable[[], object], device: torch.device) -> float:
+    if device.type == "cuda":
+        start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+        start.record()
+        run()
+        end.record()
+        end.synchronize()
+        return start.elapsed_time(end) / 1000
+    # one thread's own time is what its neighbours disturb least
+    clock = time.thread_time if torch.get_num_threads() == 1 else time.perf_counter
+    began = clock()
+    run()
+    return clock() - began
