@@ -9,6 +9,7 @@ from torch import Tensor
 
 from segmentation.data.labels import IGNORE, ClassList
 from segmentation.models import Parsing
+from segmentation.models.parsing import enlarge
 from vision_shared import panels
 
 Picture = NDArray[np.uint8]
@@ -27,6 +28,8 @@ def draw_parsing(
         classes: whose colours are used.
     """
     titles = ["image", "truth", "prediction", "errors"]
+    titles += ["stage (yellow: last)"] if parsing.stages is not None else []
+    titles += [name for name in ("unary", "penalty") if name in parsing.terms]
     labels = parsing.logits.argmax(1).byte().cpu().numpy()
     images, masks = batch["image"].float().cpu().numpy(), batch["mask"].byte().cpu().numpy()
     rows = []
@@ -36,9 +39,12 @@ def draw_parsing(
         row.append(error_map(image, label, masks[i]))
         if parsing.stages is not None:
             row.append(stage_map(parsing.stages[i].cpu().numpy(), image.shape[:2]))
+        if "unary" in parsing.terms:
+            unary = enlarge(parsing.terms["unary"][i : i + 1], image.shape[:2])
+            row.append(colour(unary[0].argmax(0).byte().cpu().numpy(), classes))
+        if "penalty" in parsing.terms:
+            row.append(penalty_map(parsing.terms["penalty"][i], label))
         rows.append(row)
-    if parsing.stages is not None:
-        titles.append("stage (yellow: last)")
     return {"parsing": panels.grid(rows, titles)}
 
 
@@ -59,6 +65,18 @@ def error_map(image: Picture, labels: NDArray[np.uint8], truth: NDArray[np.uint8
     faint[(labels != truth) & (truth != IGNORE)] = (220, 20, 60)
     faint[truth == IGNORE] = 255
     return faint
+
+
+def penalty_map(penalty: Tensor, labels: NDArray[np.uint8]) -> Picture:
+    """Draw what the pairwise terms hold against the answer, beyond the class they like best.
+
+    Args:
+        penalty: (L, h, w).
+        labels: (H, W), the answer; yellow is 4 nats, at which hardly a unary prevails.
+    """
+    pixels = enlarge(penalty[None].float(), labels.shape)[0].cpu()
+    index = torch.from_numpy(labels)[None].long()
+    return panels.heat_map((pixels.gather(0, index)[0] - pixels.amin(0)).numpy(), 0.0, 4.0)
 
 
 def stage_map(stages: NDArray[np.uint8], size: tuple[int, int]) -> Picture:

@@ -14,6 +14,7 @@ from torchmetrics.classification import MulticlassConfusionMatrix
 
 from segmentation import drawing, losses
 from segmentation.data.labels import IGNORE, ClassList
+from segmentation.drawing_contexts import draw_label_contexts
 from segmentation.evaluation.comparison import OURS, Comparison
 from segmentation.evaluation.cost import cascade_macs, count_macs, stage_macs
 from segmentation.evaluation.results import class_iou
@@ -63,6 +64,7 @@ class SegmentationModule(pl.LightningModule):
         super().__init__()
         self.save_hyperparameters()
         self.classes = ClassList(tuple(classes["names"]), tuple(map(tuple, classes["palette"])))
+        self.hparams["network"] = without_sources(network)
         self.net: Any = build_network(num_classes=len(self.classes), **network)
         self.phases = Phases(phases)
         self.optimizer_name = optimizer
@@ -172,7 +174,13 @@ class SegmentationModule(pl.LightningModule):
     def panels(self, batch: dict[str, Any]) -> dict[str, np.ndarray]:
         """Draw up to four samples: image, truth, prediction, error, and what the network has."""
         parsing = self.net(batch["image"][:4])
-        return drawing.draw_parsing(batch, parsing, self.classes)
+        pictures = drawing.draw_parsing(batch, parsing, self.classes)
+        if "penalty" in parsing.terms:
+            kernels = self.net.mean_field.label_contexts.matrices()
+            pictures["label_contexts"] = draw_label_contexts(
+                kernels.float().cpu().numpy(), self.classes.names
+            )
+        return pictures
 
     def export_spec(self) -> ExportSpec:
         """image (B, 3, H, W) -> logits (B, L, H, W), for any B, H and W."""
@@ -183,6 +191,16 @@ class SegmentationModule(pl.LightningModule):
             return (torch.rand(b, 3, h, w, generator=generator),)
 
         return ExportSpec(_Exported(self.net), example(2, 64, 80), example(1, 75, 101), shapes)
+
+
+def without_sources(network: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a network's settings without where its first weights come from.
+
+    They are in the checkpoint; the file or the hub need not be at hand where it is used.
+    """
+    sources = {"weights": None, "pretrained": False}
+    trunk = {name: sources.get(name, value) for name, value in network["trunk"].items()}
+    return {**network, "trunk": trunk}
 
 
 class _Exported(nn.Module):

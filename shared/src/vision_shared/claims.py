@@ -1,0 +1,76 @@
+"""What the scripts that test a paper's claims share: a config for each seed, and tables over seeds.
+
+python TASK/benchmarks/claims.py NAME [--seeds 3] [--runs runs/claims]
+"""
+
+import argparse
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from hydra import compose, initialize_config_module
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig, open_dict
+
+from vision_shared.tables import Table, print_tables
+
+Claim = Callable[[argparse.Namespace], list[Table]]
+
+
+def run_claim(
+    description: str, claims: Mapping[str, Claim], add_options: Callable[..., None] | None = None
+) -> None:
+    """Parse the command line, run one claim on one thread, print its tables and write them down.
+
+    Args:
+        description: what the script says of itself.
+        claims: by name; each takes the options and returns its tables.
+        add_options: adds the script's own options to the parser.
+    """
+    parser = argparse.ArgumentParser(
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("claim", choices=sorted(claims))
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--runs", type=Path, default=Path("runs/claims"))
+    if add_options is not None:
+        add_options(parser)
+    options = parser.parse_intermixed_args()
+    torch.set_num_threads(1)
+    tables = claims[options.claim](options)
+    print_tables(tables)
+    folder = options.runs / options.claim
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "table.md").write_text("\n".join(table.markdown() for table in tables))
+    print(f"tables  {folder / 'table.md'}")
+
+
+def configure(package: str, folder: Path, overrides: Sequence[str], seed: int) -> DictConfig:
+    """Compose a task's config as its command line would, with its outputs under ``folder``.
+
+    Args:
+        package: of the task, e.g. ``voxel_flow``.
+        folder: for the outputs of all runs of a claim.
+        overrides: in Hydra's syntax.
+        seed: of the run.
+    """
+    name = "_".join([*(o.split("=")[-1] for o in overrides), f"seed{seed}"])
+    common = [f"seed={seed}", f"output_dir={folder / name}", "logger=csv"]
+    with initialize_config_module(f"{package}.conf", version_base="1.3"):
+        cfg = compose("train", [*common, *overrides], return_hydra_config=True)
+    HydraConfig.instance().set_config(cfg)
+    with open_dict(cfg):
+        del cfg.hydra
+    return cfg
+
+
+def mean_and_range(values: Sequence[float], digits: int = 2) -> str:
+    """Return ``mean (least-greatest)``."""
+    return f"{np.mean(values):.{digits}f} ({min(values):.{digits}f}-{max(values):.{digits}f})"
+
+
+def mean_and_deviation(values: Sequence[float], digits: int = 2) -> str:
+    """Return ``mean +- deviation`` over seeds; the mean alone of one."""
+    mean = f"{np.mean(values):.{digits}f}"
+    return f"{mean} +- {np.std(values, ddof=1):.{digits}f}" if len(values) > 1 else mean
