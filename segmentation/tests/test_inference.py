@@ -1,5 +1,7 @@
 """Windows, scales and mirrors: exact weights, and nothing lost at the borders."""
 
+from itertools import pairwise
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -60,7 +62,7 @@ def test_windows_cover_everything_and_overlap_enough(length: int, overlap: float
     window = min(16, length)
     begins = starts(length, window, overlap)
     assert begins[0] == 0 and begins[-1] + window == length
-    shared = [a + window - b for a, b in zip(begins, begins[1:], strict=False)]
+    shared = [a + window - b for a, b in pairwise(begins)]
     assert all(count >= int(overlap * window) for count in shared)
 
 

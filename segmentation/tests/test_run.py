@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -104,7 +105,7 @@ def test_resumed_run_equals_uninterrupted(config: Config, tmp_path: Path, networ
 def test_training_starts_from_given_weights(config: Config, tmp_path: Path) -> None:
     train(config("segmentation", *TINY, f"output_dir={tmp_path}/first"))
     first = tmp_path / "first/checkpoints/last.ckpt"
-    module = build(config("segmentation", *TINY, f"weights={first}")).module
+    module: Any = build(config("segmentation", *TINY, f"weights={first}")).module
     given = read_checkpoint(first).weights()
     assert all(torch.equal(value, given[name]) for name, value in module.net.state_dict().items())
     with pytest.raises(CheckpointError, match="not the weights of this network"):

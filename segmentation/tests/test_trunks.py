@@ -1,5 +1,7 @@
 """Trunks: grids, counts that are known, and stages that are the whole."""
 
+from typing import Any
+
 import pytest
 import timm
 import torch
@@ -59,7 +61,7 @@ def test_timm_inception_keeps_an_eighth_of_any_size(
 def test_timm_resnet_in_stages_is_timms_network() -> None:
     torch.manual_seed(0)
     trunk = TimmTrunk("resnet18", ["layer2", "layer3"]).eval()
-    network = timm.create_model("resnet18", output_stride=8).eval()
+    network: Any = timm.create_model("resnet18", output_stride=8).eval()
     own = dict(zip(network.state_dict(), trunk.state_dict().values(), strict=False))
     network.load_state_dict({**network.state_dict(), **own})
     image = torch.rand(1, 3, 64, 64)

@@ -12,8 +12,13 @@ TABLE = [
 
 @pytest.mark.parametrize(
     ("progress", "step", "done"),
-    [(0.0, "first", 0.0), (0.3, "first", 0.4), (0.75, "second", 0.0), (0.8, "second", 0.2)]
-    + [(1.0, "second", 1.0)],
+    [
+        (0.0, "first", 0.0),
+        (0.3, "first", 0.4),
+        (0.75, "second", 0.0),
+        (0.8, "second", 0.2),
+        (1.0, "second", 1.0),
+    ],
 )
 def test_progress_finds_its_phase(progress: float, step: str, done: float) -> None:
     phase, inside = Phases(TABLE).at(progress)
