@@ -22,7 +22,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=5)
     repeats = parser.parse_args().repeats
     torch.set_num_threads(1)
-    networks = {name: build_network(name, **s).eval() for name, s in NETWORKS.items()}
+    networks = build_all()
     rows = []
     for size in SIZES:
         seconds = measure(networks, size, repeats)
@@ -34,6 +34,10 @@ def main() -> None:
     columns = ["", "parameters", "one CPU thread", "against paper", "GPU"]
     note = f"one pair of frames -> one frame; CPU time, medians of {repeats}, interleaved"
     print_tables([Table("Speed of the networks", columns, rows, note)])
+
+
+def build_all() -> dict[str, nn.Module]:
+    return {name: build_network(name, **s).eval() for name, s in NETWORKS.items()}
 
 
 @torch.no_grad()

@@ -5,7 +5,6 @@ of a fresh process which makes one frame, less what it held before (read from /p
 """
 
 import argparse
-import resource
 import subprocess
 import sys
 import time
@@ -87,10 +86,15 @@ def peak_mib(name: str) -> float:
     network = build_network(name, **NETWORKS[name]).eval()
     network(torch.rand(1, 2, 3, 64, 64), torch.full((1,), 0.5))
     frames = torch.rand(1, 2, 3, 720, 1280)
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    before = status_mib("VmRSS")
     network(frames, torch.full((1,), 0.5))
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    return (peak - pages * resource.getpagesize()) / 2**20
+    return status_mib("VmHWM") - before
+
+
+def status_mib(key: str) -> float:
+    """Return an entry of this process's status; getrusage's peak would be the parent's too."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return float(next(line for line in lines if line.startswith(key)).split()[1]) / 2**10
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from vision_shared.checkpoints import read_checkpoint, write_checkpoint
+from vision_shared.checkpoints import read_checkpoint
 from voxel_flow import features
 from voxel_flow.backbone import Backbone, linear_probe, read_pairs
 from voxel_flow.models import build_network
@@ -40,17 +40,6 @@ def actions(tmp_path: Path) -> Path:
         for i in range(6):
             write_action(tmp_path / "actions" / name / f"{i}.mkv", step, seed=i)
     return tmp_path / "actions"
-
-
-@pytest.fixture
-def checkpoint(tmp_path: Path) -> Path:
-    torch.manual_seed(0)
-    network = build_network(**NETWORKS[0])
-    state = {f"net.{name}": value for name, value in network.state_dict().items()}
-    path = tmp_path / "best.ckpt"
-    hyper_parameters = {"network": NETWORKS[0]}
-    write_checkpoint(path, task="voxel-flow", hyper_parameters=hyper_parameters, state_dict=state)
-    return path
 
 
 @pytest.mark.parametrize("settings", NETWORKS)
@@ -90,9 +79,9 @@ def test_probe_tells_separable_classes_apart_and_no_others() -> None:
 
 
 def test_command_prints_ours_beside_its_controls(
-    actions: Path, checkpoint: Path, capsys: pytest.CaptureFixture
+    actions: Path, checkpoint: str, capsys: pytest.CaptureFixture
 ) -> None:
-    assert features.main([str(checkpoint), str(actions), "--pairs", "2", "--splits", "2"]) == 0
+    assert features.main([checkpoint, str(actions), "--pairs", "2", "--splits", "2"]) == 0
     printed = capsys.readouterr().out
     for text in ("ours", "untrained network", "colour statistics", "chance", "33.3 %", "18 clips"):
         assert text in printed
@@ -100,7 +89,7 @@ def test_command_prints_ours_beside_its_controls(
 
 
 def test_folder_without_classes_is_refused_in_one_line(
-    tmp_path: Path, checkpoint: Path, capsys: pytest.CaptureFixture
+    tmp_path: Path, checkpoint: str, capsys: pytest.CaptureFixture
 ) -> None:
-    assert features.main([str(checkpoint), str(tmp_path / "nothing")]) == 2
+    assert features.main([checkpoint, str(tmp_path / "nothing")]) == 2
     assert "expected a folder of videos for each" in capsys.readouterr().err

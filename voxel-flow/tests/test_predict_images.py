@@ -5,28 +5,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 
-from vision_shared.checkpoints import write_checkpoint
 from vision_shared.video.colour import to_rgb
 from vision_shared.video.reader import read_frames
-from voxel_flow.models import build_network
 from voxel_flow.predict import main
 
 DONE, NOTHING_DONE, PARTLY_DONE = 0, 2, 3
-
-
-@pytest.fixture(scope="module")
-def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> str:
-    path = tmp_path_factory.mktemp("runs") / "best.ckpt"
-    torch.manual_seed(0)
-    settings = {"name": "compact", "width": 4}
-    state = {f"net.{k}": v for k, v in build_network(**settings).state_dict().items()}
-    write_checkpoint(
-        path, task="voxel-flow", hyper_parameters={"network": settings}, state_dict=state
-    )
-    return str(path)
 
 
 def save(folder: Path, count: int, size: tuple[int, int] = (48, 64)) -> list[Path]:

@@ -7,32 +7,17 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-import torch
 from av.audio.stream import AudioStream
 from av.video.stream import VideoStream
 from PIL import Image
 
-from vision_shared.checkpoints import write_checkpoint
 from vision_shared.video.colour import to_rgb
 from vision_shared.video.reader import VideoReader, read_frames
-from voxel_flow.models import build_network
 from voxel_flow.predict import main
 
 RATE = Fraction(24000, 1001)
 TONE = 440  # hertz
 DONE, NOTHING_DONE, PARTLY_DONE = 0, 2, 3
-
-
-@pytest.fixture(scope="module")
-def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> str:
-    path = tmp_path_factory.mktemp("runs") / "best.ckpt"
-    torch.manual_seed(0)
-    settings = {"name": "compact", "width": 4}
-    state = {f"net.{k}": v for k, v in build_network(**settings).state_dict().items()}
-    write_checkpoint(
-        path, task="voxel-flow", hyper_parameters={"network": settings}, state_dict=state
-    )
-    return str(path)
 
 
 def scene(seed: int, shift: int) -> np.ndarray:
@@ -235,11 +220,14 @@ def test_extrapolation_of_one_frame_is_refused(
 
 
 @pytest.mark.parametrize("rotation", [0, 90])
-def test_compare_draws_a_figure_upright(checkpoint: str, tmp_path: Path, rotation: int) -> None:
+def test_compare_draws_a_figure_upright(
+    checkpoint: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], rotation: int
+) -> None:
     source = make_clip(tmp_path / "clip.mp4", moving(6), rotation=rotation)
     target = tmp_path / "figure.png"
     arguments = [str(source), "-o", str(target), "--checkpoint", checkpoint, "--compare"]
     assert main(arguments) == DONE
+    assert capsys.readouterr().out == f"{target}: a figure\n"
     height, width = (48, 64) if rotation == 0 else (64, 48)
     with Image.open(target) as figure:
         assert figure.size == (7 * (width + 4) - 4, 18 + 4 * (height + 4) - 4)

@@ -4,7 +4,6 @@ import hashlib
 import importlib.util
 import logging
 import os
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -13,7 +12,7 @@ import cv2
 import numpy as np
 
 from vision_shared.images import READABLE, read_image
-from vision_shared.inputs import VIDEO_SUFFIXES, InputError, new_file
+from vision_shared.inputs import VIDEO_SUFFIXES, InputError, natural_order, new_file
 from vision_shared.video.colour import to_rgb
 from vision_shared.video.reader import read_frames as decode
 
@@ -126,8 +125,7 @@ def read_frames(source: Path, short_side: int) -> Iterator[np.ndarray]:
 
 def image_files(folder: Path) -> list[Path]:
     """Images of a folder in the order of the numbers in their names (2.png before 10.png)."""
-    files = [path for path in folder.iterdir() if path.suffix.lower() in READABLE]
-    return sorted(files, key=lambda path: re.sub(r"\d+", lambda m: m[0].zfill(20), path.name))
+    return natural_order(path for path in folder.iterdir() if path.suffix.lower() in READABLE)
 
 
 def scale_down(frame: np.ndarray, short_side: int) -> np.ndarray:

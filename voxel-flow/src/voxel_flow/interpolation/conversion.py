@@ -43,7 +43,7 @@ class Outcome:
 
     Attributes:
         target: what was written.
-        num_frames: written; 1 for a figure.
+        num_frames: written; None for a figure.
         rate: frames per second of what was written, where it has a rate.
         tally: what was met on the way.
         seconds: wall time from the first frame read to the last written.
@@ -52,7 +52,7 @@ class Outcome:
     """
 
     target: Path
-    num_frames: int
+    num_frames: int | None
     rate: Fraction | None
     tally: Tally
     seconds: float
@@ -60,7 +60,6 @@ class Outcome:
     adaptation: Adaptation | None = None
 
     def __str__(self) -> str:
-        at = "" if self.rate is None else f" at {self.rate} per second"
         found = [
             f"{number} {what if number == 1 else what + 's'}"
             for number, what in (
@@ -71,8 +70,14 @@ class Outcome:
         ]
         if self.adaptation is not None:
             found.append(str(self.adaptation))
+        return "; ".join([f"{self.target}: {self._written()}", *found])
+
+    def _written(self) -> str:
+        if self.num_frames is None:
+            return "a figure"
         frames = "frame" if self.num_frames == 1 else "frames"
-        return "; ".join([f"{self.target}: {self.num_frames} {frames}{at}", *found])
+        at = "" if self.rate is None else f" at {self.rate} per second"
+        return f"{self.num_frames} {frames}{at}"
 
     def as_json(self) -> dict[str, Any]:
         """Return plain values; a rate is a fraction as text, times are in seconds."""
@@ -236,7 +241,7 @@ def _compare(
     except TooFewFrames as error:
         raise InputError(f"{source.path}: {error}") from error
     write_image(job.target, figure, overwrite=options.overwrite)
-    return Outcome(job.target, 1, None, Tally(), time.monotonic() - begin, source.damage)
+    return Outcome(job.target, None, None, Tally(), time.monotonic() - begin, source.damage)
 
 
 def _check_target(job: Job, options: Namespace) -> None:
