@@ -102,6 +102,13 @@ def test_resumed_run_equals_uninterrupted(config: Config, tmp_path: Path, networ
         assert torch.equal(whole[name], rest[name]), name
 
 
+def test_best_weights_are_of_the_last_phase(config: Config, tmp_path: Path) -> None:
+    """The metric of tiny runs hardly moves: an earlier phase's would stay the best."""
+    train(config("segmentation", *TINY, "trainer.max_epochs=3"))
+    best = read_checkpoint(tmp_path / "checkpoints/best.ckpt")
+    assert bool(best.state_dict["net._extra_state"])  # cascaded
+
+
 def test_training_starts_from_given_weights(config: Config, tmp_path: Path) -> None:
     train(config("segmentation", *TINY, f"output_dir={tmp_path}/first"))
     first = tmp_path / "first/checkpoints/last.ckpt"

@@ -76,6 +76,7 @@ class SegmentationModule(pl.LightningModule):
         self.val_confusion = MulticlassConfusionMatrix(len(self.classes), ignore_index=IGNORE)
         self.comparison = Comparison(self.classes)
         self._step: str | None = None
+        self.phase_index = 0  # of the phase that has begun last, for the choice of the best weights
 
     def training_step(self, batch: dict[str, Tensor], _: int) -> Tensor:
         self._begin_phase()
@@ -104,6 +105,7 @@ class SegmentationModule(pl.LightningModule):
         phase, _ = self.phases.at(self._progress(self.global_step))
         if phase.step != self._step:
             self._step = phase.step
+            self.phase_index = self.phases.phases.index(phase)
             self.net.begin(phase.step)
 
     def _progress(self, step: int) -> float:

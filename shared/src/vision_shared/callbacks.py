@@ -78,6 +78,9 @@ class BestAndLast(ModelCheckpoint):
     A resumed run has a folder of its own; Lightning's callback would forget the best score there
     and take the first epoch after the resume for the best one. And it writes ``last.ckpt`` only
     where the metric has improved; here it is the last one.
+
+    A module that trains in phases tells the ``phase_index``: what an earlier phase made is not what
+    the run is for, so the best one is of the last phase.
     """
 
     def __init__(self, dirpath: str, monitor: str, mode: str, filename: str = "best") -> None:
@@ -89,13 +92,16 @@ class BestAndLast(ModelCheckpoint):
             save_last=True,
             enable_version_counter=False,
         )
+        self._phase = 0
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._forget_earlier_phases(pl_module)
         super().on_train_epoch_end(trainer, pl_module)
         if self._should_save_on_train_epoch_end(trainer):
             self._save_last(trainer)
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._forget_earlier_phases(pl_module)
         super().on_validation_end(trainer, pl_module)
         if not self._should_save_on_train_epoch_end(trainer):
             self._save_last(trainer)
@@ -104,8 +110,19 @@ class BestAndLast(ModelCheckpoint):
         if not self._should_skip_saving_checkpoint(trainer):  # nor where this step is saved
             self._save_last_checkpoint(trainer, self._monitor_candidates(trainer))
 
+    def _forget_earlier_phases(self, module: pl.LightningModule) -> None:
+        phase: int = getattr(module, "phase_index", 0)
+        if phase > self._phase:
+            self._phase = phase
+            self.best_k_models, self.best_model_score = {}, None
+            self.best_model_path = self.kth_best_model_path = ""
+
+    def state_dict(self) -> dict[str, Any]:
+        return {**super().state_dict(), "phase": self._phase}
+
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Bring the best checkpoint so far into this run's folder."""
+        self._phase = state_dict.get("phase", 0)
         before = Path(state_dict["best_model_path"])
         here = Path(str(self.dirpath)) / before.name
         if before.is_file() and not here.exists():
