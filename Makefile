@@ -1,7 +1,7 @@
 # The only task runner. One environment holds every task; each is installable alone:
 #   pip install -c constraints.txt -e shared -e TASK
 
-TASKS    := voxel-flow segmentation
+TASKS    := voxel-flow segmentation face-attributes
 PROJECTS := shared $(TASKS)
 
 VENV    := .venv

@@ -1,0 +1,33 @@
+"""Boxes: left, top, right, bottom in continuous pixel coordinates; pixel 0 covers [0, 1)."""
+
+import torch
+from torch import Tensor
+
+
+def box_iou(one: Tensor, other: Tensor) -> Tensor:
+    """(N, 4) and (M, 4) -> (N, M), intersection over union; 0 where both are empty."""
+    one, other = one[:, None].double(), other[None].double()
+    size = torch.minimum(one[..., 2:], other[..., 2:]) - torch.maximum(one[..., :2], other[..., :2])
+    shared = size.clamp_min(0).prod(-1)
+    areas = [(box[..., 2:] - box[..., :2]).clamp_min(0).prod(-1) for box in (one, other)]
+    union = areas[0] + areas[1] - shared
+    return torch.where(union > 0, shared / union.clamp_min(1e-12), 0.0)
+
+
+def contains(boxes: Tensor, points: Tensor) -> Tensor:
+    """(N, 4) and (K, 2), x then y -> (N, K): whether a point lies in a box."""
+    points = points[None]
+    return ((points >= boxes[:, None, :2]) & (points < boxes[:, None, 2:])).all(-1)
+
+
+def enlarge_boxes(boxes: Tensor, factor: float) -> Tensor:
+    """Return (N, 4) about the same centres, sides times ``factor``; may leave the image."""
+    centres = (boxes[:, :2] + boxes[:, 2:]) / 2
+    half = (boxes[:, 2:] - boxes[:, :2]) * (factor / 2)
+    return torch.cat([centres - half, centres + half], 1)
+
+
+def clip_boxes(boxes: Tensor, size: tuple[int, int]) -> Tensor:
+    """Cut (N, 4) at the borders of an image of (H, W)."""
+    limits = boxes.new_tensor([size[1], size[0], size[1], size[0]])
+    return torch.minimum(boxes.clamp_min(0), limits)

@@ -1,0 +1,98 @@
+"""Datamodules: rendered portraits, CelebA, LFWA, or a folder of the user's own."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from face_attributes.data.celeba import Pictures, celeba_faces
+from face_attributes.data.face_data import FaceData
+from face_attributes.data.faces import Faces, Part
+from face_attributes.data.folder import folder_attributes, folder_faces
+from face_attributes.data.heads import PORTRAIT_ATTRIBUTES
+from face_attributes.data.lfwa import lfwa_faces
+from face_attributes.data.names import CELEBA_ATTRIBUTES
+from face_attributes.data.rendered import Recipe, render_once
+
+
+class PortraitsData(FaceData):
+    """Rendered portraits (`face_attributes.data.heads`); nobody in them was photographed.
+
+    They are rendered once, into `folder`. Which there are does not depend on the run's seed.
+
+    Args:
+        render: the arguments of `face_attributes.data.rendered.Recipe`.
+        common: the arguments of `FaceData`.
+    """
+
+    def __init__(self, *, render: Mapping[str, Any], **common: Any) -> None:
+        super().__init__(**common)
+        self.recipe = Recipe(**render)
+
+    def prepare_data(self) -> None:
+        """Render the portraits if the folder does not hold them."""
+        render_once(self.folder, self.recipe)
+
+    def known_attributes(self) -> Sequence[str]:
+        return PORTRAIT_ATTRIBUTES
+
+    def count_identities(self) -> int:
+        return self.recipe.people[0]
+
+    def read_faces(self) -> Faces:
+        return celeba_faces(self.folder, "wild", self.cache)
+
+
+class CelebaData(FaceData):
+    """CelebA (`face_attributes.data.celeba`).
+
+    Args:
+        pictures: ``aligned``, or ``wild``: the photographs, which have boxes.
+        common: the arguments of `FaceData`.
+    """
+
+    def __init__(self, *, pictures: Pictures, **common: Any) -> None:
+        super().__init__(**common)
+        self.pictures: Pictures = pictures
+
+    def known_attributes(self) -> Sequence[str]:
+        return CELEBA_ATTRIBUTES
+
+    def read_faces(self) -> Faces:
+        return celeba_faces(self.folder, self.pictures, self.cache)
+
+
+class LfwaData(FaceData):
+    """LFWA (`face_attributes.data.lfwa`); its training part is its validation part, too.
+
+    Args:
+        num_attributes: 40, those of CelebA, or 73.
+        common: the arguments of `FaceData`.
+    """
+
+    def __init__(self, *, num_attributes: int, **common: Any) -> None:
+        super().__init__(**common)
+        self.num_attributes = num_attributes
+
+    def known_attributes(self) -> Sequence[str]:
+        if self.num_attributes == len(CELEBA_ATTRIBUTES):
+            return CELEBA_ATTRIBUTES
+        return self.read_faces().attributes
+
+    def read_faces(self) -> Faces:
+        return lfwa_faces(self.folder, self.num_attributes, self.cache)
+
+    def faces(self, part: Part) -> Faces:
+        return super().faces("val" if part == "train" else part)
+
+
+class FolderData(FaceData):
+    """A folder of the user's own (`face_attributes.data.folder`)."""
+
+    def known_attributes(self) -> Sequence[str]:
+        return folder_attributes(self.folder)
+
+    def read_faces(self) -> Faces:
+        return folder_faces(self.folder)
+
+    def faces(self, part: Part) -> Faces:
+        faces = super().faces(part)
+        return super().faces("val") if part == "test" and not len(faces) else faces

@@ -1,0 +1,308 @@
+"""What the datamodules of all data sets do: parts, regions, samples and loaders."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytorch_lightning as pl
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from face_attributes.data.augment import Augmentation
+from face_attributes.data.celeba import read_boxes
+from face_attributes.data.faces import NOBODY, Faces, Part
+from face_attributes.data.identities import (
+    IdentitySampler,
+    held_out,
+    num_training_identities,
+    renumber,
+)
+from face_attributes.data.samples import (
+    BackgroundSamples,
+    EvaluationSamples,
+    Regions,
+    TrainingSamples,
+)
+from vision_shared.images import READABLE
+from vision_shared.inputs import InputError, natural_order
+from vision_shared.loaders import evaluation_loader, one_thread, training_loader
+from vision_shared.samplers import EpochLoader
+
+Size = tuple[int, int]
+
+
+class FaceData(pl.LightningDataModule, ABC):
+    """Loaders of faces with attributes.
+
+    What batches hold stands in `face_attributes.data.samples`. With ``pictures_per_identity`` K,
+    training batches hold K pictures each of batch_size / K people, and validation those pictures
+    of the training people that are held out of it; without, the part ``val``.
+
+    Args:
+        root: folder of all data.
+        folder: of this data set.
+        attributes: names of those to learn, in this order; `None` is all.
+        region: what samples show: ``whole`` pictures; the ``box`` of a face, from its landmarks
+            where it has none; or the path of a file of boxes as list_bbox_celeba.txt, of all
+            pictures.
+        context: enlarges boxes around their centres.
+        size: height and width of training samples.
+        eval_size: of those of validation and test; `None` is ``size``.
+        scale: smallest and largest random factor of training; below 1 shows more than the region.
+        jitter: largest relative change of brightness and contrast in training, in [0, 1).
+        num_train: pictures that train, spread over all; `None` is all.
+        batch_size: of training, in each process.
+        eval_batch_size: of validation and test.
+        epoch_size: training samples in an epoch, over all processes; `None` is each picture once.
+        pictures_per_identity: K; `None` for plain batches, drawn from all pictures.
+        backgrounds: folder of pictures without faces; `None` where there is none.
+        num_workers: processes that load, for each process that trains.
+        seed: of order and augmentation.
+
+    Raises:
+        InputError: sizes, or a batch that does not divide by K.
+    """
+
+    def __init__(
+        self,
+        *,
+        root: str,
+        folder: str,
+        attributes: Sequence[str] | None,
+        region: str,
+        context: float,
+        size: Size,
+        eval_size: Size | None,
+        scale: tuple[float, float],
+        jitter: float,
+        num_train: int | None,
+        batch_size: int,
+        eval_batch_size: int,
+        epoch_size: int | None,
+        pictures_per_identity: int | None,
+        backgrounds: str | None,
+        num_workers: int,
+        seed: int,
+    ) -> None:
+        super().__init__()
+        self.root = Path(root)
+        self.folder = Path(folder)
+        self.chosen = None if attributes is None else tuple(attributes)
+        self.region = region
+        self.context = context
+        self.size = checked_size("data.size", size)
+        self.eval_size = checked_size("data.eval_size", eval_size or size)
+        self.scale = scale
+        self.jitter = jitter
+        self.num_train = num_train
+        self.batch_size = batch_size
+        self.eval_batch_size = eval_batch_size
+        self.epoch_size = epoch_size
+        self.pictures_per_identity = pictures_per_identity
+        self.backgrounds = None if backgrounds is None else Path(backgrounds)
+        self.num_workers = num_workers
+        self.seed = seed
+        check_batches(batch_size, pictures_per_identity, epoch_size)
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What the network has to know of the data, in plain values.
+
+        ``attributes``: their names; with ``pictures_per_identity`` also ``num_identities``, the
+        people that train.
+        """
+        facts: dict[str, Any] = {"attributes": list(self.chosen or self.known_attributes())}
+        if self.pictures_per_identity is not None:
+            facts["num_identities"] = self.count_identities()
+        return facts
+
+    @abstractmethod
+    def known_attributes(self) -> Sequence[str]:
+        """The names of all attributes, known before the data set is read."""
+
+    @abstractmethod
+    def read_faces(self) -> Faces:
+        """Read all faces of the data set.
+
+        Raises:
+            FileNotFoundError: the data is not there; says where to get it.
+            InputError: a list or a choice that cannot be used.
+        """
+
+    def count_identities(self) -> int:
+        """How many people train."""
+        return num_training_identities(self.all_faces)
+
+    @cached_property
+    def all_faces(self) -> Faces:
+        """All faces with the chosen attributes; those who train are numbered from 0."""
+        faces = renumber(self.read_faces())
+        return faces.with_attributes(self.chosen or self.known_attributes())
+
+    def faces(self, part: Part) -> Faces:
+        """The faces of a part."""
+        return self.all_faces.part(part)
+
+    def setup(self, stage: str) -> None:
+        """Read what is known of the faces, and the first pictures.
+
+        Raises:
+            FileNotFoundError: the data is not there; says where to get it.
+            InputError: a list, a picture or a choice that cannot be used.
+        """
+        if stage == "fit":
+            self.train_set = self.training_samples()
+        if stage in ("fit", "validate"):
+            self.val_set = self.evaluation_samples(self.validation_faces())
+        if stage == "test":
+            self.test_set = self.evaluation_samples(self.faces("test"))
+
+    def training_faces(self) -> Faces:
+        """Those that train: without the held out ones where people are to be told apart."""
+        faces = self.faces("train")
+        if self.pictures_per_identity is not None:
+            faces = faces.take(~held_out(faces.identities) & (faces.identities != NOBODY))
+        if self.num_train is not None:
+            if not 1 <= self.num_train <= len(faces):
+                raise InputError(
+                    f"expected data.num_train of 1 to {len(faces)}, got {self.num_train}"
+                )
+            rows = np.random.default_rng(0).permutation(len(faces))[: self.num_train]
+            faces = faces.take(np.sort(rows))
+        return faces
+
+    def validation_faces(self) -> Faces:
+        """Those that choose the best checkpoint."""
+        if self.pictures_per_identity is None:
+            return self.faces("val")
+        faces = self.faces("train")
+        return faces.take(held_out(faces.identities))
+
+    def training_samples(self) -> TrainingSamples:
+        faces = self.training_faces()
+        faces.check()
+        if len(faces) < self.batch_size and self.epoch_size is None:
+            raise InputError(
+                f"{self.folder}: {len(faces)} pictures to train on, below "
+                f"data.batch_size={self.batch_size}: lower it, or set data.epoch_size"
+            )
+        augmentation = Augmentation(size=self.size, scale=self.scale, jitter=self.jitter)
+        return TrainingSamples(faces, self.regions(faces), augmentation)
+
+    def evaluation_samples(self, faces: Faces) -> EvaluationSamples:
+        """Samples of some faces, of any part, without augmentation."""
+        faces.check()
+        return EvaluationSamples(faces, self.regions(faces), self.eval_size)
+
+    def background_samples(self, part: Part) -> BackgroundSamples:
+        """Pictures of nobody: a first half for ``train`` and ``val``, the other for ``test``.
+
+        Raises:
+            FileNotFoundError: their folder is not there.
+            InputError: no folder is named, or it holds fewer than two pictures.
+        """
+        if self.backgrounds is None:
+            raise InputError(
+                "pictures without faces are needed: name their folder, data.backgrounds"
+            )
+        if not self.backgrounds.is_dir():
+            raise FileNotFoundError(
+                f"{self.backgrounds}: not found, expected a folder of pictures without faces"
+            )
+        files = self.backgrounds.iterdir()
+        paths = natural_order(path for path in files if path.suffix.lower() in READABLE)
+        if len(paths) < 2:
+            raise InputError(f"{self.backgrounds}: {len(paths)} pictures in it, expected 2 or more")
+        half = len(paths) // 2
+        return BackgroundSamples(paths[half:] if part == "test" else paths[:half], self.eval_size)
+
+    def positive_rates(self) -> Tensor:
+        """(A,) in [0, 1]: how frequent each attribute is in validation, NaN where never known."""
+        labels = torch.from_numpy(self.validation_faces().labels)
+        return (labels > 0).sum(0) / (labels != 0).sum(0)
+
+    def typical_boxes(self, number: int) -> Tensor:
+        """(N, 4), the known boxes of the first faces of validation, in pixels of its samples."""
+        samples = self.evaluation_samples(self.validation_faces())
+        boxes = torch.stack([samples[i]["box"] for i in range(min(number, len(samples)))])
+        return boxes[boxes.isfinite().all(1)]
+
+    def regions(self, faces: Faces) -> Regions:
+        if self.region == "whole":
+            return Regions("whole")
+        if self.region == "box":
+            return Regions("box", self.context)
+        path = Path(self.region)
+        return Regions("box", self.context, read_boxes(path, faces.names), path)
+
+    def train_dataloader(self) -> DataLoader[Any]:
+        if self.pictures_per_identity is not None:
+            return self.identity_loader(self.pictures_per_identity)
+        return training_loader(
+            self.train_set,
+            self.trainer,
+            batch_size=self.batch_size,
+            epoch_size=self.epoch_size,
+            num_workers=self.num_workers,
+            seed=self.seed,
+        )
+
+    def val_dataloader(self) -> DataLoader[Any]:
+        return self.loader(self.val_set)
+
+    def test_dataloader(self) -> DataLoader[Any]:
+        return self.loader(self.test_set)
+
+    def loader(self, samples: EvaluationSamples | BackgroundSamples) -> DataLoader[Any]:
+        """Load samples in order."""
+        return evaluation_loader(samples, self.eval_batch_size, num_workers=self.num_workers)
+
+    def identity_loader(self, num_pictures: int) -> DataLoader[Any]:
+        num_people = self.batch_size // num_pictures
+        try:
+            sampler = IdentitySampler.of_trainer(
+                self.trainer,
+                self.train_set.faces.identities,
+                num_people=num_people,
+                num_pictures=num_pictures,
+                seed=self.seed,
+            )
+        except ValueError as error:
+            raise InputError(f"{self.folder}: {error}: lower data.batch_size") from error
+        return EpochLoader(
+            self.train_set,
+            self.batch_size,
+            sampler=sampler,
+            drop_last=True,
+            num_workers=self.num_workers,
+            persistent_workers=self.num_workers > 0,
+            pin_memory=torch.cuda.is_available(),
+            worker_init_fn=one_thread,
+        )
+
+    @property
+    def cache(self) -> Path:
+        """Where what is known of the faces is kept packed."""
+        return self.root / "face-attributes" / "cache"
+
+
+def checked_size(key: str, size: Sequence[int]) -> Size:
+    if len(size) != 2 or min(size) < 1:
+        raise InputError(f"expected {key}=[height, width] in pixels, got {list(size)}")
+    return size[0], size[1]
+
+
+def check_batches(batch_size: int, num_pictures: int | None, epoch_size: int | None) -> None:
+    if num_pictures is None:
+        return
+    if num_pictures < 2 or batch_size % num_pictures:
+        raise InputError(
+            "expected data.pictures_per_identity of 2 or more, and data.batch_size a multiple of "
+            f"it, got {num_pictures} and {batch_size}"
+        )
+    if epoch_size is not None:
+        raise InputError("data.epoch_size has no meaning with data.pictures_per_identity: set null")

@@ -1,0 +1,172 @@
+"""LFWA (Liu et al., ICCV 2015): attributes of the pictures of Labeled Faces in the Wild.
+
+lfw_att_40.mat, lfw_att_73.mat        MATLAB v7.3: AttrName, name, label (0 or 1)
+indices_train_test.mat                rows of the pictures that train and test, from 1
+lfw/Aaron_Eckhart/Aaron_Eckhart_0001.jpg
+
+Its 6,263 training pictures only fit linear classifiers on features that were learned on CelebA,
+and the other 6,880 test them; so they are both its ``train`` and its ``val``. People in the two
+parts differ, and a picture's folder says who it is.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from face_attributes.data.faces import Faces, unknown_places
+from face_attributes.data.names import PARTS
+from face_attributes.data.packed import packed
+from face_attributes.data.text import Report, stop
+from vision_shared.inputs import InputError, check_input
+
+if TYPE_CHECKING:
+    import h5py
+
+PAGE = "https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html"
+FOLDERS = ("lfw", "lfw-deepfunneled", "lfw_funneled", "lfw-funneled")
+
+
+def lfwa_faces(root: Path, num_attributes: int, cache: Path) -> Faces:
+    """All faces of LFWA; their parts are ``val`` (which trains, too) and ``test``.
+
+    Args:
+        root: holds its files.
+        num_attributes: 40, or 73 with those that networks never trained on.
+        cache: a folder for `packed`; the files take ten seconds to read.
+
+    Raises:
+        FileNotFoundError: a file is not there; says where to get it.
+        InputError: one that cannot be used.
+    """
+    labels, indices, folder = find_lfwa(root, num_attributes)
+    return packed(cache, [labels, indices], folder, lambda: read_lfwa(labels, indices, folder))
+
+
+def find_lfwa(root: Path, num_attributes: int) -> tuple[Path, Path, Path]:
+    """The files of labels and indices, and the folder of pictures; raises as `lfwa_faces`."""
+    if num_attributes not in (40, 73):
+        raise InputError(f"expected 40 or 73 attributes of LFWA, got {num_attributes}")
+    labels, indices = root / f"lfw_att_{num_attributes}.mat", root / "indices_train_test.mat"
+    folder = next((root / name for name in FOLDERS if (root / name).is_dir()), root / "lfw")
+    for path in (labels, indices, folder):
+        if not path.exists():
+            raise FileNotFoundError(
+                f"{path}: not found: get LFWA at {PAGE} and unpack it, so that {root} holds "
+                f"{labels.name}, {indices.name} and the folder lfw"
+            )
+    return labels, indices, folder
+
+
+def read_lfwa(labels: Path, indices: Path, folder: Path, report: Report = stop) -> Faces:
+    """Read the files of labels and indices.
+
+    Args:
+        labels: of them.
+        indices: of them.
+        folder: of the pictures.
+        report: of labels that are neither 0 nor 1, and of pictures in both parts.
+
+    Raises:
+        InputError: a file that cannot be used at all.
+    """
+    with open_matlab(labels) as file:
+        attributes = read_cells(file, "AttrName")
+        names = [name.replace("\\", "/") for name in read_cells(file, "name")]
+        values = read_matrix(file, "label")
+    if values.shape == (len(attributes), len(names)):  # MATLAB's columns are HDF5's rows
+        values = values.T
+    if values.shape != (len(names), len(attributes)):
+        raise InputError(
+            f"{labels}: label of {values.shape}, expected {len(names)} pictures by "
+            f"{len(attributes)} attributes"
+        )
+    for row, column in np.argwhere(~np.isin(values, (0, 1))):
+        value = f"{values[row, column]:g}"
+        report(f"{labels}: {attributes[column]} of {names[row]} is {value}, expected 0 or 1")
+    boxes, landmarks = unknown_places(len(names))
+    faces = Faces(
+        folder,
+        np.char.encode(np.array(names), "utf-8"),
+        tuple(name.strip() for name in attributes),
+        np.where(values > 0, 1, -1).astype(np.int8),
+        read_parts(indices, len(names), report),
+        people(names),
+        boxes,
+        landmarks,
+        labels,
+    )
+    return faces.take(faces.parts >= 0)
+
+
+def read_parts(path: Path, num_pictures: int, report: Report = stop) -> NDArray[np.int8]:
+    """The part of each picture, -1 for none, from MATLAB's indices, which count from 1.
+
+    Raises:
+        InputError: an index that is no picture's.
+    """
+    parts = np.full(num_pictures, -1, np.int8)
+    with open_matlab(path) as file:
+        for part, name in (("val", "indices_img_train"), ("test", "indices_img_test")):
+            numbers = read_matrix(file, name).ravel()
+            rows = numbers.astype(np.int64) - 1
+            if not len(rows) or rows.min() < 0 or rows.max() >= num_pictures:
+                raise InputError(
+                    f"{path}: {name} from {numbers.min(initial=0):g} to "
+                    f"{numbers.max(initial=0):g}, expected from 1 to {num_pictures}"
+                )
+            for row in rows[parts[rows] >= 0]:
+                report(f"{path}: {name} holds {row + 1}, which indices_img_train holds, too")
+            parts[rows] = PARTS.index(part)
+    return parts
+
+
+def open_matlab(path: Path) -> "h5py.File":
+    """Open a MATLAB v7.3 file, which is an HDF5 file.
+
+    Raises:
+        InputError: not there, empty, damaged, or of another version.
+    """
+    import h5py  # 0.3 s: who uses other data need not wait
+
+    check_input(path, "MATLAB file")
+    try:
+        return h5py.File(path, "r")
+    except OSError as error:
+        reason = " ".join(str(error).split())
+        raise InputError(f"{path}: not a MATLAB v7.3 file that can be read ({reason})") from error
+
+
+def read_cells(file: "h5py.File", name: str) -> list[str]:
+    """The texts of a cell array; a cell holds a reference to UTF-16 numbers.
+
+    Raises:
+        InputError: the file has no such array, or it holds something else.
+    """
+    try:
+        cells = _dataset(file, name)
+        return ["".join(map(chr, file[cell][()].ravel())) for cell in cells[()].ravel()]
+    except (TypeError, ValueError, KeyError, OSError) as error:
+        raise InputError(f"{file.filename}: {name} is no cell array of texts ({error})") from error
+
+
+def read_matrix(file: "h5py.File", name: str) -> NDArray[np.float64]:
+    """The numbers of a matrix, with MATLAB's columns as rows; raises as `read_cells`."""
+    try:
+        return np.asarray(_dataset(file, name)[()], np.float64)
+    except (TypeError, ValueError, OSError) as error:
+        raise InputError(f"{file.filename}: {name} is no matrix ({error})") from error
+
+
+def people(names: Sequence[str]) -> NDArray[np.int32]:
+    """Who it is: a number for each folder."""
+    folders = [name.rpartition("/")[0] for name in names]
+    return np.unique(folders, return_inverse=True)[1].astype(np.int32)
+
+
+def _dataset(file: "h5py.File", name: str) -> Any:
+    if name not in file:
+        raise InputError(f"{file.filename}: without {name}, has {', '.join(file)}")
+    return file[name]

@@ -1,0 +1,111 @@
+"""Pictures of what the networks say, as arrays (H, W, 3) uint8 RGB."""
+
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+from torch import Tensor
+
+from face_attributes.finder import FoundFace
+from face_attributes.localize import Localisation
+from vision_shared import panels
+
+Picture = NDArray[np.uint8]
+
+TRUE, FOUND, WRONG, PLAIN = (40, 180, 60), (255, 200, 0), (210, 30, 40), (0, 0, 0)
+LINE = 13
+"""Pixels from one line of text to the next."""
+
+
+def draw_tagging(
+    batch: Mapping[str, Tensor],
+    probabilities: Tensor,
+    names: Sequence[str],
+    localisations: Sequence[Localisation] | None,
+) -> dict[str, Picture]:
+    """Draw the first samples of a batch: picture with boxes, response, and attributes.
+
+    Args:
+        batch: ``image`` (B, 3, H, W), ``attributes`` (B, A) and ``box`` (B, 4).
+        probabilities: (N, A), of the first N samples.
+        names: of the A attributes.
+        localisations: N; None of a network without a response.
+    """
+    side = max(LINE * len(names), 96)
+    rows = []
+    for i, said in enumerate(probabilities.float().cpu().numpy()):
+        picture = panels.to_picture(batch["image"][i].float().cpu().numpy())
+        size = (side, max(1, round(side * picture.shape[1] / picture.shape[0])))
+        row = [resize(picture, size)]
+        if localisations is not None:
+            found, scale = localisations[i], side / picture.shape[0]
+            boxes, truth = found.boxes[:1].cpu() * scale, batch["box"][i : i + 1].cpu() * scale
+            row[0] = draw_boxes(draw_boxes(row[0], truth, TRUE), boxes, FOUND)
+            row.append(resize(response_map(found.response), size))
+        labels = batch["attributes"][i].cpu().numpy()
+        row.append(list_attributes(names, said, labels, (side, size[1])))
+        rows.append(row)
+    titles = ["found, true"] + ["response"] * (localisations is not None)
+    return {"tagging": panels.grid(rows, [*titles, "red: wrong"])}
+
+
+def draw_boxes(picture: Picture, boxes: Tensor, colour: tuple[int, int, int]) -> Picture:
+    """Draw (N, 4), in pixels of the picture; those that are not known are left out."""
+    drawn = Image.fromarray(picture)
+    pen = ImageDraw.Draw(drawn)
+    width = max(1, round(min(picture.shape[:2]) / 100))
+    for box in boxes[boxes.isfinite().all(1)].tolist():
+        pen.rectangle(box, outline=colour, width=width)
+    return np.asarray(drawn)
+
+
+def annotate(picture: Picture, faces: Sequence[FoundFace]) -> Picture:
+    """Draw the faces' numbered boxes, and right of the picture what each is said to have."""
+    line = max(LINE, picture.shape[0] // 40)
+    font = ImageFont.load_default(line - 3)
+    lines = []
+    for number, face in enumerate(faces, 1):
+        picture = draw_boxes(picture, torch.tensor([face.box]), FOUND)
+        lines.append(f"face {number}")
+        lines += [f"  {name}" for name, said in face.attributes.items() if said >= 0.5]
+    height, width = max(picture.shape[0], line * len(lines)), picture.shape[1]
+    strip = max((math.ceil(font.getlength(text)) + 8 for text in lines), default=0)
+    drawn = Image.new("RGB", (width + strip, height), (255, 255, 255))
+    drawn.paste(Image.fromarray(picture))
+    pen = ImageDraw.Draw(drawn)
+    for number, face in enumerate(faces, 1):
+        pen.text((face.box[0] + 3, face.box[1] + 2), str(number), font=font, fill=FOUND)
+    for i, text in enumerate(lines):
+        pen.text((width + 4, i * line), text, font=font, fill=PLAIN)
+    return np.asarray(drawn)
+
+
+def response_map(response: Tensor) -> Picture:
+    """Draw (H, W) from its lowest to its highest value."""
+    values = response.detach().float().cpu().numpy()
+    low, high = float(values.min()), float(values.max())
+    return panels.heat_map(values, low, max(high, low + 1e-12))
+
+
+def list_attributes(
+    names: Sequence[str],
+    probabilities: NDArray[np.floating],
+    labels: NDArray[np.integer],
+    size: tuple[int, int],
+) -> Picture:
+    """Write the attributes with their probabilities, wrong ones red, on white of (H, W)."""
+    drawn = Image.new("RGB", (size[1], size[0]), (255, 255, 255))
+    pen, font = ImageDraw.Draw(drawn), ImageFont.load_default(LINE - 3)
+    for i, (name, said, label) in enumerate(zip(names, probabilities, labels, strict=True)):
+        is_wrong = label != 0 and (said >= 0.5) != (label > 0)
+        text = f"{100 * said:3.0f} % {name}"
+        pen.text((2, i * LINE), text, fill=WRONG if is_wrong else PLAIN, font=font)
+    return np.asarray(drawn)
+
+
+def resize(picture: Picture, size: tuple[int, int]) -> Picture:
+    """Scale a picture to (H, W)."""
+    return np.asarray(Image.fromarray(picture).resize((size[1], size[0])))

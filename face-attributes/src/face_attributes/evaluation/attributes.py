@@ -1,0 +1,162 @@
+"""Attributes one by one: the paper's accuracy, and what does not flatter it.
+
+Most attributes are rare: on CelebA's test partition, always answering the majority class is right
+in 79.9 % of all cases and beats published systems on a third of the attributes. So nothing here is
+printed without the majority beside it, nor accuracy without measures that chance cannot lift.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor
+
+from face_attributes.evaluation.answers import Answers
+from face_attributes.evaluation.published import (
+    PRINTED_MEANS,
+    SYSTEMS,
+    DatasetName,
+    published_accuracies,
+)
+from vision_shared.tables import Table
+
+MEASURES = {
+    "accuracy": "accuracy",
+    "balanced_accuracy": "balanced accuracy",
+    "average_precision": "average precision",
+    "f1": "F1",
+}
+"""Of `attribute_scores`, and what tables call them."""
+
+MAJORITY = "majority class"
+
+SOURCE = (
+    "Published columns are printed by Liu et al., ICCV 2015, and not measured here: accuracy. "
+    "In their row of means is what they print."
+)
+
+
+def attribute_scores(answers: Answers) -> dict[str, Tensor]:
+    """Measure each attribute over the images where it is known.
+
+    Returns:
+        (A,) float64 each, in [0, 1]: those of `MEASURES` and ``positive_rate``. Balanced accuracy
+        is the mean of the true positive and the true negative rate. NaN where a measure has
+        nothing to count: without labels, and without positives all but the accuracy (without
+        negatives the balanced one too).
+    """
+    labels, said = answers.labels, answers.probabilities >= 0.5
+    present, absent = labels == 1, labels == -1
+    hits, rejects = (present & said).sum(0), (absent & ~said).sum(0)
+    positives, negatives = present.sum(0), absent.sum(0)
+    raised = (absent & said).sum(0)
+    recall = _ratio(hits, positives)
+    f1 = _ratio(2 * hits, hits + raised + positives)
+    return {
+        "accuracy": _ratio(hits + rejects, positives + negatives),
+        "balanced_accuracy": (recall + _ratio(rejects, negatives)) / 2,
+        "average_precision": average_precision(answers),
+        "f1": torch.where(positives > 0, f1, torch.nan),
+        "positive_rate": _ratio(positives, positives + negatives),
+    }
+
+
+def average_precision(answers: Answers) -> Tensor:
+    """(A,): mean over the positives of the precision at their score, ties at the score's end.
+
+    The area under the precision-recall curve without interpolation, as scikit-learn has it. NaN
+    without a positive; constant probabilities give the positive rate.
+    """
+    columns = []
+    for scores, labels in zip(answers.probabilities.T, answers.labels.T, strict=True):
+        known = labels != 0
+        scores, order = scores[known].sort(descending=True)
+        present = (labels[known][order] == 1).double()
+        hits = present.cumsum(0)
+        # Equal scores are one step of the curve: all of them count at the last one's place.
+        _, counts = scores.unique_consecutive(return_counts=True)
+        ends = (counts.cumsum(0) - 1).repeat_interleave(counts)
+        precision = (hits / torch.arange(1, len(hits) + 1, device=hits.device))[ends]
+        total = present.sum()
+        ap = (precision * present).sum() / total if total > 0 else present.new_tensor(torch.nan)
+        columns.append(ap)
+    return torch.stack(columns)
+
+
+def majority_answers(labels: Tensor, rates: Tensor) -> Answers:
+    """Answer every image with each attribute's majority class elsewhere.
+
+    Args:
+        labels: (N, A) of the test.
+        rates: (A,), positive rates of the training or validation data, in [0, 1].
+    """
+    return Answers((rates >= 0.5).float().expand_as(labels), labels)
+
+
+def systems_table(systems: Mapping[str, Answers], rates: Tensor) -> Table:
+    """Return the means over attributes of each system, the majority class last.
+
+    Args:
+        systems: answers to the same images, by name.
+        rates: (A,), where the majority is learnt, see `majority_answers`.
+    """
+    labels = next(iter(systems.values())).labels
+    rows = []
+    for name, answers in {**systems, MAJORITY: majority_answers(labels, rates)}.items():
+        scores = attribute_scores(answers)
+        rows.append([name, *(_percent(scores[measure].nanmean()) for measure in MEASURES)])
+    return Table(
+        "Attributes, means in %",
+        ["", *MEASURES.values()],
+        rows,
+        f"{len(labels)} images, {labels.shape[1]} attributes; the majority class is that of "
+        "other images. A mean leaves out attributes for which a measure is not defined.",
+    )
+
+
+def attributes_table(
+    answers: Answers, names: Sequence[str], rates: Tensor, published: DatasetName | None = None
+) -> Table:
+    """Return every attribute's measures, the majority's accuracy, and the means.
+
+    Args:
+        answers: to N images.
+        names: of the A attributes.
+        rates: (A,), where the majority is learnt, see `majority_answers`.
+        published: add the paper's columns for this data set's official test; other attributes
+            than its 40 have none.
+
+    Raises:
+        ValueError: another number of names or rates.
+    """
+    if not len(names) == len(rates) == answers.labels.shape[1]:
+        raise ValueError(
+            f"expected names and rates of {answers.labels.shape[1]} attributes, got {len(names)} "
+            f"and {len(rates)}"
+        )
+    scores = attribute_scores(answers)
+    majority = attribute_scores(majority_answers(answers.labels, rates))["accuracy"]
+    columns = [scores["positive_rate"], majority, *(scores[measure] for measure in MEASURES)]
+    rows = [[name, *map(_percent, cells)] for name, *cells in zip(names, *columns, strict=True)]
+    rows.append(["mean", *(_percent(column.nanmean()) for column in columns)])
+    titles = ["%", "positives", MAJORITY, *MEASURES.values()]
+    note = f"{len(answers.labels)} images"
+    if published is not None:
+        rows = _add_published(rows, published)
+        titles += [f"{system} (published)" for system in SYSTEMS]
+        note += f". {SOURCE}"
+    return Table("Each attribute", titles, rows, note)
+
+
+def _add_published(rows: list[list[str]], dataset: DatasetName) -> list[list[str]]:
+    figures = {**published_accuracies(dataset), "mean": PRINTED_MEANS[dataset]}
+    none = [""] * len(SYSTEMS)
+    return [[*row, *(map(str, figures[row[0]]) if row[0] in figures else none)] for row in rows]
+
+
+def _ratio(part: Tensor, whole: Tensor) -> Tensor:
+    """NaN where there is nothing."""
+    return torch.where(whole > 0, part.double() / whole.clamp_min(1), torch.nan)
+
+
+def _percent(value: Tensor) -> str:
+    return "-" if value.isnan() else f"{100 * float(value):.1f}"

@@ -1,0 +1,15 @@
+"""Train LNet or ANet: ``python -m face_attributes.train [hydra overrides]``."""
+
+import hydra
+from omegaconf import DictConfig
+
+from vision_shared import run
+
+
+@hydra.main(version_base="1.3", config_path="pkg://face_attributes.conf", config_name="train")
+def main(cfg: DictConfig) -> float:
+    return run.main(cfg)
+
+
+if __name__ == "__main__":
+    main()

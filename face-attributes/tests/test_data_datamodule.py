@@ -1,0 +1,240 @@
+"""Datamodules: batches, their order, and what they answer to bad data."""
+
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hydra.utils import instantiate
+from omegaconf import OmegaConf
+from PIL import Image
+
+from face_attributes.data.datamodule import CelebaData, FolderData, PortraitsData
+from face_attributes.data.face_data import FaceData
+from face_attributes.data.heads import PORTRAIT_ATTRIBUTES
+from face_attributes.data.names import CELEBA_ATTRIBUTES
+from face_attributes.data.text import write_table
+from vision_shared.inputs import InputError
+
+Batch = dict[str, Any]
+RENDER = {"side": 48, "people": [4, 2, 2], "pictures": 5, "backgrounds": 5, "seed": 0}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Rendered portraits."""
+    folder = tmp_path_factory.mktemp("data") / "portraits"
+    portraits(folder).prepare_data()
+    return folder
+
+
+def arguments(folder: Path, **changes: Any) -> dict[str, Any]:
+    common: dict[str, Any] = {
+        "root": str(folder.parent),
+        "folder": str(folder),
+        "attributes": None,
+        "region": "whole",
+        "context": 1.2,
+        "size": [24, 24],
+        "eval_size": None,
+        "scale": [0.9, 1.1],
+        "jitter": 0.1,
+        "num_train": None,
+        "batch_size": 4,
+        "eval_batch_size": 6,
+        "epoch_size": None,
+        "pictures_per_identity": None,
+        "backgrounds": str(folder / "backgrounds"),
+        "num_workers": 0,
+        "seed": 0,
+    }
+    return common | changes
+
+
+def portraits(folder: Path, **changes: Any) -> PortraitsData:
+    return PortraitsData(render=RENDER, **arguments(folder, **changes))
+
+
+def prepared(data: FaceData, stage: str = "fit") -> Any:
+    data.prepare_data()
+    data.setup(stage)
+    return data
+
+
+def epochs(data: FaceData, *numbers: int) -> list[Batch]:
+    loader = data.train_dataloader()
+    batches = []
+    for number in numbers:
+        loader.sampler.set_epoch(number)  # type: ignore[attr-defined]  # as Lightning does
+        batches += list(loader)
+    return batches
+
+
+def are_equal(ours: list[Batch], theirs: list[Batch]) -> bool:
+    pairs = list(zip(ours, theirs, strict=True))
+    return all(torch.equal(a[key], b[key]) for a, b in pairs for key in ("image", "index"))
+
+
+def test_training_batch_holds_pictures_tags_and_people_but_no_places(folder: Path) -> None:
+    batches = epochs(prepared(portraits(folder)), 0)
+    assert len(batches) == 5
+    batch = batches[0]
+    assert (batch["image"].shape, batch["image"].dtype) == ((4, 3, 24, 24), torch.float32)
+    assert 0 <= float(batch["image"].min()) < float(batch["image"].max()) <= 1
+    assert (batch["attributes"].shape, batch["attributes"].dtype) == ((4, 14), torch.int8)
+    assert set(batch["attributes"].unique().tolist()) <= {-1, 1}
+    assert set(batch["identity"].tolist()) <= set(range(4))
+    assert set(batch) == {"image", "attributes", "identity", "name", "index"}
+
+
+@pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")  # DataLoader, Python 3.12+
+@pytest.mark.parametrize("pictures_per_identity", [None, 2])
+def test_epochs_repeat_whatever_the_workers_and_after_a_resume(
+    folder: Path, pictures_per_identity: int | None
+) -> None:
+    def load(**changes: Any) -> FaceData:
+        changes["pictures_per_identity"] = pictures_per_identity
+        return prepared(portraits(folder, **changes))
+
+    alone = epochs(load(), 0, 1)
+    assert are_equal(alone, epochs(load(num_workers=1), 0, 1))
+    half = len(alone) // 2
+    assert are_equal(alone[half:], epochs(load(), 1))  # as after a resume
+    assert not are_equal(alone[:half], alone[half:])
+    assert not are_equal(alone, epochs(load(seed=1), 0, 1))
+
+
+def test_evaluation_sees_whole_pictures_in_order_with_their_places(folder: Path) -> None:
+    data = prepared(portraits(folder, eval_size=[96, 96]))
+    batches = list(data.val_dataloader())
+    assert [len(batch["image"]) for batch in batches] == [6, 4]
+    batch = batches[0]
+    faces = data.faces("val")
+    assert batch["image"].shape == (6, 3, 96, 96)
+    assert batch["name"] == [faces.name(index) for index in range(6)]
+    assert np.allclose(batch["box"], 2 * faces.boxes[:6])
+    assert np.allclose(batch["landmarks"], 2 * faces.landmarks[:6])
+    assert batch["cut"].tolist() == [[0, 0, 48, 48]] * 6
+    assert are_equal(
+        batches, list(prepared(portraits(folder, eval_size=[96, 96])).val_dataloader())
+    )
+
+
+def test_box_region_fills_the_sample_with_the_face(folder: Path) -> None:
+    data = prepared(portraits(folder, region="box", context=1.0, size=[28, 22]), "test")
+    batch = next(iter(data.test_dataloader()))
+    assert batch["image"].shape == (6, 3, 28, 22)
+    assert torch.allclose(batch["box"], torch.tensor([0.0, 0, 22, 28]), atol=1.5)
+
+
+def test_regions_come_from_a_file_by_name(folder: Path, tmp_path: Path) -> None:
+    data = prepared(portraits(folder))
+    names = data.all_faces.names[::-1]
+    boxes = np.tile([8, 10, 20, 20], (len(names), 1))
+    columns = ("image_id", "x_1", "y_1", "width", "height")
+    write_table(tmp_path / "found.txt", names, boxes, columns)
+    data = prepared(portraits(folder, region=str(tmp_path / "found.txt"), context=1.2))
+    assert data.val_set[3]["cut"].tolist() == [6, 8, 30, 32]
+    write_table(tmp_path / "found.txt", names, boxes + np.array([90, 0, 0, 0]), columns)
+    with pytest.raises(InputError, match=r"found\.txt:\d+: a box of 20x20 .* of 48x48"):
+        _ = prepared(portraits(folder, region=str(tmp_path / "found.txt"))).val_set[3]
+    write_table(tmp_path / "found.txt", names[1:], boxes[1:], columns)
+    with pytest.raises(InputError, match=r"found\.txt: no box for"):
+        prepared(portraits(folder, region=str(tmp_path / "found.txt")), "test")
+
+
+def test_attributes_are_chosen_and_told(folder: Path) -> None:
+    chosen = ["Smiling", "Bangs"]
+    data = prepared(portraits(folder, attributes=chosen))
+    assert data.facts == {"attributes": chosen}
+    columns = [PORTRAIT_ATTRIBUTES.index(name) for name in chosen]
+    every = prepared(portraits(folder)).all_faces.labels
+    assert np.array_equal(data.all_faces.labels, every[:, columns])
+    with pytest.raises(InputError, match="has no attribute 'Beard'"):
+        prepared(portraits(folder, attributes=["Beard"]))
+
+
+def test_attributes_are_known_before_the_data_is_there(tmp_path: Path) -> None:
+    absent = arguments(tmp_path / "absent")
+    assert PortraitsData(render=RENDER, **absent).facts == {"attributes": [*PORTRAIT_ATTRIBUTES]}
+    celeba = CelebaData(pictures="aligned", **absent)
+    assert celeba.facts == {"attributes": list(CELEBA_ATTRIBUTES)}
+    with pytest.raises(FileNotFoundError, match="get CelebA at http"):
+        celeba.setup("fit")
+
+
+def test_identity_batches_validate_on_held_out_pictures_of_training_people(folder: Path) -> None:
+    data = prepared(portraits(folder, pictures_per_identity=2, batch_size=6))
+    assert data.facts["num_identities"] == 4
+    assert len(data.train_set) == 16 and len(data.val_set) == 4
+    assert not {*data.train_set.faces.names} & {*data.val_set.faces.names}
+    for batch in epochs(data, 0):
+        assert batch["identity"].unique(return_counts=True)[1].tolist() == [2, 2, 2]
+    validated = next(iter(data.val_dataloader()))["identity"]
+    assert sorted(validated.tolist()) == [0, 1, 2, 3]
+
+
+def test_fewer_training_pictures_are_a_part_of_more(folder: Path) -> None:
+    few, more = (
+        {*prepared(portraits(folder, num_train=number)).train_set.faces.names} for number in (5, 9)
+    )
+    assert len(few) == 5 and len(more) == 9 and few < more
+    with pytest.raises(InputError, match=r"data\.num_train of 1 to 20, got 21"):
+        prepared(portraits(folder, num_train=21))
+
+
+def test_backgrounds_are_halved(folder: Path) -> None:
+    data = portraits(folder)
+    first, second = (data.background_samples(part) for part in ("val", "test"))
+    assert [path.stem for path in (*first.paths, *second.paths)] == [
+        f"{i:06d}" for i in range(1, 6)
+    ]
+    assert len(first) == 2 and first[0]["image"].shape == (3, 24, 24)
+    assert sum(len(batch["image"]) for batch in data.loader(second)) == 3
+    with pytest.raises(InputError, match=r"data\.backgrounds"):
+        portraits(folder, backgrounds=None).background_samples("val")
+    with pytest.raises(FileNotFoundError, match="expected a folder of pictures without faces"):
+        portraits(folder, backgrounds=str(folder / "absent")).background_samples("val")
+
+
+def test_own_folder_tests_on_its_validation_part(tmp_path: Path) -> None:
+    rows = "".join(f"{number}.png,{number % 2}\n" for number in range(10))
+    (tmp_path / "attributes.csv").write_text("image,Odd\n" + rows)
+    for number in range(10):
+        Image.new("RGB", (20 + number, 30), (25 * number, 0, 0)).save(tmp_path / f"{number}.png")
+    data = FolderData(**arguments(tmp_path))
+    assert data.facts == {"attributes": ["Odd"]}
+    for stage in ("fit", "test"):
+        data.setup(stage)
+    assert len(data.train_set) == 8 and len(data.val_set) == len(data.test_set) == 2
+    assert next(iter(data.test_dataloader()))["attributes"].tolist() == [[-1], [1]]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"size": [24]}, r"data\.size"),
+        ({"eval_size": [0, 3]}, r"data\.eval_size"),
+        ({"pictures_per_identity": 3}, r"data\.pictures_per_identity"),
+        ({"pictures_per_identity": 2, "epoch_size": 10}, r"data\.epoch_size"),
+        ({"pictures_per_identity": 2, "batch_size": 10}, r"5 people.*lower data\.batch_size"),
+        ({"batch_size": 30}, r"20 pictures.*data\.batch_size=30"),
+    ],
+)
+def test_impossible_choice_names_its_key(
+    folder: Path, changes: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(InputError, match=message):
+        prepared(portraits(folder, **changes)).train_dataloader()
+
+
+@pytest.mark.parametrize("name", ["portraits", "celeba", "lfwa", "folder"])
+def test_every_config_makes_its_datamodule(tmp_path: Path, name: str) -> None:
+    text = resources.files("face_attributes.conf").joinpath("data", f"{name}.yaml").read_text()
+    config = OmegaConf.create({"seed": 3, "data": OmegaConf.create(text)})
+    config.data.root = str(tmp_path)
+    data = instantiate(config.data, _convert_="all")
+    assert isinstance(data, FaceData) and data.seed == 3
+    assert tmp_path in data.folder.parents

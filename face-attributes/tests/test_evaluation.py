@@ -1,0 +1,261 @@
+"""Measures by hand and beside scikit-learn's, and tables that hide nothing."""
+
+import numpy as np
+import pytest
+import torch
+from sklearn.metrics import (
+    accuracy_score,
+    average_precision_score,
+    balanced_accuracy_score,
+    f1_score,
+)
+from torch import Tensor
+
+from face_attributes.data.names import CELEBA_ATTRIBUTES
+from face_attributes.evaluation.answers import Answers, GatheredAnswers
+from face_attributes.evaluation.attributes import (
+    attribute_scores,
+    attributes_table,
+    majority_answers,
+    systems_table,
+)
+from face_attributes.evaluation.localisation import (
+    LocalisationResults,
+    LocalisationScores,
+    centre_box,
+    localisation_table,
+)
+from face_attributes.evaluation.published import PRINTED_MEANS, SYSTEMS, published_accuracies
+from face_attributes.evaluation.subgroups import (
+    contradiction_table,
+    contradictions,
+    group_rates,
+    subgroup_table,
+)
+
+
+def some_answers(num: int = 200, attributes: int = 3) -> Answers:
+    rng = torch.Generator().manual_seed(0)
+    labels = torch.randint(-1, 2, (num, attributes), generator=rng)
+    probabilities = torch.rand(num, attributes, generator=rng).mul(20).round() / 20  # with ties
+    return Answers(probabilities, labels.to(torch.int8))
+
+
+def gather(batches: list[tuple[Tensor, Tensor]], attributes: int) -> Answers:
+    gathered = GatheredAnswers(attributes)
+    for probabilities, labels in batches:
+        gathered.update(probabilities, labels)
+    return gathered.compute()
+
+
+def test_measures_equal_scikit_learns_on_known_labels() -> None:
+    answers = some_answers()
+    scores = attribute_scores(answers)
+    for a in range(3):
+        known = answers.labels[:, a] != 0
+        truth = (answers.labels[known, a] == 1).tolist()
+        p = answers.probabilities[known, a].tolist()
+        said = [probability >= 0.5 for probability in p]
+        expected = {
+            "accuracy": accuracy_score(truth, said),
+            "balanced_accuracy": balanced_accuracy_score(truth, said),
+            "average_precision": average_precision_score(truth, p),
+            "f1": f1_score(truth, said),
+            "positive_rate": sum(truth) / len(truth),
+        }
+        assert {name: float(scores[name][a]) for name in expected} == pytest.approx(expected)
+
+
+def test_measures_without_examples_are_not_defined() -> None:
+    labels = torch.tensor([[1, -1, 0], [1, -1, 0]], dtype=torch.int8)
+    scores = attribute_scores(Answers(torch.full((2, 3), 0.7), labels))
+    nan = torch.tensor([False, False, True])
+    assert torch.equal(scores["accuracy"].isnan(), nan)
+    assert scores["accuracy"][:2].tolist() == [1, 0]
+    assert scores["balanced_accuracy"].isnan().all()
+    assert scores["average_precision"].isnan().tolist() == [False, True, True]
+    assert scores["f1"].isnan().tolist() == [False, True, True]
+
+
+def test_majority_is_learnt_elsewhere_and_gains_nothing_but_accuracy() -> None:
+    labels = torch.tensor([[1, -1]] * 1 + [[-1, -1]] * 9, dtype=torch.int8)
+    scores = attribute_scores(majority_answers(labels, torch.tensor([0.2, 0.9])))
+    assert scores["accuracy"].tolist() == [0.9, 0]
+    assert scores["balanced_accuracy"][0] == 0.5
+    assert scores["average_precision"][0] == pytest.approx(0.1)
+    assert scores["f1"][0] == 0
+
+
+def test_gathered_answers_are_those_of_all_batches() -> None:
+    answers = some_answers(10)
+    parts = list(zip(answers.probabilities.split(3), answers.labels.split(3), strict=True))
+    gathered = gather(parts, 3)
+    assert torch.equal(gathered.probabilities, answers.probabilities)
+    assert torch.equal(gathered.labels, answers.labels)
+
+
+@pytest.mark.parametrize(
+    ("probabilities", "labels", "message"),
+    [
+        (torch.rand(2, 3), torch.full((2, 3), 2), r"labels 1, -1 or 0, got 2"),
+        (torch.rand(2, 4), torch.ones(2, 3), r"\(B, 3\), got \(2, 4\) and \(2, 3\)"),
+        (torch.rand(1, 3), torch.ones(2, 3), r"\(B, 3\), got \(1, 3\) and \(2, 3\)"),
+    ],
+)
+def test_answers_that_do_not_fit_are_named(
+    probabilities: Tensor, labels: Tensor, message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        GatheredAnswers(3).update(probabilities, labels)
+
+
+def test_table_of_attributes_has_majority_means_and_marked_published_columns() -> None:
+    names = ["Smiling", "Winking"]
+    answers = Answers(
+        torch.tensor([[0.9, 0.2], [0.2, 0.1], [0.8, 0.3], [0.3, 0.4]]),
+        torch.tensor([[1, -1], [-1, -1], [-1, -1], [-1, 1]], dtype=torch.int8),
+    )
+    table = attributes_table(answers, names, torch.tensor([0.3, 0.1]), published="celeba")
+    assert table.columns[:4] == ["%", "positives", "majority class", "accuracy"]
+    assert table.columns[-1] == "LNets+ANet (published)"
+    assert table.rows[0][:4] == ["Smiling", "25.0", "75.0", "75.0"]
+    assert table.rows[0][-6:] == ["89", "89", "92", "92", "88", "92"]
+    assert table.rows[1][-6:] == [""] * 6
+    assert table.rows[2][:4] == ["mean", "25.0", "75.0", "75.0"]
+    assert table.rows[2][-6:] == ["81", "79", "85", "83", "83", "87"]
+    assert "not measured here" in table.note
+    plain = attributes_table(answers, names, torch.tensor([0.3, 0.1]))
+    assert not any("published" in column for column in plain.columns)
+    with pytest.raises(ValueError, match="names and rates of 2 attributes, got 1 and 2"):
+        attributes_table(answers, names[:1], torch.zeros(2))
+
+
+def test_table_of_systems_ends_with_the_majority() -> None:
+    answers = some_answers()
+    table = systems_table({"ours": answers}, torch.tensor([0.1, 0.1, 0.1]))
+    assert [row[0] for row in table.rows] == ["ours", "majority class"]
+    assert table.rows[1][2] == "50.0"
+
+
+@pytest.mark.parametrize("dataset", ["celeba", "lfwa"])
+def test_published_columns_have_the_printed_means(dataset: str) -> None:
+    columns = published_accuracies(dataset)  # type: ignore[arg-type]
+    assert tuple(columns) == CELEBA_ATTRIBUTES
+    means = np.mean(list(columns.values()), axis=0)
+    printed = PRINTED_MEANS[dataset]  # type: ignore[index]
+    assert len(printed) == len(SYSTEMS)
+    assert np.abs(means - printed).max() < 1.1
+
+
+def as_boxes(*boxes: list[float]) -> Tensor:
+    return torch.tensor(boxes).view(-1, 4)
+
+
+def results() -> LocalisationScores:
+    """Two faces, one of them found (0.9) and found again (0.8), a background with a box (0.85)."""
+    gathered = LocalisationResults()
+    truth = as_boxes([0, 0, 10, 10], [20, 20, 30, 30])
+    boxes = as_boxes([0, 0, 10, 9], [0, 0, 10, 10], [50, 50, 60, 60])
+    peak = torch.tensor([5.0, 5.0])
+    gathered.update(boxes, torch.tensor([0.9, 0.8, 0.1]), truth, peak)
+    gathered.update(as_boxes([0, 0, 5, 5]), torch.tensor([0.85]), as_boxes(), peak)
+    gathered.update(as_boxes(), torch.zeros(0), truth[:1], torch.tensor([50.0, 5.0]))
+    gathered.update(as_boxes([21, 20, 31, 30]), torch.tensor([0.2]), truth[1:], None)
+    return gathered.compute()
+
+
+def test_recall_is_read_against_false_alarms() -> None:
+    scores = results()
+    assert (scores.num_images, scores.num_faces) == (4, 4)
+    assert scores.recall.tolist() == [0.25, 0.25, 0.25, 0.5, 0.5]
+    assert scores.false_alarms.tolist() == [0, 0.25, 0.5, 0.5, 0.75]
+    assert scores.recall_at(0.1) == 0.25
+    assert scores.recall_at(0.5) == 0.5
+    assert scores.hit_rate == 0.5
+    assert scores.found == pytest.approx(2 / 3)
+    assert scores.mean_iou == pytest.approx((0.9 + 0 + 90 / 110) / 3)
+
+
+def test_nothing_at_all_gives_no_figures() -> None:
+    gathered = LocalisationResults()
+    gathered.update(as_boxes(), torch.zeros(0), as_boxes())
+    scores = gathered.compute()
+    assert np.isnan([scores.hit_rate, scores.found, scores.mean_iou, scores.recall_at(0.1)]).all()
+    gathered.update(as_boxes(), torch.zeros(0), as_boxes([0, 0, 1, 1]))
+    assert gathered.compute().recall_at(1.0) == 0
+    with pytest.raises(ValueError, match=r"boxes \(N, 4\) of \(2, 4\), got \(1, 4\)"):
+        gathered.update(as_boxes([0, 0, 1, 1]), torch.zeros(2), as_boxes())
+
+
+def test_table_of_localisation_puts_systems_side_by_side() -> None:
+    gathered = LocalisationResults()
+    gathered.update(as_boxes(), torch.zeros(0), as_boxes())
+    table = localisation_table({"ours": results(), "of nothing": gathered.compute()})
+    assert table.rows[0] == ["ours", "0.500", "0.667", "0.573", "0.250", "0.250", "0.500"]
+    assert table.rows[1] == ["of nothing", *["-"] * 6]
+    assert table.note.startswith("4 images, 4 faces. ")
+
+
+def test_centre_box_has_the_mean_sides_of_other_faces() -> None:
+    truth = as_boxes([0.0, 0, 10, 20], [5, 5, 25, 35])
+    assert centre_box(truth, (64, 100)).tolist() == [[42.5, 19.5, 57.5, 44.5]]
+
+
+def grouped() -> tuple[Answers, list[str]]:
+    """40 men, 30 of whom are bald and 20 of those recognised; 31 women, one of them bald."""
+    male = torch.tensor([1] * 40 + [-1] * 31 + [0] * 5)
+    bald = torch.tensor([1] * 30 + [-1] * 10 + [1] + [-1] * 30 + [1] * 5)
+    said = torch.tensor([0.9] * 20 + [0.1] * 10 + [0.1] * 10 + [0.2] + [0.8] * 3 + [0.1] * 32)
+    answers = Answers(torch.stack([said * 0, said], 1), torch.stack([male, bald], 1).to(torch.int8))
+    return answers, ["Male", "Bald"]
+
+
+def test_rates_of_groups_are_refused_below_thirty_examples() -> None:
+    answers, names = grouped()
+    men = group_rates(answers, answers.labels[:, 0] == 1)
+    assert float(men.recall[1]) == pytest.approx(20 / 30)
+    assert men.false_alarms[1].isnan()
+    assert (men.num_positives.tolist(), men.num_negatives.tolist()) == ([40, 30], [0, 10])
+    table = subgroup_table(answers, names, by="Male")
+    assert [list(row) for row in table.rows] == [
+        ["Bald", "66.7 (30)", "- (1)", "-", "- (10)", "10.0 (30)", "-"]
+    ]
+    assert "40 images, not: 31" in table.note
+    with pytest.raises(ValueError, match="attribute among Male, Bald, got 'Young'"):
+        subgroup_table(answers, names, by="Young")
+
+
+def test_groups_with_enough_examples_get_a_difference() -> None:
+    labels = torch.tensor([[1, 1]] * 30 + [[1, -1]] * 30 + [[-1, 1]] * 30 + [[-1, -1]] * 30)
+    said = torch.tensor([0.9] * 30 + [0.1] * 30 + [0.9] * 15 + [0.1] * 15 + [0.9] * 6 + [0.1] * 24)
+    answers = Answers(torch.stack([said, said], 1), labels.to(torch.int8))
+    table = subgroup_table(answers, ["Male", "Smiling"], by="Male")
+    assert list(table.rows[0]) == [
+        *["Smiling", "100.0 (30)", "50.0 (30)", "+50.0"],
+        *["0.0 (30)", "20.0 (30)", "-20.0"],
+    ]
+
+
+def test_contradictions_are_found() -> None:
+    names = ["No_Beard", "Goatee", "Black_Hair", "Blond_Hair", "Straight_Hair", "Wavy_Hair"]
+    present = torch.tensor(
+        [[1, 1, 0, 0, 0, 0], [1, 0, 1, 1, 0, 0], [0, 1, 1, 0, 1, 1], [0, 0, 0, 0, 0, 0]]
+    ).bool()
+    found = {rule: flags.tolist() for rule, flags in contradictions(present, names).items()}
+    assert found == {
+        "No_Beard with a beard, moustache or sideburns": [True, False, False, False],
+        "two or more hair colours": [False, True, False, False],
+        "Straight_Hair and Wavy_Hair": [False, False, True, False],
+    }
+    everything = contradictions(torch.zeros(2, 40).bool(), CELEBA_ATTRIBUTES)
+    assert everything["no hair colour, neither Bald nor Wearing_Hat"].tolist() == [True, True]
+
+
+def test_table_of_contradictions_stands_beside_the_labels() -> None:
+    names = ["Straight_Hair", "Wavy_Hair"]
+    labels = torch.tensor([[1, 1], [1, -1], [0, 1], [-1, -1]], dtype=torch.int8)
+    answers = Answers(torch.tensor([[0.9, 0.9], [0.6, 0.5], [0.9, 0.1], [0.1, 0.1]]), labels)
+    table = contradiction_table(answers, names)
+    assert table is not None
+    assert list(table.rows[0]) == ["Straight_Hair and Wavy_Hair", "50.00", "33.33"]
+    assert contradiction_table(answers, ["Smiling", "Young"]) is None
