@@ -137,7 +137,8 @@ def test_at_its_native_time_the_weights_are_the_networks_own() -> None:
     torch.nn.init.constant_(network.get_parameter("scales.0.head.bias"), 0.25)
     frames = torch.zeros(1, 2, 3, 32, 32)
     weights = network(frames, torch.tensor([2.0])).weights
-    torch.testing.assert_close(weights[:, 0].mean(), torch.tensor(0.5).sigmoid())
+    expected = torch.tensor(0.5).sigmoid()  # random weights of 0.01 add a trace
+    torch.testing.assert_close(weights[:, 0].mean(), expected, atol=1e-3, rtol=0)
 
 
 @pytest.mark.parametrize("settings", [{"head": "other"}, {"scales": 2}, {"flow_units": "furlongs"}])

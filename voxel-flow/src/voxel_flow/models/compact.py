@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from voxel_flow.models.lucas_kanade import lucas_kanade
 from voxel_flow.models.synthesis import (
     Synthesis,
     blend_weights,
@@ -22,23 +23,31 @@ from voxel_flow.models.synthesis import (
 class Compact(nn.Module):
     """Coarse-to-fine voxel flow: three light levels, each refining the one before.
 
-    Our own design. A level sees the frames, the frames as the flow so far aligns them, and the flow
-    itself, at 1/4, 1/2 and full size, and does its work at a quarter of that size. Heads start at
-    zero, so that training starts from the plain average of the frames.
+    Our own design. A level sees the frames, the frames as the flow so far aligns them, the flow,
+    and the step of Lucas and Kanade from there, at 1/4, 1/2 and full size, and works at a quarter
+    of that size. It says what to add to the flow, and how much of the step to take: fractions of a
+    pixel come from the closed form, and what is learned is where to trust it. Heads start at zero,
+    so that training starts from the plain average of the frames.
+
+    Args:
+        width: of the finest level's first convolution; the coarser ones have 1.5 and 2 times it.
+        num_frames: K.
+        rounds: of each level, with the same weights: slower, and better at large motion.
     """
 
     multiple = 16  # the coarsest level works at 1/16 of the input
     unit = 4.0  # pixels: heads speak in these, and learn the flow in half the steps
 
-    def __init__(self, width: int = 16, num_frames: int = 2) -> None:
+    def __init__(self, width: int = 16, num_frames: int = 2, rounds: int = 1) -> None:
         super().__init__()
-        first, later = 4 * num_frames, 8 * num_frames + 2
-        outputs = 2 + num_frames
+        self.rounds = rounds
+        channels = 8 * num_frames + 4
+        outputs = 3 + num_frames
         self.levels = nn.ModuleList(
             [
-                _Level(first, 2 * width, outputs),
-                _Level(later, width + width // 2, outputs),
-                _Level(later, width, outputs),
+                _Level(channels, 2 * width, outputs),
+                _Level(channels, width + width // 2, outputs),
+                _Level(channels, width, outputs),
             ]
         )
 
@@ -62,19 +71,21 @@ class Compact(nn.Module):
     def _refine(self, frames: Tensor, offsets: Tensor) -> Iterator[tuple[Tensor, ...]]:
         """Yield each level's frames, flow, logits and features, coarsest first."""
         padded = pad(frames, self.multiple)
-        flow = logits = None
+        start = torch.zeros_like(shrink(padded, 8), dtype=torch.float32)
+        flow, logits = start[:, 0, :2], start[:, :, 0]
+        features = start
         for level, scale in zip(self.levels, (4, 2, 1), strict=True):
             small = shrink(padded, scale)
-            inputs = [small.flatten(1, 2) * 2 - 1, _planes(offsets, small)]
-            if flow is None or logits is None:
-                update, features = level(torch.cat(inputs, 1))  # (B, 2 + K, H / 4, W / 4)
-                flow, logits = self.unit * update[:, :2], update[:, 2:]
-            else:
-                flow, logits = double(flow) * 2, double(logits)
-                weights = blend_weights(logits, offsets)
-                aligned = [read(small, k, flow, offsets) * 2 - 1 for k in range(small.shape[1])]
-                update, features = level(torch.cat([*inputs, *aligned, flow * 0.1, weights], 1))
-                flow, logits = flow + self.unit * update[:, :2], logits + update[:, 2:]
+            flow, logits = 2 * double(flow), double(logits)
+            for _ in range(self.rounds):
+                reads = [read(small, k, flow, offsets) for k in range(small.shape[1])]
+                aligned = torch.stack(reads, 1) * 2 - 1
+                step = lucas_kanade(aligned, offsets)
+                planes = [_planes(offsets, small), flow * 0.1, step, blend_weights(logits, offsets)]
+                images = torch.cat([small * 2 - 1, aligned], 1).flatten(1, 2)
+                update, features = level(torch.cat([images, *planes], 1))
+                flow = flow + self.unit * update[:, :2] + update[:, 2:3] * step
+                logits = logits + update[:, 3:]
             yield small, flow, logits, features
 
 
