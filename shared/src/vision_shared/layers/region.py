@@ -91,7 +91,10 @@ class Region:
             ValueError: The map's size or device is not the mask's.
         """
         self.expect_map("x", x)
-        return x.permute(0, 2, 3, 1)[self._at]
+        pixels = x.permute(0, 2, 3, 1)
+        if pixels.is_contiguous():
+            return pixels.flatten(0, 2).index_select(0, self.rows)
+        return pixels[self._at]
 
     def scatter(self, tokens: Tensor, onto: Tensor | None = None) -> Tensor:
         """Return the map (B, C, H, W) of tokens (M, C).
@@ -111,7 +114,11 @@ class Region:
             if onto.dtype != tokens.dtype:
                 raise ValueError(f"expected onto in {tokens.dtype}, got {onto.dtype}")
             canvas = onto.clone()
-        canvas.permute(0, 2, 3, 1)[self._at] = tokens
+        pixels = canvas.permute(0, 2, 3, 1)
+        if pixels.is_contiguous():
+            pixels.flatten(0, 2).index_copy_(0, self.rows, tokens)
+        else:
+            pixels[self._at] = tokens
         return canvas
 
     def subset(self, mask: Tensor) -> "Region":

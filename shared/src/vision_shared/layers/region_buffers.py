@@ -12,20 +12,20 @@ from torch import Tensor, nn
 from vision_shared.kernels.region_stage_cpu import DenseConvolution, Product
 from vision_shared.layers.region import Region
 from vision_shared.layers.region_pass import take
-from vision_shared.layers.region_program import Convolve, Join, Program
+from vision_shared.layers.region_program import Convolve, Join, Program, Step
 
 
 class Plan(NamedTuple):
     """What can be known of the buffers before a pass."""
 
     columns: dict[int, tuple[int, int]]  # value -> the join that it is made in, its first column
-    padded: set[int]  # values that are gathered, which have a row of zeros at the end
-    ends: list[list[int]]
+    ends: list[list[int]]  # see Program.last_uses
+    onward: set[int]  # steps inside a branch whose result only the next such step reads
 
     @classmethod
     def of(cls, program: Program) -> "Plan":
         convolutions = [step for step in program.steps if isinstance(step, Convolve)]
-        padded = {step.reads for step in convolutions if step.gathers}
+        padded = {step.reads for step in convolutions if step.gathers}  # with a row of zeros
         whole = padded | {step.residual for step in convolutions}
         fresh = {value for step in convolutions if step.residual is None for value in step.writes}
         columns: dict[int, tuple[int, int]] = {}
@@ -35,7 +35,10 @@ class Plan(NamedTuple):
                 for value, start in zip(step.inputs, starts, strict=True):
                     if value in fresh - whole and value not in columns:
                         columns[value] = step.writes[0], start
-        return cls(columns, padded, program.last_uses())
+        ends = program.last_uses()
+        pairs = enumerate(zip(program.steps, program.steps[1:], ends[1:], strict=False))
+        onward = {i for i, (step, after, ended) in pairs if _goes_on(step, after, ended)}
+        return cls(columns, ends, onward)
 
 
 def run_in_buffers(
@@ -74,6 +77,7 @@ class RegionRows:
         products: By the number of the step.
         convolutions: By the number of the step, given if the region is nearly everywhere: kernels
             inside a branch then take a whole map, which costs less than to gather for them.
+        onward: Steps whose result such a kernel alone reads, the next: it stays a map.
         region: Where.
         x: The stage's input map, which frozen neighbours are read from.
     """
@@ -82,19 +86,25 @@ class RegionRows:
         self,
         products: dict[int, Product],
         convolutions: dict[int, DenseConvolution] | None,
+        onward: set[int],
         region: Region,
         x: Tensor | None,
     ) -> None:
         self.products, self.convolutions, self.region, self.x = products, convolutions, region, x
+        self.onward = onward
         self.num_rows = region.num_active
         self.tables: dict[tuple[bool, tuple[int, int], tuple[int, int]], Tensor] = {}
         self.canvas: Tensor | None = None
         self.scratch = torch.empty(0)
+        if convolutions is not None:
+            self.rows = region.rows.int()  # picked faster than by int64
+            self.inactive = _inactive(region)
+            self.canvases: dict[int, Tensor] = {}  # by their channels, zero where inactive
+            self.made: Tensor | None = None  # by the step before, if it goes on
 
     def convolve(self, i: int, step: Convolve, source: Tensor, outs: list[Tensor]) -> None:
         table = None
-        whole = step.gathers and not step.frozen and step.residual is None
-        if whole and self.convolutions is not None:
+        if self.convolutions is not None and _is_inside(step):
             self._convolve_all(i, step, source[: self.num_rows], outs[0])
             return
         if step.frozen:
@@ -113,11 +123,22 @@ class RegionRows:
     def _convolve_all(self, i: int, step: Convolve, tokens: Tensor, out: Tensor) -> None:
         """Convolve a map that is zero where inactive, and pick the result's tokens."""
         assert self.convolutions is not None
-        canvas = tokens.new_zeros(self.region.places.shape[0], tokens.shape[1])
-        canvas.index_copy_(0, self.region.rows, tokens)
-        image = canvas.unflatten(0, self.region.shape).permute(0, 3, 1, 2)
-        made = self.convolutions[i](image, step.relu).permute(0, 2, 3, 1).flatten(0, 2)
-        out.copy_(made.index_select(0, self.region.rows))
+        if self.made is None:
+            pixels = self._canvas(tokens).index_copy_(0, self.region.rows, tokens)
+        else:
+            pixels = self.made.index_fill_(0, self.inactive, 0)
+        image = pixels.unflatten(0, self.region.shape).permute(0, 3, 1, 2)
+        self.made = self.convolutions[i](image, step.relu).permute(0, 2, 3, 1).flatten(0, 2)
+        if i not in self.onward:
+            torch.index_select(self.made, 0, self.rows, out=out)
+            self.made = None
+
+    def _canvas(self, tokens: Tensor) -> Tensor:
+        channels = tokens.shape[1]
+        if channels not in self.canvases:
+            num_pixels = self.region.places.shape[0]
+            self.canvases[channels] = tokens.new_zeros(num_pixels, channels)
+        return self.canvases[channels]
 
     def _table(self, step: Convolve, zeros: int) -> Tensor:
         """Return the rows to gather, an output's taps one after another; none is row ``zeros``."""
@@ -151,7 +172,7 @@ class MapRows:
         self.num_rows = x.shape[0]
         self.inactive: Tensor | None = None
         if region is not None and region.num_active < self.num_rows:
-            self.inactive = (region.places < 0).nonzero().squeeze(1)
+            self.inactive = _inactive(region)
 
     def restore(self, out: Tensor, frozen: bool) -> None:
         """Make inactive rows (B * H * W, C) those of the input map, or zero."""
@@ -229,6 +250,25 @@ class _Values:
             del self.read[value]
             if value in self.own and value != 0:
                 self.free.setdefault(self.channels[value], []).append(self.own.pop(value))
+
+
+def _is_inside(step: Step) -> bool:
+    """Say whether a step is a kernel inside a branch, to which inactive neighbours are zero."""
+    if not isinstance(step, Convolve) or step.residual is not None:
+        return False
+    return step.gathers and not step.frozen
+
+
+def _goes_on(step: Step, after: Step, ended: list[int]) -> bool:
+    """Say whether both steps are inside a branch, and the second alone reads the first."""
+    if not _is_inside(step) or not _is_inside(after):
+        return False
+    (made,) = step.writes
+    return after.inputs == [made] and made in ended
+
+
+def _inactive(region: Region) -> Tensor:
+    return (region.places < 0).nonzero().squeeze(1)
 
 
 def _starts(widths: list[int]) -> list[int]:

@@ -1,7 +1,6 @@
 """Stages of existing networks that compute at the active pixels of a region alone."""
 
 import copy
-import statistics
 import time
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -18,8 +17,8 @@ from vision_shared.layers.region_program import Convolve
 
 Network = TypeVar("Network", bound=nn.Module)
 
-_CROWDED = 0.75  # of the pixels are active: larger kernels are cheaper on the whole map
-_TRIALS = 0.8, 0.9  # active ratios at which a calibration times a stage
+_CROWDED = 0.8  # of the pixels are active: larger kernels are cheaper on the whole map
+_TRIAL = 0.9  # of the pixels are active when a calibration first times a stage
 
 
 def to_region(model: Network, stages: Iterable[str]) -> Network:
@@ -125,8 +124,9 @@ class RegionStage(nn.Module):
     def calibrate(self, x: Tensor) -> float:
         """Measure the ratio of active pixels above which dense computation is cheaper.
 
-        It takes about as long as eleven dense passes: medians of three turns, after one that
-        warms up, of the dense pass and of regions of two ratios, on whose line it is sought.
+        It takes about as long as six dense passes: of each the faster of two, after one that
+        warms up. They are of the dense pass, and of a region whose cost is taken to grow with its
+        pixels; where the ratio is far from that region's, it is sought once more beside it.
 
         Args:
             x: A map (B, C, H, W) as the stage will meet; its values do not matter.
@@ -134,15 +134,22 @@ class RegionStage(nn.Module):
         Returns:
             The ratio, 0 to 1, which is also put into `break_even`.
         """
-        regions = [Region(_stripes(x, ratio)) for ratio in _TRIALS]
-        ratios = [region.num_active / region.mask.numel() for region in regions]
-        runs = [partial(self._on_region, x, region) for region in regions]
         with torch.no_grad():
-            few, many, dense = _medians([*runs, partial(self._on_map, x, None)], x.device)
-        per_ratio = max((many - few) / max(ratios[1] - ratios[0], 1e-9), 1e-12)
-        ratio = min(max(ratios[0] + (dense - few) / per_ratio, 0.0), 1.0)
+            most, on_most = self._trial(x, _TRIAL)
+            dense, slow = _fastest([lambda: self._on_map(x, None), on_most], x)
+            ratio = most * dense / slow
+            if ratio < most - 0.1:
+                fewer, on_fewer = self._trial(x, ratio)
+                (fast,) = _fastest([on_fewer], x)
+                ratio = fewer + (dense - fast) * (most - fewer) / max(slow - fast, 1e-9)
+        ratio = min(max(ratio, 0.0), 1.0)
         self.break_even[_setting(x, x[:, 0].numel())] = ratio
         return ratio
+
+    def _trial(self, x: Tensor, ratio: float) -> tuple[float, Callable[[], Tensor]]:
+        """Return a pass on a region of about this ratio of the pixels, and its ratio."""
+        region = Region(_stripes(x, ratio))
+        return region.num_active / region.mask.numel(), partial(self._on_region, x, region)
 
     @property
     def _ends_frozen(self) -> bool:
@@ -175,7 +182,7 @@ class RegionStage(nn.Module):
         crowded = region.num_active > _CROWDED * region.mask.numel()
         convolutions = self._packed.convolutions(self) if crowded else None
         products = self._packed.products(self)
-        rows = region_buffers.RegionRows(products, convolutions, region, x)
+        rows = region_buffers.RegionRows(products, convolutions, self._plan.onward, region, x)
         keep = x is None  # tokens that are the caller's
         return region_buffers.run_in_buffers(self, self.program, self._plan, rows, tokens, keep)
 
@@ -283,16 +290,13 @@ def _stripes(x: Tensor, ratio: float) -> Tensor:
     """Return a mask (B, H, W) of diagonal stripes that cover this ratio."""
     batch, _, height, width = x.shape
     y, x_ = (torch.arange(n, device=x.device) for n in (height, width))
-    return ((y[:, None] + x_) % 16 < 16 * ratio).expand(batch, -1, -1)
+    return ((y[:, None] + x_) % 32 < 32 * ratio).expand(batch, -1, -1)
 
 
-def _medians(runs: list[Callable[[], object]], device: torch.device) -> list[float]:
-    """Return the median seconds of three turns of each, after one that does not count."""
-    taken: list[list[float]] = [[] for _ in runs]
-    for _ in range(4):
-        for run, times in zip(runs, taken, strict=True):
-            times.append(_time(run, device))
-    return [statistics.median(times[1:]) for times in taken]
+def _fastest(runs: list[Callable[[], Tensor]], x: Tensor) -> list[float]:
+    """Return the seconds of the faster of two turns of each, after one that does not count."""
+    turns = [[_time(run, x.device) for run in runs] for _ in range(3)]
+    return [min(times) for times in zip(*turns[1:], strict=True)]
 
 
 def _time(run: Callable[[], object], device: torch.device) -> float:
