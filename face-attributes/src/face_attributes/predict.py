@@ -16,7 +16,7 @@ from vision_shared.inputs import (
     ExitCode,
     InputError,
     check_output,
-    expand_inputs,
+    expand_into_folder,
     new_file,
     process_each,
 )
@@ -80,10 +80,7 @@ def _parse(arguments: Sequence[str] | None) -> Namespace:
 def _predict(options: Namespace) -> ExitCode:
     from vision_shared.images import READABLE
 
-    if options.output.exists() and not options.output.is_dir():
-        raise InputError(f"{options.output}: is a file, expected the name of a folder")
-    inputs = expand_inputs(options.inputs, READABLE)
-    _check_distinct(inputs)
+    inputs = expand_into_folder(options.inputs, READABLE, options.output)
     for checkpoint in filter(None, (options.checkpoint, options.anet)):
         check_checkpoint(checkpoint, TASK)
     check_output(options.output / LINES, overwrite=options.overwrite)
@@ -168,14 +165,6 @@ def _faces(found: Found) -> list[dict[str, Any]]:
         }
         for face in found.faces
     ]
-
-
-def _check_distinct(inputs: Sequence[Path]) -> None:
-    stems: dict[str, Path] = {}
-    for path in inputs:
-        other = stems.setdefault(path.stem, path)
-        if other != path:
-            raise InputError(f"{other} and {path} would both become {path.stem}*; rename one")
 
 
 if __name__ == "__main__":

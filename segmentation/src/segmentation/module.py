@@ -91,7 +91,9 @@ class SegmentationModule(pl.LightningModule):
         region = head.region
         if region is not None:
             region = F.interpolate(region[:, None].float(), size=target.shape[1:])[:, 0] > 0.5
-        weights = None if self.class_weights is None else target.new_tensor(self.class_weights)
+        weights = None
+        if self.class_weights is not None:  # not of the target's type, which has no fractions
+            weights = torch.tensor(self.class_weights, device=target.device)
         return losses.cross_entropy(
             enlarge(head.logits, target.shape[1:]),
             target,

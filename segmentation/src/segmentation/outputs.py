@@ -91,7 +91,14 @@ def segment_video(
         names = {name: path for name, path in written.items() if name != "areas"}
         videos = {
             name: stack.enter_context(
-                VideoWriter(path, reader, rate=reader.rate, tick=reader.tick, overwrite=overwrite)
+                VideoWriter(
+                    path,
+                    reader,
+                    rate=reader.rate,
+                    tick=reader.tick,
+                    audio_stretch=1 if name == "overlay" else None,
+                    overwrite=overwrite,
+                )
             )
             for name, path in names.items()
         }

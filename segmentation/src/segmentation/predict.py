@@ -16,7 +16,7 @@ from vision_shared.inputs import (
     ExitCode,
     InputError,
     check_output,
-    expand_inputs,
+    expand_into_folder,
     process_each,
 )
 from vision_shared.prediction import (
@@ -78,10 +78,7 @@ def _parse(arguments: Sequence[str] | None) -> Namespace:
 def _predict(options: Namespace) -> ExitCode:
     from vision_shared.images import READABLE
 
-    if options.output.exists() and not options.output.is_dir():
-        raise InputError(f"{options.output}: is a file, expected the name of a folder")
-    inputs = expand_inputs(options.inputs, READABLE | VIDEO_SUFFIXES)
-    _check_distinct(inputs)
+    inputs = expand_into_folder(options.inputs, READABLE | VIDEO_SUFFIXES, options.output)
     for checkpoint in filter(None, (options.checkpoint, options.compare)):
         check_checkpoint(checkpoint, TASK)
     run = _Run(options)
@@ -168,14 +165,6 @@ def _name(path: str, taken: dict[str, Any]) -> str:
     file = Path(path)
     name = file.parent.parent.name if file.parent.name == "checkpoints" else file.stem
     return name if name not in taken else f"{name} (2)"
-
-
-def _check_distinct(inputs: Sequence[Path]) -> None:
-    stems: dict[str, Path] = {}
-    for path in inputs:
-        other = stems.setdefault(path.stem, path)
-        if other != path:
-            raise InputError(f"{other} and {path} would both become {path.stem}*; rename one")
 
 
 def _line(path: Path, facts: dict[str, Any]) -> str:

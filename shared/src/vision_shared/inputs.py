@@ -55,6 +55,25 @@ def expand_inputs(paths: Iterable[Path], suffixes: Collection[str]) -> list[Path
     return files
 
 
+def expand_into_folder(
+    paths: Iterable[Path], suffixes: Collection[str], output: Path
+) -> list[Path]:
+    """Return the files of `expand_inputs`, each of which becomes files in ``output`` by its stem.
+
+    Raises:
+        InputError: ``output`` is a file, or two of them have one stem.
+    """
+    if output.exists() and not output.is_dir():
+        raise InputError(f"{output}: is a file, expected the name of a folder")
+    inputs = expand_inputs(paths, suffixes)
+    stems: dict[str, Path] = {}
+    for path in inputs:
+        other = stems.setdefault(path.stem, path)
+        if other != path:
+            raise InputError(f"{other} and {path} would both become {path.stem}*; rename one")
+    return inputs
+
+
 def natural_order(paths: Iterable[Path]) -> list[Path]:
     """Sort by the numbers in the names: 2.png before 10.png."""
     return sorted(paths, key=lambda path: re.sub(r"\d+", lambda m: m[0].zfill(20), path.name))
