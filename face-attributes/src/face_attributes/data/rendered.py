@@ -8,9 +8,6 @@ recipe.json                               what was rendered; another recipe rend
 """
 
 import json
-import logging
-import os
-import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -23,6 +20,7 @@ from face_attributes.data.clutter import draw_clutter, photograph
 from face_attributes.data.heads import PORTRAIT_ATTRIBUTES, Portrait, draw_person, draw_portrait
 from face_attributes.data.names import LANDMARKS, PARTS
 from face_attributes.data.text import write_table
+from vision_shared import rendering
 from vision_shared.inputs import InputError
 
 VERSION = 1
@@ -37,8 +35,6 @@ JPEG_QUALITIES = (70, 96)
 
 BACKGROUND = len(PARTS)
 """Stands in the seed of a background where a portrait has its part."""
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -82,18 +78,10 @@ def render_once(folder: Path, recipe: Recipe) -> None:
     Raises:
         InputError: the folder holds something else than rendered portraits.
     """
-    if is_rendered(folder, recipe):
-        return
-    check_replaceable(folder)
-    log.info("rendering %d portraits into %s", sum(recipe.people) * recipe.pictures, folder)
-    temporary = folder.with_name(f".{folder.name}.{os.getpid()}")
-    try:
-        render(temporary, recipe)
-        if not is_rendered(folder, recipe):  # else another process was faster, and may read it
-            shutil.rmtree(folder, ignore_errors=True)
-            temporary.rename(folder)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+    number = sum(recipe.people) * recipe.pictures
+    rendering.render_once(
+        folder, recipe.text(), lambda new: render(new, recipe), number, "portraits"
+    )
 
 
 def render(folder: Path, recipe: Recipe) -> None:
@@ -111,7 +99,6 @@ def render(folder: Path, recipe: Recipe) -> None:
         rng = np.random.default_rng((recipe.seed, BACKGROUND, number))
         image = photograph(rng, draw_clutter(rng, SUPERSAMPLING * recipe.side), recipe.side)
         _write_jpeg(folder / "backgrounds" / f"{number + 1:06d}.jpg", image)
-    (folder / "recipe.json").write_text(recipe.text())
 
 
 def render_portrait(
@@ -124,19 +111,6 @@ def render_portrait(
     large = draw_portrait(rng, drawing, who, HEADS)
     portrait = Portrait(large.has, large.box / SUPERSAMPLING, large.landmarks / SUPERSAMPLING)
     return photograph(rng, drawing, recipe.side), portrait
-
-
-def is_rendered(folder: Path, recipe: Recipe) -> bool:
-    path = folder / "recipe.json"
-    return path.exists() and path.read_text() == recipe.text()
-
-
-def check_replaceable(folder: Path) -> None:
-    if folder.exists() and not (folder / "recipe.json").exists() and any(folder.iterdir()):
-        raise InputError(
-            f"{folder}: holds no rendered portraits, and is not overwritten: name another "
-            "data.folder"
-        )
 
 
 def _order(recipe: Recipe) -> list[tuple[int, int, int]]:

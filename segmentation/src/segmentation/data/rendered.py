@@ -7,9 +7,6 @@ recipe.json                                  what was rendered; another recipe r
 """
 
 import json
-import logging
-import os
-import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -18,6 +15,7 @@ from PIL import Image
 
 from segmentation.data.masks import write_mask
 from segmentation.data.scenes import SCENE_CLASSES, draw_scene
+from vision_shared import rendering
 from vision_shared.inputs import InputError
 
 VERSION = 1
@@ -25,8 +23,6 @@ VERSION = 1
 
 JPEG_QUALITIES = (60, 96)
 """From, and below."""
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -69,30 +65,8 @@ def render_once(folder: Path, recipe: Recipe) -> None:
     Raises:
         InputError: the folder holds something else than rendered scenes.
     """
-    if is_rendered(folder, recipe):
-        return
-    check_replaceable(folder)
-    log.info("rendering %d scenes into %s", sum(recipe.numbers().values()), folder)
-    temporary = folder.with_name(f".{folder.name}.{os.getpid()}")
-    try:
-        render(temporary, recipe)
-        if not is_rendered(folder, recipe):  # else another process was faster, and may read it
-            shutil.rmtree(folder, ignore_errors=True)
-            temporary.rename(folder)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-
-
-def is_rendered(folder: Path, recipe: Recipe) -> bool:
-    path = folder / "recipe.json"
-    return path.exists() and path.read_text() == recipe.text()
-
-
-def check_replaceable(folder: Path) -> None:
-    if folder.exists() and not (folder / "recipe.json").exists() and any(folder.iterdir()):
-        raise InputError(
-            f"{folder}: holds no rendered scenes, and is not overwritten: name another data.folder"
-        )
+    number = sum(recipe.numbers().values())
+    rendering.render_once(folder, recipe.text(), lambda new: render(new, recipe), number, "scenes")
 
 
 def render(folder: Path, recipe: Recipe) -> None:
@@ -109,4 +83,3 @@ def render(folder: Path, recipe: Recipe) -> None:
             Image.fromarray(image).save(images / f"{name}.jpg", quality=quality)
             write_mask(masks / f"{name}.png", mask, SCENE_CLASSES)
         (lists / f"{split}.txt").write_text("".join(f"{name}\n" for name in names))
-    (folder / "recipe.json").write_text(recipe.text())
