@@ -4,13 +4,17 @@ systems    the talk's table: FCN, DeepLab, CRF as RNN, DPN and Layer Cascade on 
 ladder     DPN's steps: unary, + triple penalty, + label contexts, joint tuning
 one_pass   one pass of DPN against 1 to 10 iterations of CRF as RNN: mIoU and time
 cascade    Layer Cascade against the same network without it and against deep supervision alone
+all        these four, in one process
 
 Every network trains for as many steps on one thread; numbers are means over seeds with their
-deviations, of the test scenes, and are reported whichever way they fall.
+deviations, of the test scenes, and are reported whichever way they fall. Times are CPU times of one
+thread for one image, medians, the systems in turns.
 """
 
 import argparse
+import statistics
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,10 +25,11 @@ from torch import Tensor
 from segmentation.calibrate import SWEEP, sweep
 from segmentation.evaluation.comparison import OURS
 from segmentation.evaluation.results import Results
+from segmentation.models import Parsing
+from segmentation.models.parsing import enlarge
 from segmentation.module import UNARY, WITHOUT_CASCADE, SegmentationModule
 from segmentation.segmenter import Segmenter
-from vision_shared.claims import configure, mean_and_deviation, run_claim
-from vision_shared.run import build, silence_libraries
+from vision_shared.claims import configure, fit_and_test, mean_and_deviation, run_claim
 from vision_shared.tables import Table
 
 SYSTEMS = {  # pairwise relations, joint training, iterations: the talk's columns
@@ -38,7 +43,14 @@ FIGURES = {"miou": "mIoU, %", "trimap_iou": "near borders, %", "boundary_f": "bo
 ITERATIONS = range(1, 11)
 NOTE = "rendered scenes, test part"
 
+MACS = "10^6 multiply-adds"
+DEEP = "deep supervision alone, as many steps"
+LARGE = 512  # pixels to a side of the larger picture that the systems are timed on
+ROUNDS = 15  # of timing
+
 Scores = dict[str, float]
+Work = Callable[[Tensor], Parsing]
+TRAINED: dict[tuple, "Trained"] = {}
 
 
 class Trained(NamedTuple):
@@ -46,11 +58,12 @@ class Trained(NamedTuple):
 
     module: SegmentationModule
     data: Any
+    steps: dict[str, Scores]  # of DPN: its figures at the end of each
 
 
 def main() -> None:
-    claims = {claim.__name__: claim for claim in (systems, ladder, one_pass, cascade)}
-    run_claim(__doc__ or "", claims, add_options)
+    claims = {claim.__name__: claim for claim in CLAIMS}
+    run_claim(__doc__ or "", {**claims, "all": all_claims}, add_options)
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -61,22 +74,28 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def systems(options: argparse.Namespace) -> list[Table]:
     """Train every system; compare quality, time and arithmetic."""
-    rows = []
-    for network, (title, *traits) in SYSTEMS.items():
-        scores = [scores_of(train(options, network, seed)) for seed in range(options.seeds)]
-        rows.append([title, *traits, *cells(scores, [*FIGURES, "ms", "macs"])])
+    found: dict[str, list[Scores]] = {network: [] for network in SYSTEMS}
+    for seed in range(options.seeds):
+        runs = {network: train(options, network, seed) for network in SYSTEMS}
+        image = test_image(runs["cascade"])
+        for size, picture in (("ms", image), ("large ms", enlarge(image, (LARGE, LARGE)))):
+            times = milliseconds({n: run.module.net for n, run in runs.items()}, picture)
+            for network, run in runs.items():
+                if size == "ms":
+                    found[network].append(scores_of(run))
+                found[network][seed][size] = times[network]
+    rows = [
+        [title, *traits, *cells(found[network], [*FIGURES, "ms", "large ms", "macs"])]
+        for network, (title, *traits) in SYSTEMS.items()
+    ]
     columns = ["", "pairwise relations", "joint training", "iterations", *FIGURES.values()]
-    columns += ["ms an image", "10^6 multiply-adds"]
+    columns += ["ms an image", f"ms at {LARGE} x {LARGE}", MACS]
     return [Table("Systems on one trunk", columns, rows, note(options))]
 
 
 def ladder(options: argparse.Namespace) -> list[Table]:
     """Test DPN at the end of each of its steps."""
-    runs = []
-    for seed in range(options.seeds):
-        watch = StepEnds()
-        train(options, "dpn", seed, watch)
-        runs.append(watch.scores)
+    runs = [train(options, "dpn", seed).steps for seed in range(options.seeds)]
     rows = [[step, *cells([scores[step] for scores in runs], list(FIGURES))] for step in runs[0]]
     title = "DPN, step by step"
     return [Table(title, ["after the step", *FIGURES.values()], rows, note(options))]
@@ -90,12 +109,22 @@ def one_pass(options: argparse.Namespace) -> list[Table]:
         for name, run in (("DPN", dpn), ("CRF as RNN", crf)):
             unary = run.module.comparison.systems[UNARY].means()
             found.setdefault(f"{name}: unary alone", []).append(percents(unary))
-        found.setdefault("DPN: one pass", []).append(evaluate(dpn))
+        works: dict[str, Work] = {"DPN: one pass": dpn.module.net}
         for iterations in ITERATIONS:
-            crf.module.net.crf.iterations = iterations
             name = f"CRF as RNN: {iterations} iteration{'s' if iterations > 1 else ''}"
-            found.setdefault(name, []).append(evaluate(crf))
-    rows = [[name, *cells(scores, [*FIGURES, "ms"])] for name, scores in found.items()]
+            works[name] = iterated(crf.module.net, iterations)
+        times = milliseconds(works, test_image(dpn))
+        for name, work in works.items():
+            scores = evaluate(work, dpn if work is dpn.module.net else crf)
+            found.setdefault(name, []).append(scores | {"ms": times[name]})
+    rows = [
+        [
+            name,
+            *cells(scores, list(FIGURES)),
+            *(cells(scores, ["ms"]) if "ms" in scores[0] else "-"),
+        ]
+        for name, scores in found.items()
+    ]
     columns = ["", *FIGURES.values(), "ms an image"]
     return [Table("One pass against iterations", columns, rows, note(options))]
 
@@ -106,65 +135,70 @@ def cascade(options: argparse.Namespace) -> list[Table]:
     found: dict[str, list[Scores]] = {}
     curve: dict[float, list[Scores]] = {}
     for seed in range(options.seeds):
-        alone = scores_of(train(options, "cascade", seed, overrides=[deep]))
-        found.setdefault("deep supervision alone, as many steps", []).append(alone)
+        alone = train(options, "cascade", seed, deep)
         run = train(options, "cascade", seed)
-        found.setdefault("the cascade's network, all pixels", []).append(
-            scores_of(run, WITHOUT_CASCADE)
-        )
-        found.setdefault("layer cascade", []).append(scores_of(run))
-        segmenter = Segmenter(run.module.net, run.module.classes, "cpu")
-        for point in sweep(segmenter, run.data.test_dataloader(), SWEEP):
-            scores = {"miou": point.miou, "ms": point.milliseconds, "macs": point.macs / 1e6}
-            scores |= {f"stage {s + 1}": 100 * x for s, x in enumerate(point.reached)}
-            curve.setdefault(point.rho, []).append(scores)
+        net = run.module.net
+        works: dict[str, Work] = {
+            DEEP: alone.module.net,
+            WITHOUT_CASCADE: net.on_all_pixels,
+            "layer cascade": net,
+        }
+        times = milliseconds(works, test_image(run))
+        for name, scores in zip(
+            works, (scores_of(alone), scores_of(run, WITHOUT_CASCADE), scores_of(run)), strict=True
+        ):
+            found.setdefault(name, []).append(scores | {"ms": times[name]})
+        for point, scores in sweep_scores(run):
+            curve.setdefault(point, []).append(scores)
     keys = [*FIGURES, "ms", "macs"]
     rows = [[name, *cells(scores, keys)] for name, scores in found.items()]
-    columns = ["", *FIGURES.values(), "ms an image", "10^6 multiply-adds"]
     stages = [key for key in curve[SWEEP[0]][0] if key.startswith("stage")][1:]
     points = [
         [f"{rho:g}", *cells(scores, ["miou", "ms", "macs", *stages])]
         for rho, scores in curve.items()
     ]
-    titles = ["rho", "mIoU, %", "ms an image", "10^6 multiply-adds"]
-    titles += [f"reach {stage}, %" for stage in stages]
+    titles = ["rho", "mIoU, %", "ms an image", MACS, *(f"reach {stage}, %" for stage in stages)]
+    columns = ["", *FIGURES.values(), "ms an image", MACS]
     return [
         Table("Layer cascade", columns, rows, note(options)),
         Table("Its threshold, on the test part", titles, points, note(options)),
     ]
 
 
-def train(
-    options: argparse.Namespace,
-    network: str,
-    seed: int,
-    *callbacks: pl.Callback,
-    overrides: list[str] | None = None,
-) -> Trained:
-    """Train a network for the claim's epochs and test the last weights."""
+def all_claims(options: argparse.Namespace) -> list[Table]:
+    """Test every claim; a network that several ask for is trained once."""
+    return [table for claim in CLAIMS for table in claim(options)]
+
+
+CLAIMS = (systems, ladder, one_pass, cascade)
+
+
+def train(options: argparse.Namespace, network: str, seed: int, *overrides: str) -> Trained:
+    """Train a network for the claim's epochs and test the last weights; once, then remember it."""
+    key = (network, seed, *overrides)
+    if key not in TRAINED:
+        TRAINED[key] = _train(options, *key)
+        score = scores_of(TRAINED[key])["miou"]
+        print(" ".join(map(str, key)), f"{score:.2f} % mIoU", sep=": ", flush=True)
+    return TRAINED[key]
+
+
+def _train(options: argparse.Namespace, network: str, seed: int, *overrides: str) -> Trained:
     chosen = [
         f"module={network}",
         f"data.root={options.data}",
         f"trainer.max_epochs={options.epochs}",
-        "trainer.limit_val_batches=0",
+        "++trainer.limit_val_batches=0",
         *options.overrides,
-        *(overrides or []),
+        *overrides,
     ]
-    folder = options.runs / options.claim
-    cfg = configure("segmentation", folder, chosen[:1], seed)
-    cfg = configure("segmentation", folder, [*chosen, f"output_dir={cfg.output_dir}"], seed)
-    silence_libraries(cfg)
-    pl.seed_everything(seed, workers=True, verbose=False)
-    run = build(cfg)
-    trainer: Any = run.trainer
-    kept = [c for c in trainer.callbacks if not isinstance(c, pl.callbacks.Checkpoint)]
-    trainer.callbacks = [*kept, *callbacks]
-    trainer.fit(run.module, run.data)
-    trainer.test(run.module, run.data, verbose=False)
+    folder = options.runs / options.claim / "-".join([network, *(["changed"] if overrides else [])])
+    cfg = configure("segmentation", folder, chosen, seed)
+    watch = StepEnds()
+    run = fit_and_test(cfg, *([watch] if network == "dpn" else []))
     assert isinstance(run.module, SegmentationModule)
-    trained = Trained(run.module, run.data)
-    print(f"{network}, seed {seed}: {scores_of(trained)['miou']:.2f} % mIoU", flush=True)
-    return trained
+    run.module.eval()
+    return Trained(run.module, run.data, watch.scores)
 
 
 class StepEnds(pl.Callback):
@@ -191,31 +225,68 @@ class StepEnds(pl.Callback):
         data.setup("test")
         assert self.step is not None
         was_training = module.training
-        self.scores[self.step] = evaluate(Trained(module, data))
+        self.scores[self.step] = evaluate(module.net.eval(), Trained(module, data, {}))
         module.train(was_training)
 
 
-def evaluate(run: Trained) -> Scores:
-    """Test a network as it is: its figures in %, and the wall milliseconds of an image."""
-    network = run.module.net.eval()
-    results, seconds, count = Results(run.module.classes), 0.0, 0
-    with torch.no_grad():
-        for batch in run.data.test_dataloader():
-            began = time.perf_counter()
-            labels: Tensor = network(batch["image"]).logits.argmax(1)
-            seconds, count = seconds + time.perf_counter() - began, count + len(labels)
-            results.update(labels, batch["mask"])
-    return percents(results.means()) | {"ms": 1000 * seconds / count}
+@torch.no_grad()
+def evaluate(work: Work, run: Trained) -> Scores:
+    """Test a network as it is: its figures in %."""
+    results = Results(run.module.classes)
+    for batch in run.data.test_dataloader():
+        results.update(work(batch["image"]).logits.argmax(1), batch["mask"])
+    return percents(results.means())
+
+
+@torch.no_grad()
+def milliseconds(works: dict[str, Work], image: Tensor) -> Scores:
+    """Time systems in turns on one image: the median CPU milliseconds of each."""
+    spent: dict[str, list[float]] = {name: [] for name in works}
+    for _ in range(ROUNDS + 1):
+        for name, work in works.items():
+            began = time.thread_time()
+            work(image)
+            spent[name].append(1000 * (time.thread_time() - began))
+    return {name: statistics.median(times[1:]) for name, times in spent.items()}
+
+
+def test_image(run: Trained) -> Tensor:
+    """Return the first image of the test part, (1, 3, H, W)."""
+    return next(iter(run.data.test_dataloader()))["image"][:1]
+
+
+def iterated(net: Any, iterations: int) -> Work:
+    """Return a CRF network that makes so many iterations."""
+
+    def work(image: Tensor) -> Parsing:
+        trained, net.crf.iterations = net.crf.iterations, iterations
+        try:
+            return net(image)
+        finally:
+            net.crf.iterations = trained
+
+    return work
+
+
+def sweep_scores(run: Trained) -> Iterator[tuple[float, Scores]]:
+    """Yield each threshold of the sweep with its figures; the network keeps its own."""
+    net = run.module.net
+    own = net.rho.tolist()
+    for point in sweep(
+        Segmenter(net, run.module.classes, "cpu"), run.data.test_dataloader(), SWEEP
+    ):
+        net.set_rho([point.rho] * len(own))
+        scores = {"miou": point.miou, "macs": point.macs / 1e6}
+        scores |= milliseconds({"ms": net}, test_image(run))
+        yield point.rho, scores | {f"stage {s + 1}": 100 * x for s, x in enumerate(point.reached)}
+    net.set_rho(own)
 
 
 def scores_of(run: Trained, system: str = OURS) -> Scores:
     """Return the figures of the test that has just run."""
     comparison = run.module.comparison
-    costs = {
-        "ms": 1000 * comparison.seconds[system] / comparison.num_images,
-        "macs": comparison.macs[system] / 1e6,
-    }
-    return percents(comparison.systems[system].means()) | costs
+    macs = {"macs": comparison.macs[system] / 1e6}
+    return percents(comparison.systems[system].means()) | macs
 
 
 def percents(figures: dict[str, Tensor]) -> Scores:

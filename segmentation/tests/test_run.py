@@ -13,7 +13,7 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 
 from segmentation.calibrate import Point, choose
 from segmentation.calibrate import main as calibrate
-from segmentation.module import SegmentationModule, without_sources
+from segmentation.module import SegmentationModule
 from vision_shared.checkpoints import CheckpointError, read_checkpoint
 from vision_shared.evaluate import evaluate
 from vision_shared.export import export
@@ -153,10 +153,3 @@ def test_target_chooses_the_threshold() -> None:
     assert choose(POINTS, None, 9.0).rho == 0.9
     with pytest.raises(InputError, match=r"fastest takes 5\.0 ms"):
         choose(POINTS, None, 4.0)
-
-
-def test_checkpoint_needs_no_source_of_first_weights(tmp_path: Path) -> None:
-    network = {"name": "dpn", "trunk": {"name": "vgg16", "width": 4, "weights": "gone.pth"}}
-    kept = without_sources(network)
-    assert kept["trunk"] == {"name": "vgg16", "width": 4, "weights": None}
-    assert network["trunk"]["weights"] == "gone.pth"

@@ -10,6 +10,7 @@ from vision_shared.checkpoints import (
     CheckpointError,
     newest_checkpoint,
     read_checkpoint,
+    without_sources,
     write_checkpoint,
     write_weights,
 )
@@ -118,3 +119,11 @@ def test_newest_checkpoint_looks_into_runs_and_sweeps(tmp_path: Path) -> None:
 def test_no_run_says_how_to_get_one(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="train one with `make train TASK=voxel-flow`"):
         newest_checkpoint("voxel-flow", tmp_path)
+
+
+def test_sources_of_first_weights_are_left_out_however_deep() -> None:
+    trunk = {"name": "vgg16", "width": 4, "weights": "gone.pth"}
+    network = {"name": "dpn", "pretrained": True, "trunk": trunk}
+    kept = {"name": "vgg16", "width": 4, "weights": None}
+    assert without_sources(network) == {"name": "dpn", "pretrained": False, "trunk": kept}
+    assert network["pretrained"] is True and trunk["weights"] == "gone.pth"

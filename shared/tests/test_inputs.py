@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from vision_shared.inputs import (
     InputError,
     check_input,
     expand_inputs,
+    missing_files,
     natural_order,
     new_file,
     new_folder,
@@ -190,3 +192,12 @@ def test_folder_with_other_things_in_it_is_never_replaced(tmp_path: Path) -> Non
         with pytest.raises(InputError, match=line), context:
             raise AssertionError("entered")
     assert (tmp_path / "own/letter.txt").exists()
+
+
+def test_missing_files_are_found_in_every_folder(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    for name in ("top.jpg", "a/é.jpg"):
+        (tmp_path / name).touch()
+    names = [os.fsencode(n) for n in ("b/x.jpg", "top.jpg", "a/é.jpg", "a/top.jpg", "gone.jpg")]
+    assert missing_files(tmp_path, names) == [0, 3, 4]
+    assert missing_files(tmp_path / "nowhere", names) == [0, 1, 2, 3, 4]

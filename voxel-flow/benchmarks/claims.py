@@ -24,8 +24,14 @@ import pytorch_lightning as pl
 import torch
 from omegaconf import DictConfig
 
-from vision_shared.claims import configure, mean_and_deviation, mean_and_range, run_claim
-from vision_shared.run import build, silence_libraries
+from vision_shared.claims import (
+    configure,
+    fit_and_test,
+    mean_and_deviation,
+    mean_and_range,
+    run_claim,
+)
+from vision_shared.run import build
 from vision_shared.tables import Table
 from voxel_flow.module import VoxelFlowModule
 
@@ -52,7 +58,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def ablation(options: argparse.Namespace) -> list[Table]:
     """Compare the heads and scales of the paper's network after equal CPU seconds."""
     folder = options.runs / "ablation"
-    configs = {name: partial(configure, PACKAGE, folder, more) for name, more in VARIANTS.items()}
+    configs = {n: partial(configure, PACKAGE, folder / n, more) for n, more in VARIANTS.items()}
     rows = [
         [*result.cells(), *(mean_and_range([x[key] for x in result.scores]) for key in REGION_KEYS)]
         for result in train_equally(configs, options)
@@ -69,7 +75,7 @@ def ablation(options: argparse.Namespace) -> list[Table]:
 def compact_vs_paper(options: argparse.Namespace) -> list[Table]:
     """Compare the networks after equal CPU seconds; beside it what a frame costs in each."""
     folder = options.runs / "compact_vs_paper"
-    configs = {name: partial(configure, PACKAGE, folder, more) for name, more in NETWORKS.items()}
+    configs = {n: partial(configure, PACKAGE, folder / n, more) for n, more in NETWORKS.items()}
     prices = frame_prices()
     results = train_equally(configs, options)
     rows = [
@@ -196,14 +202,9 @@ class Clock(pl.Callback):
 
 def run(cfg: DictConfig, *callbacks: pl.Callback) -> VoxelFlowModule:
     """Train a config for its fixed number of steps, test what came out, return the module."""
-    silence_libraries(cfg)
-    pl.seed_everything(cfg.seed, workers=True, verbose=False)
-    parts = build(cfg)
-    parts.trainer.callbacks.extend(callbacks)  # type: ignore[attr-defined]
-    parts.trainer.fit(parts.module, parts.data)
-    parts.trainer.test(parts.module, parts.data, verbose=False)
-    assert isinstance(parts.module, VoxelFlowModule)
-    return parts.module
+    module = fit_and_test(cfg, *callbacks).module
+    assert isinstance(module, VoxelFlowModule)
+    return module
 
 
 def seconds_per_step(configs: dict[str, DictConfig]) -> dict[str, float]:

@@ -1,3 +1,5 @@
+import itertools
+
 import pytest
 import torch
 from torch import Tensor
@@ -55,6 +57,23 @@ def test_untrained_compact_is_the_average_in_time() -> None:
     image = build_network("compact", width=4).eval()(frames, torch.tensor([0.5, 0.25])).image
     expected = torch.stack([frames[0].mean(0), 0.75 * frames[1, 0] + 0.25 * frames[1, 1]])
     torch.testing.assert_close(image, expected, atol=1e-3, rtol=0)
+
+
+def test_rounds_refine_each_level_with_the_same_weights() -> None:
+    torch.manual_seed(0)
+    once = build_network("compact", width=4).eval()
+    for weight in once.parameters():
+        torch.nn.init.normal_(weight, std=0.05)
+    frames, time = pair(64, 64), torch.tensor([0.5, 0.5])
+    flows = [once(frames, time).flow]
+    for rounds in ((2, 1, 1), (1, 2, 1), (1, 1, 2)):
+        network = build_network("compact", width=4, rounds=rounds).eval()
+        network.load_state_dict(once.state_dict())
+        flows.append(network(frames, time).flow)
+    for a, b in itertools.combinations(flows, 2):
+        assert (a - b).abs().max() > 1e-3
+    with pytest.raises(ValueError, match="rounds of 3 levels"):
+        build_network("compact", rounds=(1, 1))
 
 
 @pytest.mark.parametrize("settings", NETWORKS)

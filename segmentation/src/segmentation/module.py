@@ -8,7 +8,7 @@ import pytorch_lightning as pl
 import torch
 import torch.nn.functional as F
 from pytorch_lightning.utilities.types import OptimizerLRScheduler
-from torch import Tensor, nn
+from torch import Tensor
 from torch.export import Dim
 from torchmetrics.classification import MulticlassConfusionMatrix
 
@@ -21,6 +21,7 @@ from segmentation.evaluation.results import class_iou
 from segmentation.inference import Inference
 from segmentation.models import Head, Parsing, build_network
 from segmentation.models.parsing import enlarge
+from vision_shared.checkpoints import without_sources
 from vision_shared.phases import Phases
 from vision_shared.tables import Table
 from vision_shared.tasks import ExportSpec
@@ -188,31 +189,5 @@ class SegmentationModule(pl.LightningModule):
 
     def export_spec(self) -> ExportSpec:
         """image (B, 3, H, W) -> logits (B, L, H, W), for any B, H and W."""
-        shapes = ({0: Dim("batch", max=64), 2: Dim("height", min=32), 3: Dim("width", min=32)},)
-        generator = torch.Generator().manual_seed(0)
-
-        def example(b: int, h: int, w: int) -> tuple[Tensor]:
-            return (torch.rand(b, 3, h, w, generator=generator),)
-
-        return ExportSpec(_Exported(self.net), example(2, 64, 80), example(1, 75, 101), shapes)
-
-
-def without_sources(network: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a network's settings without where its first weights come from.
-
-    They are in the checkpoint; the file or the hub need not be at hand where it is used.
-    """
-    sources = {"weights": None, "pretrained": False}
-    trunk = {name: sources.get(name, value) for name, value in network["trunk"].items()}
-    return {**network, "trunk": trunk}
-
-
-class _Exported(nn.Module):
-    """The network with a plain tensor out."""
-
-    def __init__(self, net: nn.Module) -> None:
-        super().__init__()
-        self.net = net
-
-    def forward(self, image: Tensor) -> Tensor:
-        return self.net(image).logits
+        shape = {0: Dim("batch", max=64), 2: Dim("height", min=32), 3: Dim("width", min=32)}
+        return ExportSpec.of_images(self.net, ["logits"], (2, 64, 80), (1, 75, 101), shape)

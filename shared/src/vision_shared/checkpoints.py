@@ -95,6 +95,19 @@ def read_checkpoint(path: str | Path, *, task: str | None = None) -> Checkpoint:
     )
 
 
+def without_sources(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a network's settings without where its first weights come from, however deep.
+
+    They are in the checkpoint: the file (``weights``) or the hub (``pretrained``) need not be at
+    hand where it is used.
+    """
+    sources = {"weights": None, "pretrained": False}
+    return {
+        name: without_sources(value) if isinstance(value, Mapping) else sources.get(name, value)
+        for name, value in settings.items()
+    }
+
+
 def record(task: str, *, data: Mapping[str, Any], commit: str | None) -> dict[str, Any]:
     """Return the entry that makes a Lightning checkpoint one of ours."""
     return {"format": FORMAT, "task": task, "data": dict(data), "commit": commit}

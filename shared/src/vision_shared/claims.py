@@ -6,13 +6,16 @@ python TASK/benchmarks/claims.py NAME [--seeds 3] [--runs runs/claims]
 import argparse
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pytorch_lightning as pl
 import torch
 from hydra import compose, initialize_config_module
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, open_dict
 
+from vision_shared.run import Run, build, silence_libraries
 from vision_shared.tables import Table, print_tables
 
 Claim = Callable[[argparse.Namespace], list[Table]]
@@ -47,22 +50,39 @@ def run_claim(
 
 
 def configure(package: str, folder: Path, overrides: Sequence[str], seed: int) -> DictConfig:
-    """Compose a task's config as its command line would, with its outputs under ``folder``.
+    """Compose a task's config as its command line would.
 
     Args:
         package: of the task, e.g. ``voxel_flow``.
-        folder: for the outputs of all runs of a claim.
+        folder: for the outputs of the runs that differ in the seed alone.
         overrides: in Hydra's syntax.
         seed: of the run.
     """
-    name = "_".join([*(o.split("=")[-1] for o in overrides), f"seed{seed}"])
-    common = [f"seed={seed}", f"output_dir={folder / name}", "logger=csv"]
     with initialize_config_module(f"{package}.conf", version_base="1.3"):
-        cfg = compose("train", [*common, *overrides], return_hydra_config=True)
+        cfg = compose("train", [f"seed={seed}", "logger=csv", *overrides], return_hydra_config=True)
+    cfg.output_dir = str(folder / f"seed{seed}")
     HydraConfig.instance().set_config(cfg)
     with open_dict(cfg):
         del cfg.hydra
     return cfg
+
+
+def fit_and_test(cfg: DictConfig, *callbacks: pl.Callback) -> Run:
+    """Train a config for its fixed number of steps and test the last weights; keep no checkpoint.
+
+    Args:
+        cfg: from `configure`.
+        callbacks: beside those of the config.
+    """
+    silence_libraries(cfg)
+    pl.seed_everything(cfg.seed, workers=True, verbose=False)
+    run = build(cfg)
+    trainer: Any = run.trainer
+    kept = [c for c in trainer.callbacks if not isinstance(c, pl.callbacks.Checkpoint)]
+    trainer.callbacks = [*kept, *callbacks]
+    trainer.fit(run.module, run.data)
+    trainer.test(run.module, run.data, verbose=False)
+    return run
 
 
 def mean_and_range(values: Sequence[float], digits: int = 2) -> str:

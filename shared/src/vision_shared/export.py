@@ -5,6 +5,9 @@
 
 The program takes any size (and batch) the network takes. To run it: ``import vision_shared.layers``
 (it registers our operators), then ``torch.export.load("network.pt2").module()(*tensors)``.
+
+A task whose package has a module ``model_card`` with ``model_card(checkpoint) -> str`` has its text
+written beside the model, as ``network.pt2.md``.
 """
 
 # Nothing heavy is imported before the arguments are known to be good: --help has to be quick.
@@ -12,10 +15,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vision_shared.inputs import CommandParser, InputError
+from vision_shared.inputs import CommandParser, InputError, check_output, new_file
 
 if TYPE_CHECKING:
     from vision_shared.checkpoints import Checkpoint
@@ -34,7 +39,6 @@ def export(checkpoint: Checkpoint, output: Path, *, overwrite: bool = False) -> 
     """
     import torch
 
-    from vision_shared.inputs import new_file
     from vision_shared.tasks import ExportSpec, load_module
 
     module = load_module(checkpoint).eval()
@@ -47,6 +51,14 @@ def export(checkpoint: Checkpoint, output: Path, *, overwrite: bool = False) -> 
         reloaded = torch.export.load(temporary).module()
         pairs = zip(reloaded(*spec.other), spec.network(*spec.other), strict=True)
         return max(float((ours - theirs).abs().max()) for ours, theirs in pairs)
+
+
+def describe(checkpoint: Checkpoint) -> str | None:
+    """Return the model card that the checkpoint's task writes; None of a task without one."""
+    from vision_shared.tasks import find_task
+
+    name = find_task(checkpoint.task).module.split(".")[0] + ".model_card"
+    return None if find_spec(name) is None else import_module(name).model_card(checkpoint)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -70,15 +82,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     try:
         checkpoint = find_checkpoint(options.checkpoint, options.task)
+        card, card_path = describe(checkpoint), Path(f"{options.output}.md")
+        if card is not None:
+            check_output(card_path, overwrite=options.overwrite)
         if options.output.suffix == WEIGHTS_SUFFIX:
             write_weights(options.output, checkpoint, overwrite=options.overwrite)
             print(f"{options.output}: {options.output.stat().st_size / 2**20:.1f} MiB")
-            return 0
-        difference = export(checkpoint, options.output, overwrite=options.overwrite)
+        else:
+            difference = export(checkpoint, options.output, overwrite=options.overwrite)
+            print(f"{options.output}: differs from the network by at most {difference:.1e}")
+        if card is not None:
+            with new_file(card_path, overwrite=options.overwrite) as temporary:
+                temporary.write_text(card, encoding="utf-8")
+            print(f"{card_path}: its data, licences, metrics and limits")
     except (InputError, FileNotFoundError) as error:
         print(f"export: {error}", file=sys.stderr)
         return 2
-    print(f"{options.output}: differs from the network by at most {difference:.1e}")
     return 0
 
 

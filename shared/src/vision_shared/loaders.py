@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import cv2
 import torch
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader, Dataset, Sampler
 
 from vision_shared.samplers import EpochLoader, EpochSampler
 
@@ -41,6 +41,24 @@ def training_loader(
         epoch_size=epoch_size,
         seed=seed,
     )
+    return epoch_loader(samples, sampler, batch_size, num_workers=num_workers)
+
+
+def epoch_loader(
+    samples: Dataset[Any],
+    sampler: Sampler[tuple[int, int]],
+    batch_size: int,
+    *,
+    num_workers: int,
+) -> DataLoader[Any]:
+    """Load batches in the order of a task's own sampler, else as `training_loader` does.
+
+    Args:
+        samples: takes the ``(index, sample_seed)`` pairs that the sampler yields.
+        sampler: has ``set_epoch``, as `vision_shared.samplers.EpochSampler`.
+        batch_size: in each process; a last smaller batch is left out.
+        num_workers: processes that load, for each process that trains.
+    """
     return EpochLoader(
         samples,
         batch_size,

@@ -5,6 +5,7 @@ import logging
 import subprocess
 import sys
 import warnings
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,10 @@ import pytorch_lightning as pl
 import torch
 import wandb
 from hydra.core.hydra_config import HydraConfig
+from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
+from torch import Tensor
 
 from vision_shared import callbacks, checkpoints
 from vision_shared.inputs import InputError
@@ -30,10 +33,15 @@ class Run:
     trainer: pl.Trainer
 
 
-def main(cfg: DictConfig) -> float:
-    """`train` for a command line: a mistake in the input is one line and exit code 2."""
+def main(cfg: DictConfig, steps: Callable[[DictConfig], float] | None = None) -> float:
+    """Train for a command line: a mistake in the input is one line and exit code 2.
+
+    Args:
+        cfg: of the run.
+        steps: a task's own way to go through several trainings; None is one, `train`.
+    """
     try:
-        return train(cfg)
+        return (steps or train)(cfg)
     except (FileNotFoundError, InputError) as error:
         print(f"train: {error}", file=sys.stderr)
         sys.exit(2)
@@ -91,8 +99,17 @@ def build(cfg: DictConfig) -> Run:
 
 
 def make(node: DictConfig, **kwargs: Any) -> Any:
-    """Instantiate with plain Python containers: Lightning refuses to reload OmegaConf ones."""
-    return instantiate(node, _convert_="all", **kwargs)
+    """Instantiate with plain Python containers: Lightning refuses to reload OmegaConf ones.
+
+    Raises:
+        InputError: what the target says of the user's values, without Hydra's frame around it.
+    """
+    try:
+        return instantiate(node, _convert_="all", **kwargs)
+    except InstantiationException as error:
+        if isinstance(error.__cause__, InputError):
+            raise error.__cause__ from None
+        raise
 
 
 def make_all(group: DictConfig | None) -> list[Any]:
@@ -103,18 +120,44 @@ def make_all(group: DictConfig | None) -> list[Any]:
 def start_from(cfg: DictConfig, network: torch.nn.Module) -> None:
     """Give a network the weights of the checkpoint that the config names, if it names one.
 
+    Layers whose names end in one of the network's ``replaceable`` may differ from the checkpoint's
+    in shape, or be missing on either side: they are said, and begin anew.
+
     Raises:
         CheckpointError: it is of another task, or of another network.
     """
     if cfg.weights is None:
         return
     checkpoint = checkpoints.read_checkpoint(cfg.weights, task=cfg.task)
+    weights, own = checkpoint.weights(), network.state_dict()
+    anew = differing_layers(own, weights, getattr(network, "replaceable", ()))
+    if anew:
+        print(f"{cfg.weights}: not taken over, for they differ: {', '.join(sorted(anew))}")
+    kept = {key: value for key, value in weights.items() if layer_of(key) not in anew}
+    fresh = {key: value for key, value in own.items() if layer_of(key) in anew}
     try:
-        network.load_state_dict(checkpoint.weights())
+        network.load_state_dict(kept | fresh)
     except RuntimeError as error:
         reason = " ".join(str(error).split())[:200]
         message = f"{cfg.weights}: not the weights of this network: {reason}"
         raise checkpoints.CheckpointError(message) from error
+
+
+def differing_layers(
+    own: Mapping[str, Tensor], other: Mapping[str, Tensor], names: Sequence[str]
+) -> set[str]:
+    """Return the layers, of those that end in one of ``names``, of which two states differ."""
+    shapes, others = ({key: v.shape for key, v in state.items()} for state in (own, other))
+    return {
+        layer_of(key)
+        for key in {*own, *other}
+        if layer_of(key).rpartition(".")[2] in names and shapes.get(key) != others.get(key)
+    }
+
+
+def layer_of(key: str) -> str:
+    """Return the name of the layer that a tensor of a state dict belongs to."""
+    return key.rpartition(".")[0]
 
 
 def prepare_network(network: torch.nn.Module, *, compile: bool, channels_last: bool) -> None:

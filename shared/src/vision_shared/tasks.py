@@ -6,14 +6,16 @@ A task registers its Lightning module in its pyproject.toml:
     voxel-flow = "voxel_flow.module:VoxelFlowModule"
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Protocol
 
 import numpy as np
 import pytorch_lightning as pl
+import torch
 from torch import Tensor, nn
+from torch.export import Dim
 
 from vision_shared.checkpoints import Checkpoint, CheckpointError
 from vision_shared.inputs import InputError
@@ -55,6 +57,44 @@ class ExportSpec:
     example: tuple[Tensor, ...]
     other: tuple[Tensor, ...]
     dynamic_shapes: Any
+
+    @classmethod
+    def of_images(
+        cls,
+        network: nn.Module,
+        outputs: Sequence[str],
+        example: tuple[int, int, int],
+        other: tuple[int, int, int],
+        dynamic: Mapping[int, Dim],
+    ) -> "ExportSpec":
+        """Export a network of images (B, 3, H, W) whose answer is a named tuple.
+
+        Args:
+            network: takes the image alone.
+            outputs: the names of the answer's tensors that the program returns; of one name it
+                returns the tensor itself, else a tuple.
+            example: B, H and W of the typical size.
+            other: likewise of the size on which the program is checked.
+            dynamic: the image's dimensions that may vary.
+        """
+        generator = torch.Generator().manual_seed(0)
+        images = [torch.rand(b, 3, h, w, generator=generator) for b, h, w in (example, other)]
+        exported = _ImageOutputs(network, outputs)
+        return cls(exported, (images[0],), (images[1],), (dict(dynamic),))
+
+
+class _ImageOutputs(nn.Module):
+    """A network of images with plain tensors out."""
+
+    def __init__(self, net: nn.Module, names: Sequence[str]) -> None:
+        super().__init__()
+        self.net = net
+        self.names = tuple(names)
+
+    def forward(self, image: Tensor) -> Tensor | tuple[Tensor, ...]:
+        answer = self.net(image)
+        tensors = tuple(getattr(answer, name) for name in self.names)
+        return tensors if len(tensors) > 1 else tensors[0]
 
 
 def find_task(name: str) -> EntryPoint:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from segmentation.models.trunk import Normalise
+from vision_shared.layers import Normalise
 
 SCALE = 0.3
 MEAN = STD = (0.5, 0.5, 0.5)

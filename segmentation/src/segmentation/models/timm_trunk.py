@@ -7,7 +7,7 @@ import timm
 import torch
 from torch import Tensor, nn
 
-from segmentation.models.trunk import Normalise
+from vision_shared.layers import Normalise
 
 INCEPTION = "inception_resnet_v2"
 

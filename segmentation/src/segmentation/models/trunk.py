@@ -2,8 +2,7 @@
 
 from torch import Tensor, nn
 
-MEAN = (0.485, 0.456, 0.406)
-STD = (0.229, 0.224, 0.225)
+from vision_shared.layers import Normalise
 
 
 class SmallTrunk(nn.Module):
@@ -33,7 +32,7 @@ class SmallTrunk(nn.Module):
         super().__init__()
         half = width // 2
         stem = nn.Sequential(
-            Normalise(MEAN, STD),
+            Normalise(),
             conv_bn_relu(3, width // 4, 3, stride=2),
             conv_bn_relu(width // 4, half, 3, stride=2),
             conv_bn_relu(half, half, 3),
@@ -75,19 +74,6 @@ class Block(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.relu(x + self.scale * self.branch(x))
-
-
-class Normalise(nn.Module):
-    """(B, 3, H, W) in [0, 1] -> zero mean and unit deviation by fixed statistics."""
-
-    def __init__(self, mean: tuple[float, ...], std: tuple[float, ...]) -> None:
-        super().__init__()
-        self.mean = mean
-        self.std = std
-
-    def forward(self, image: Tensor) -> Tensor:
-        mean, std = (image.new_tensor(values)[:, None, None] for values in (self.mean, self.std))
-        return (image - mean) / std
 
 
 def conv_bn_relu(

@@ -12,7 +12,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from segmentation.models.trunk import MEAN, STD, Normalise
+from vision_shared.layers import Normalise
 
 ContextLayer = Literal["large_fov", "paper"]
 
@@ -47,7 +47,7 @@ class Vgg16(nn.Module):
         super().__init__()
         if context not in ("large_fov", "paper"):
             raise ValueError(f"expected the context large_fov or paper, got {context!r}")
-        self.normalise = Normalise(MEAN, STD)
+        self.normalise = Normalise()
         self.features = _features(width)
         inputs, outputs = 8 * width, (16 if context == "large_fov" else 64) * width
         kernel, dilation = (3, 12) if context == "large_fov" else (7, 4)

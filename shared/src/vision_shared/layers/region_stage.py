@@ -4,15 +4,15 @@ import copy
 import time
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 
 import torch
 from torch import Tensor, nn
 
-from vision_shared.kernels.region_stage_cpu import DenseConvolution, Product
 from vision_shared.layers import region_buffers, region_pass
 from vision_shared.layers.region import Region
 from vision_shared.layers.region_graph import lower
+from vision_shared.layers.region_packed import Packed
 from vision_shared.layers.region_program import Convolve
 
 Network = TypeVar("Network", bound=nn.Module)
@@ -88,7 +88,7 @@ class RegionStage(nn.Module):
         self.program = lower(stage, name)
         self.break_even: dict[Setting, float] = {}
         self._plan = region_buffers.Plan.of(self.program)
-        self._packed = _Packed()
+        self._packed = Packed(self.program)
         for child_name, child in stage.named_children():
             self.add_module(child_name, child)
         self.train(stage.training)
@@ -229,56 +229,6 @@ class RegionStage(nn.Module):
         if self._is_recorded(x):
             return region_pass.fold(self, self.program)
         return self._packed.weights(self)
-
-
-class _Packed:
-    """What is made of a stage's parameters, made again when one has changed; copies start empty."""
-
-    def __init__(self) -> None:
-        self._made_of: tuple[Any, ...] = ()
-        self._made: dict[str, dict[int, Any]] = {}
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return _Packed, ()
-
-    def weights(self, stage: RegionStage) -> dict[int, region_pass.Weights]:
-        return self._get("weights", stage, lambda step, weight, bias: (_taps_last(weight), bias))
-
-    def products(self, stage: RegionStage) -> dict[int, Product]:
-        def make(step: Convolve, weight: Tensor, bias: Tensor) -> Product:
-            widths = tuple(stage.program.channels[value] for value in step.writes)
-            return Product(_taps(weight), bias, widths, step.residual is not None)
-
-        return self._get("products", stage, make)
-
-    def convolutions(self, stage: RegionStage) -> dict[int, DenseConvolution]:
-        return self._get(
-            "convolutions",
-            stage,
-            lambda step, weight, bias: DenseConvolution(weight, bias, step.dilation),
-        )
-
-    def _get(self, kind: str, stage: RegionStage, make: Callable[..., Any]) -> dict[int, Any]:
-        tensors = [*stage.parameters(), *stage.buffers()]
-        made_of = tuple((x.data_ptr(), x._version, x.dtype, x.device) for x in tensors)
-        if made_of != self._made_of:
-            self._made_of, self._made = made_of, {}
-        if kind not in self._made:
-            with torch.no_grad():
-                folded = region_pass.fold(stage, stage.program)
-                steps = stage.program.steps
-                self._made[kind] = {i: make(steps[i], *wb) for i, wb in folded.items()}
-        return self._made[kind]
-
-
-def _taps(weight: Tensor) -> Tensor:
-    """Return the weight (O, C, kh, kw) as (T, C, O), taps in raster order."""
-    return weight.permute(2, 3, 1, 0).flatten(0, 1)
-
-
-def _taps_last(weight: Tensor) -> Tensor:
-    """Return the weight (O, C, kh, kw) in the memory order of its taps (T, C, O)."""
-    return weight.permute(2, 3, 1, 0).contiguous().permute(3, 2, 0, 1)
 
 
 def _setting(x: Tensor, num_pixels: int) -> Setting:

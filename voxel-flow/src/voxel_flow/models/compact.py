@@ -1,6 +1,6 @@
 """Our efficient coarse-to-fine network."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -32,15 +32,20 @@ class Compact(nn.Module):
     Args:
         width: of the finest level's first convolution; the coarser ones have 1.5 and 2 times it.
         num_frames: K.
-        rounds: of each level, with the same weights: slower, and better at large motion.
+        rounds: of each level, coarsest first, with the same weights: slower, and better at large
+            motion, which the coarser levels find at a fraction of the finest level's cost.
     """
 
     multiple = 16  # the coarsest level works at 1/16 of the input
     unit = 4.0  # pixels: heads speak in these, and learn the flow in half the steps
 
-    def __init__(self, width: int = 16, num_frames: int = 2, rounds: int = 1) -> None:
+    def __init__(
+        self, width: int = 16, num_frames: int = 2, rounds: Sequence[int] = (1, 1, 1)
+    ) -> None:
         super().__init__()
-        self.rounds = rounds
+        if len(rounds) != 3 or min(rounds) < 1:
+            raise ValueError(f"expected the rounds of 3 levels, each at least 1, got {rounds}")
+        self.rounds = tuple(rounds)
         channels = 8 * num_frames + 4
         outputs = 3 + num_frames
         self.levels = nn.ModuleList(
@@ -74,10 +79,10 @@ class Compact(nn.Module):
         start = torch.zeros_like(shrink(padded, 8), dtype=torch.float32)
         flow, logits = start[:, 0, :2], start[:, :, 0]
         features = start
-        for level, scale in zip(self.levels, (4, 2, 1), strict=True):
+        for level, scale, rounds in zip(self.levels, (4, 2, 1), self.rounds, strict=True):
             small = shrink(padded, scale)
             flow, logits = 2 * double(flow), double(logits)
-            for _ in range(self.rounds):
+            for _ in range(rounds):
                 reads = [read(small, k, flow, offsets) for k in range(small.shape[1])]
                 aligned = torch.stack(reads, 1) * 2 - 1
                 step = lucas_kanade(aligned, offsets)

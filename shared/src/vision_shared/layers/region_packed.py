@@ -1,0 +1,66 @@
+"""What a region stage computes with, made of its parameters and kept until one changes."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from vision_shared.kernels.region_stage_cpu import DenseConvolution, Product
+from vision_shared.layers import region_pass
+from vision_shared.layers.region_program import Convolve, Program
+
+
+class Packed:
+    """Folded weights in the forms that passes want, by the number of the step; copies start empty.
+
+    Args:
+        program: of the stage, whose parameters are given with each call.
+    """
+
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        self._made_of: tuple[Any, ...] = ()
+        self._made: dict[str, dict[int, Any]] = {}
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Packed, (self.program,)
+
+    def weights(self, stage: nn.Module) -> dict[int, region_pass.Weights]:
+        return self._get("weights", stage, lambda step, weight, bias: (_taps_last(weight), bias))
+
+    def products(self, stage: nn.Module) -> dict[int, Product]:
+        def make(step: Convolve, weight: Tensor, bias: Tensor) -> Product:
+            widths = tuple(self.program.channels[value] for value in step.writes)
+            return Product(_taps(weight), bias, widths, step.residual is not None)
+
+        return self._get("products", stage, make)
+
+    def convolutions(self, stage: nn.Module) -> dict[int, DenseConvolution]:
+        return self._get(
+            "convolutions",
+            stage,
+            lambda step, weight, bias: DenseConvolution(weight, bias, step.dilation),
+        )
+
+    def _get(self, kind: str, stage: nn.Module, make: Callable[..., Any]) -> dict[int, Any]:
+        tensors = [*stage.parameters(), *stage.buffers()]
+        made_of = tuple((x.data_ptr(), x._version, x.dtype, x.device) for x in tensors)
+        if made_of != self._made_of:
+            self._made_of, self._made = made_of, {}
+        if kind not in self._made:
+            with torch.no_grad():
+                folded = region_pass.fold(stage, self.program)
+                steps = self.program.steps
+                self._made[kind] = {i: make(steps[i], *wb) for i, wb in folded.items()}
+        return self._made[kind]
+
+
+def _taps(weight: Tensor) -> Tensor:
+    """Return the weight (O, C, kh, kw) as (T, C, O), taps in raster order."""
+    return weight.permute(2, 3, 1, 0).flatten(0, 1)
+
+
+def _taps_last(weight: Tensor) -> Tensor:
+    """Return the weight (O, C, kh, kw) in the memory order of its taps (T, C, O)."""
+    return weight.permute(2, 3, 1, 0).contiguous().permute(3, 2, 0, 1)

@@ -1,0 +1,59 @@
+"""What is known of a data set, kept packed: read from its files once, reloaded in milliseconds.
+
+A file holds a record of what it was made from, plain facts, and arrays one after another.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vision_shared.inputs import InputError, new_file
+
+
+def record_of(version: int, sources: Sequence[Path], folder: Path) -> str:
+    """Say what packed content follows from: another record makes it out of date.
+
+    Args:
+        version: of the reader; to be raised when it would give something else.
+        sources: files that it reads.
+        folder: of the pictures, which are not looked at.
+    """
+    stats = [(str(path.absolute()), path.stat()) for path in sources]
+    files = [[name, stat.st_size, stat.st_mtime_ns] for name, stat in stats]
+    return json.dumps([version, files, str(folder.absolute())])
+
+
+def save_packed(
+    path: Path, record: str, facts: Mapping[str, Any], arrays: Sequence[NDArray]
+) -> None:
+    """Write plain facts and arrays; a file of that name is replaced."""
+    header = json.dumps({"record": record, "facts": facts, "num_arrays": len(arrays)})
+    with new_file(path, overwrite=True) as temporary, temporary.open("wb") as file:
+        for array in (np.frombuffer(header.encode(), np.uint8), *arrays):
+            np.save(file, array)
+
+
+def load_packed(path: Path, record: str) -> tuple[dict[str, Any], list[NDArray]] | None:
+    """Return the facts and the arrays; None where there is no file, or one of another record.
+
+    Raises:
+        InputError: a damaged file.
+    """
+    if not path.exists():
+        return None
+    try:
+        with path.open("rb") as file:
+            header = json.loads(_load(file).tobytes())
+            if header["record"] != record:
+                return None
+            return header["facts"], [_load(file) for _ in range(header["num_arrays"])]
+    except (ValueError, EOFError, OSError) as error:
+        raise InputError(f"{path}: a damaged cache ({error}): remove it") from error
+
+
+def _load(file: IO[bytes]) -> NDArray:
+    return np.load(file, allow_pickle=False)
