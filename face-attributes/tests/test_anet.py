@@ -106,3 +106,25 @@ def test_what_does_not_fit_is_named() -> None:
         ValueError, match=r"position of C4 for each cell of \(5, 2\), got \(55, 47\)"
     ):
         build(grids=((5, 4), (5, 2)))
+
+
+def test_svms_answer_in_evaluation_alone_and_no_gradient_changes_them() -> None:
+    net = build(classifier="svm")
+    assert net.svms is not None
+    net.svms.weight.normal_()
+    patches = torch.rand(2, 3, 55, 47)
+    tagging = net(patches)
+    torch.testing.assert_close(tagging.logits, net.svms(tagging.features))
+    tagging = net.train()(patches)
+    torch.testing.assert_close(tagging.logits, net.head(tagging.features))
+    assert not any("svms" in name for name, _ in net.named_parameters())
+    assert any("svms" in name for name in net.state_dict())
+    with pytest.raises(ValueError, match="expected the classifier linear or svm"):
+        build(classifier="tree")
+
+
+def test_identities_have_a_layer_of_their_own() -> None:
+    net = build(num_identities=7)
+    assert net.identities is not None
+    assert net.identities(net(torch.rand(2, 3, 55, 47)).features).shape == (2, 7)
+    assert build().identities is None

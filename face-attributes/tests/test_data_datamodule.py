@@ -145,6 +145,44 @@ def test_regions_come_from_a_file_by_name(folder: Path, tmp_path: Path) -> None:
         prepared(portraits(folder, region=str(tmp_path / "found.txt")), "test")
 
 
+def test_regions_that_networks_find_are_looked_for_once(folder: Path) -> None:
+    pictures = []
+
+    def find(picture: torch.Tensor) -> torch.Tensor:
+        pictures.append(picture)
+        return torch.tensor([8.0, 10, 28, 30])
+
+    def show(finder: str, **changes: Any) -> FaceData:
+        data = prepared(portraits(folder, region="faces", context=1.2, **changes))
+        data.show_found(find, finder)
+        return data
+
+    data = show("some networks")
+    number = len(data.faces("train")) + len(data.faces("val"))
+    assert [tuple(picture.shape) for picture in pictures] == [(3, 48, 48)] * number
+    assert data.val_set[3]["cut"].tolist() == [6, 8, 30, 32]
+    assert len(epochs(data, 0)) == 5
+    show("some networks")
+    assert len(pictures) == number
+    show("others")
+    assert len(pictures) == 2 * number
+
+
+def test_regions_of_networks_that_nobody_gave_are_no_true_boxes(folder: Path) -> None:
+    data = prepared(portraits(folder, region="faces"))
+    with pytest.raises(AssertionError):
+        _ = data.val_set[0]
+
+
+def test_damaged_file_of_found_boxes_is_named(folder: Path) -> None:
+    data = prepared(portraits(folder, region="heads"))
+    data.show_found(lambda picture: torch.tensor([0.0, 0, 9, 9]), "damaged")
+    for path in (data.cache / "found").iterdir():
+        path.write_bytes(path.read_bytes()[:-4])
+    with pytest.raises(InputError, match=r"\.npy: cannot be read as boxes .*: delete it"):
+        data.show_found(lambda picture: torch.zeros(4), "damaged")
+
+
 def test_attributes_are_chosen_and_told(folder: Path) -> None:
     chosen = ["Smiling", "Bangs"]
     data = prepared(portraits(folder, attributes=chosen))

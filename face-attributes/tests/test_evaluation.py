@@ -1,5 +1,8 @@
 """Measures by hand and beside scikit-learn's, and tables that hide nothing."""
 
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -11,12 +14,16 @@ from sklearn.metrics import (
 )
 from torch import Tensor
 
+from face_attributes.data.datamodule import CelebaData, PortraitsData
+from face_attributes.data.face_data import FaceData
 from face_attributes.data.names import CELEBA_ATTRIBUTES
+from face_attributes.data.text import write_table
 from face_attributes.evaluation.answers import Answers, GatheredAnswers
 from face_attributes.evaluation.attributes import (
     attribute_scores,
     attributes_table,
     majority_answers,
+    published_table,
     systems_table,
 )
 from face_attributes.evaluation.localisation import (
@@ -32,6 +39,7 @@ from face_attributes.evaluation.subgroups import (
     group_rates,
     subgroup_table,
 )
+from face_attributes.report import attribute_tables, published_dataset
 
 
 def some_answers(num: int = 200, attributes: int = 3) -> Answers:
@@ -109,25 +117,43 @@ def test_answers_that_do_not_fit_are_named(
         GatheredAnswers(3).update(probabilities, labels)
 
 
-def test_table_of_attributes_has_majority_means_and_marked_published_columns() -> None:
-    names = ["Smiling", "Winking"]
-    answers = Answers(
+def four_answers() -> Answers:
+    """Of Smiling, which is rare, and of an attribute that is not the paper's."""
+    return Answers(
         torch.tensor([[0.9, 0.2], [0.2, 0.1], [0.8, 0.3], [0.3, 0.4]]),
         torch.tensor([[1, -1], [-1, -1], [-1, -1], [-1, 1]], dtype=torch.int8),
     )
-    table = attributes_table(answers, names, torch.tensor([0.3, 0.1]), published="celeba")
+
+
+def test_table_of_attributes_has_majority_and_means() -> None:
+    names = ["Smiling", "Winking"]
+    table = attributes_table(four_answers(), names, torch.tensor([0.3, 0.1]))
     assert table.columns[:4] == ["%", "positives", "majority class", "accuracy"]
-    assert table.columns[-1] == "LNets+ANet (published)"
     assert table.rows[0][:4] == ["Smiling", "25.0", "75.0", "75.0"]
-    assert table.rows[0][-6:] == ["89", "89", "92", "92", "88", "92"]
-    assert table.rows[1][-6:] == [""] * 6
     assert table.rows[2][:4] == ["mean", "25.0", "75.0", "75.0"]
-    assert table.rows[2][-6:] == ["81", "79", "85", "83", "83", "87"]
-    assert "not measured here" in table.note
-    plain = attributes_table(answers, names, torch.tensor([0.3, 0.1]))
-    assert not any("published" in column for column in plain.columns)
     with pytest.raises(ValueError, match="names and rates of 2 attributes, got 1 and 2"):
-        attributes_table(answers, names[:1], torch.zeros(2))
+        attributes_table(four_answers(), names[:1], torch.zeros(2))
+
+
+def test_published_figures_stand_beside_ours_and_are_marked() -> None:
+    rates = torch.tensor([0.3, 0.1])
+    table = published_table(four_answers(), ["Smiling", "Winking"], rates, "celeba")
+    assert table.columns == ["%", "ours", "majority class", *SYSTEMS]
+    assert [list(row) for row in table.rows] == [
+        ["Smiling", "75.0", "75.0", "89", "89", "92", "92", "88", "92"],
+        ["mean", "75.0", "75.0", "89.0", "89.0", "92.0", "92.0", "88.0", "92.0"],
+    ]
+    assert "published" in table.title and "not measured here" in table.note
+    with pytest.raises(ValueError, match="the paper's attributes, got Winking, Nodding"):
+        published_table(four_answers(), ["Winking", "Nodding"], rates, "celeba")
+
+
+def test_all_forty_attributes_have_the_printed_means_too() -> None:
+    answers = some_answers(attributes=40)
+    table = published_table(answers, CELEBA_ATTRIBUTES, torch.full((40,), 0.1), "lfwa")
+    assert list(table.rows[-1]) == ["mean, as printed", "", "", "74", "71", "81", "76", "79", "84"]
+    assert table.rows[-2][3:] == ["73.9", "71.8", "81.0", "76.2", "80.0", "83.8"]
+    assert max(len(" ".join(row)) for row in table.rows) < 100  # all columns show in a log
 
 
 def test_table_of_systems_ends_with_the_majority() -> None:
@@ -259,3 +285,43 @@ def test_table_of_contradictions_stands_beside_the_labels() -> None:
     assert table is not None
     assert list(table.rows[0]) == ["Straight_Hair and Wavy_Hair", "50.00", "33.33"]
     assert contradiction_table(answers, ["Smiling", "Young"]) is None
+
+
+def data_of(kind: str, tmp_path: Path) -> FaceData:
+    """A data set of 200 listed pictures, none of which is there: labels are all it is asked."""
+    folder = tmp_path / kind
+    names = np.array([f"{number:06d}.jpg" for number in range(200)]).astype("S")
+    labels = some_answers(attributes=len(GROUPED)).labels.numpy()
+    parts = np.ones((200, 1), int)
+    for below in ("Anno", "Eval", "Img/img_align_celeba"):
+        (folder / below).mkdir(parents=True)
+    write_table(folder / "Anno/list_attr_celeba.txt", names, np.where(labels, labels, 1), GROUPED)
+    write_table(folder / "Eval/list_eval_partition.txt", names, parts)
+    common: dict[str, Any] = {
+        **{"root": str(tmp_path / "data"), "folder": str(folder), "attributes": list(GROUPED)},
+        **{"region": "whole", "context": 1.0, "size": (64, 64), "eval_size": None},
+        **{"scale": (1, 1), "jitter": 0, "num_train": None, "batch_size": 4, "eval_batch_size": 4},
+        **{"epoch_size": None, "pictures_per_identity": None, "backgrounds": None},
+        **{"num_workers": 0, "seed": 0},
+    }
+    if kind == "celeba":
+        return CelebaData(pictures="aligned", **common)
+    recipe = {"side": 32, "people": [1, 1, 1], "pictures": 1, "backgrounds": 2, "seed": 0}
+    return PortraitsData(render=recipe, **common)
+
+
+GROUPED = ("Male", "Young", "Smiling", "Straight_Hair", "Wavy_Hair")
+
+
+def test_data_decides_which_tables_a_test_prints(tmp_path: Path) -> None:
+    answers = some_answers(attributes=len(GROUPED))
+    systems = {"ANet": answers, "another": answers}
+    tables = attribute_tables(systems, GROUPED, data_of("celeba", tmp_path))
+    assert [table.title for table in tables] == [
+        *("Each attribute", "Attributes, means in %", "Beside the published accuracies"),
+        *("By Male", "By Young", "Contradictions"),
+    ]
+    assert [row[0] for row in tables[1].rows] == ["ANet", "another", "majority class"]
+    by_hair = attribute_tables(systems, GROUPED, data_of("celeba", tmp_path / "2"), ["Wavy_Hair"])
+    assert "By Wavy_Hair" in [table.title for table in by_hair]
+    assert published_dataset(data_of("portraits", tmp_path)) is None

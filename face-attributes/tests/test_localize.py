@@ -125,6 +125,13 @@ def test_best_regions_are_the_best_of_what_is_found() -> None:
         assert found.scores[0] == score
 
 
+def test_second_network_stays_at_the_face_that_the_first_has_found() -> None:
+    image = scene([0, 0, 20, 24])
+    found = Localizer(lnet(1, 0, 0), lnet(0, 0, 1))(image)  # only the padding outside is blue
+    middle = (found.regions[:, :2] + found.regions[:, 2:]) / 2
+    assert contains(found.boxes, middle).all()
+
+
 def test_cascade_goes_from_head_and_shoulders_to_the_face() -> None:
     head, face = [20, 10, 60, 60], [30, 14, 50, 40]
     image = scene(head, size=(80, 80), colour=2)  # LNet_o answers to blue, LNet_s to red

@@ -12,7 +12,6 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from pytorch_lightning import Callback, LightningModule, Trainer
 
 from face_attributes.data.heads import PORTRAIT_ATTRIBUTES
-from face_attributes.module import without_sources
 from vision_shared.checkpoints import read_checkpoint
 from vision_shared.evaluate import evaluate
 from vision_shared.export import export
@@ -57,7 +56,7 @@ def test_every_network_builds_with_the_attributes_of_its_data(config: Config, ne
     with torch.device("meta"):
         module: Any = build(config("face_attributes", f"module={network}")).module
     assert module.attributes == list(PORTRAIT_ATTRIBUTES)
-    assert module.net.head.out_features == len(PORTRAIT_ATTRIBUTES)
+    assert module.learner.head.out_features == len(PORTRAIT_ATTRIBUTES)
 
 
 @pytest.mark.parametrize("network", NETWORKS)
@@ -80,14 +79,14 @@ def test_every_network_trains_and_tells_its_results(
 def test_checkpoint_holds_the_names_and_a_threshold_of_its_own(
     smoke: Config, tmp_path: Path
 ) -> None:
-    train(smoke())
+    train(smoke("module=lnet"))
     checkpoint = read_checkpoint(tmp_path / "checkpoints/best.ckpt")
     assert checkpoint.hyper_parameters["attributes"] == list(PORTRAIT_ATTRIBUTES)
     assert checkpoint.weights()["threshold"].isfinite()
 
 
 def test_data_without_backgrounds_leaves_no_threshold(smoke: Config, tmp_path: Path) -> None:
-    train(smoke("data.backgrounds=null"))
+    train(smoke("module=lnet", "data.backgrounds=null"))
     checkpoint = read_checkpoint(tmp_path / "checkpoints/best.ckpt")
     assert checkpoint.weights()["threshold"] == -torch.inf
 
@@ -129,9 +128,3 @@ def test_exported_program_equals_the_network(smoke: Config, tmp_path: Path, netw
     train(smoke(f"module={network}"))
     program = tmp_path / "network.pt2"
     assert export(read_checkpoint(tmp_path / "checkpoints/best.ckpt"), program) < 1e-4
-
-
-def test_checkpoint_needs_no_source_of_first_weights() -> None:
-    network = {"name": "timm", "model": "resnet18", "pretrained": True}
-    assert without_sources(network)["pretrained"] is False
-    assert network["pretrained"] is True

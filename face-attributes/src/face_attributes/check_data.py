@@ -4,12 +4,12 @@
 from __future__ import annotations
 
 import sys
-from argparse import Namespace
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vision_shared.inputs import CommandParser, ExitCode, InputError
+from vision_shared.check_data import Report, check_data, check_each
+from vision_shared.inputs import InputError
 
 if TYPE_CHECKING:
     from face_attributes.data.faces import Faces
@@ -28,59 +28,33 @@ ROOTS = {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Check what the command line names; return the exit code: 0 for no fault, else 2."""
-    options = _parse(arguments)
-    try:
-        num_faults = sum(check_root(options.data, root) for root in options.roots)
-    except KeyboardInterrupt:
-        print("check_data: interrupted", file=sys.stderr)
-        return ExitCode.INTERRUPTED
-    return ExitCode.NOTHING_DONE if num_faults else ExitCode.DONE
+    return check_data(ROOTS, check_faces, arguments)
 
 
-def check_root(data: str, root: Path) -> int:
-    """Read a data set whole; print every fault, then what each attribute has.
+def check_faces(data: str, root: Path, report: Report) -> list[Table]:
+    """Read a data set whole, report every fault, return what each attribute has.
 
     Args:
         data: one of `ROOTS`.
         root: where it lies.
+        report: takes a fault.
 
-    Returns:
-        How many faults there were.
+    Raises:
+        InputError, OSError: the faces cannot be listed.
     """
-    from vision_shared.tables import print_tables
+    faces = _load(data, root, report)
+    missing = set(faces.missing())
 
-    num_faults = 0
+    def check_picture(index: int) -> None:
+        if index in missing:
+            raise InputError(faces.missing_fault(index))
+        faces.read(index)
 
-    def report(fault: str) -> None:
-        nonlocal num_faults
-        num_faults += 1
-        print(fault, flush=True)
-
-    try:
-        faces = _load(data, root, report)
-    except (InputError, OSError) as error:
-        report(str(error))
-    else:
-        _check_pictures(f"{data} {root}", faces, report)
-        print_tables([_summary(f"{data}: {len(faces)} pictures", faces)])
-    print(f"{root}: {num_faults or 'no'} fault{'s' if num_faults != 1 else ''}")
-    return num_faults
+    check_each(f"{data} {root}", len(faces), check_picture, report)
+    return [_summary(f"{data}: {len(faces)} pictures", faces)]
 
 
-def _parse(arguments: Sequence[str] | None) -> Namespace:
-    parser = CommandParser(
-        prog="check_data", description="Read a whole data set and name every fault, one a line."
-    )
-    parser.add_argument("data", choices=ROOTS, metavar="DATA", help=", ".join(ROOTS))
-    parser.add_argument(
-        "roots", nargs="*", type=Path, metavar="ROOT", help="where it lies (else below data/)"
-    )
-    options = parser.parse_args(arguments)
-    options.roots = options.roots or [ROOTS[options.data]]
-    return options
-
-
-def _load(data: str, root: Path, report: Callable[[str], None]) -> Faces:
+def _load(data: str, root: Path, report: Report) -> Faces:
     if data == "folder":
         from face_attributes.data.folder import folder_faces
 
@@ -92,23 +66,6 @@ def _load(data: str, root: Path, report: Callable[[str], None]) -> Faces:
     from face_attributes.data.celeba import find_celeba, read_celeba
 
     return read_celeba(find_celeba(root, "aligned" if data == "celeba" else "wild"), report)
-
-
-def _check_pictures(name: str, faces: Faces, report: Callable[[str], None]) -> None:
-    """Read every picture; report those that cannot be used."""
-    from vision_shared.progress import frame_progress
-
-    missing = set(faces.missing())
-    with frame_progress(name, len(faces)) as advance:
-        for index in range(len(faces)):
-            try:
-                if index in missing:
-                    report(faces.missing_fault(index))
-                else:
-                    faces.read(index)
-            except (InputError, OSError) as error:
-                report(str(error))
-            advance()
 
 
 def _summary(title: str, faces: Faces) -> Table:

@@ -15,7 +15,8 @@ from vision_shared import panels
 
 Picture = NDArray[np.uint8]
 
-TRUE, FOUND, WRONG, PLAIN = (40, 180, 60), (255, 200, 0), (210, 30, 40), (0, 0, 0)
+TRUE, FOUND, WRONG = (40, 180, 60), (255, 200, 0), (210, 30, 40)
+PLAIN, WHITE = (0, 0, 0), (255, 255, 255)
 LINE = 13
 """Pixels from one line of text to the next."""
 
@@ -68,18 +69,49 @@ def annotate(picture: Picture, faces: Sequence[FoundFace]) -> Picture:
     font = ImageFont.load_default(line - 3)
     lines = []
     for number, face in enumerate(faces, 1):
-        picture = draw_boxes(picture, torch.tensor([face.box]), FOUND)
         lines.append(f"face {number}")
-        lines += [f"  {name}" for name, said in face.attributes.items() if said >= 0.5]
+        lines += [f"  {name}" for name in said_to_have(face)]
     height, width = max(picture.shape[0], line * len(lines)), picture.shape[1]
     strip = max((math.ceil(font.getlength(text)) + 8 for text in lines), default=0)
-    drawn = Image.new("RGB", (width + strip, height), (255, 255, 255))
-    drawn.paste(Image.fromarray(picture))
+    drawn = Image.new("RGB", (width + strip, height), WHITE)
+    drawn.paste(Image.fromarray(_number_faces(picture, faces, font)))
+    pen = ImageDraw.Draw(drawn)
+    for i, text in enumerate(lines):
+        pen.text((width + 4, i * line), text, font=font, fill=PLAIN)
+    return np.asarray(drawn)
+
+
+def annotate_frame(picture: Picture, faces: Sequence[FoundFace]) -> Picture:
+    """Draw the faces' numbered boxes, and within each what it is said to have, as far as it fits.
+
+    The picture keeps its size, as the frames of a video have to.
+    """
+    line = max(LINE, picture.shape[0] // 40)
+    font = ImageFont.load_default(line - 3)
+    drawn = Image.fromarray(_number_faces(picture, faces, font))
+    pen = ImageDraw.Draw(drawn)
+    for face in faces:
+        left, top, _, bottom = face.box
+        fitting = max(0, int((min(bottom, picture.shape[0]) - top) / line) - 1)
+        for i, name in enumerate(said_to_have(face)[:fitting], 1):
+            at = (left + 4, top + i * line)
+            pen.text(at, name, font=font, fill=WHITE, stroke_width=1, stroke_fill=PLAIN)
+    return np.asarray(drawn)
+
+
+def said_to_have(face: FoundFace) -> list[str]:
+    """Return the attributes that a face rather has than not."""
+    return [name for name, said in face.attributes.items() if said >= 0.5]
+
+
+def _number_faces(
+    picture: Picture, faces: Sequence[FoundFace], font: ImageFont.FreeTypeFont | ImageFont.ImageFont
+) -> Picture:
+    boxes = torch.tensor([face.box for face in faces]).reshape(-1, 4)
+    drawn = Image.fromarray(draw_boxes(picture, boxes, FOUND))
     pen = ImageDraw.Draw(drawn)
     for number, face in enumerate(faces, 1):
         pen.text((face.box[0] + 3, face.box[1] + 2), str(number), font=font, fill=FOUND)
-    for i, text in enumerate(lines):
-        pen.text((width + 4, i * line), text, font=font, fill=PLAIN)
     return np.asarray(drawn)
 
 
@@ -97,7 +129,7 @@ def list_attributes(
     size: tuple[int, int],
 ) -> Picture:
     """Write the attributes with their probabilities, wrong ones red, on white of (H, W)."""
-    drawn = Image.new("RGB", (size[1], size[0]), (255, 255, 255))
+    drawn = Image.new("RGB", (size[1], size[0]), WHITE)
     pen, font = ImageDraw.Draw(drawn), ImageFont.load_default(LINE - 3)
     for i, (name, said, label) in enumerate(zip(names, probabilities, labels, strict=True)):
         is_wrong = label != 0 and (said >= 0.5) != (label > 0)

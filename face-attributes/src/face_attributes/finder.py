@@ -6,10 +6,11 @@ found = finder(read_image("photo.jpg"))
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from copy import copy
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 import torch
@@ -17,8 +18,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from face_attributes.boxes import enlarge_boxes
+from face_attributes.data.found import name_of
+from face_attributes.data.framing import box_of_landmarks, whole
 from face_attributes.localize import Localizer, crop_regions
-from face_attributes.models import build_network
+from face_attributes.models import ANet, LNet, LNetsANet, build_network
 from vision_shared.checkpoints import Checkpoint, CheckpointError, read_checkpoint
 from vision_shared.prediction import find_device, rebuild_network
 
@@ -27,6 +30,13 @@ TASK = "face-attributes"
 SURROUNDINGS = 2.0
 """What LNet is shown of a face that it found, times the box: it learnt from heads in pictures."""
 
+ALIGNED_SIZE = (218, 178)
+ALIGNED_LANDMARKS = ((69.5, 111.0), (107.5, 111.0), (88.5, 137.0), (71.5, 152.0), (105.5, 152.0))
+"""Where CelebA's aligned pictures have eyes, nose and mouth, in pixels."""
+
+Crop = Literal["aligned", "whole"]
+"""Pictures of one face each, where nothing has to be found: aligned as CelebA's are, or cut out."""
+
 
 @dataclass(frozen=True)
 class FoundFace:
@@ -34,7 +44,7 @@ class FoundFace:
 
     Attributes:
         box: left, top, right, bottom, pixels of the picture.
-        score: of LNet, in units of its response; None where the whole picture is the face.
+        score: of LNet, in units of its response; None where nothing was searched.
         attributes: probabilities in [0, 1] by name.
     """
 
@@ -64,19 +74,21 @@ class Tagger:
         network: from `face_attributes.models.build_network`.
         names: of its attributes.
         size: height and width of what it is shown, pixels.
-        context: what it is shown of a region, times the region's sides.
+        context: what it is shown of a face's box, times the box's sides.
+        learnt_from: what its training pictures showed: the ``box`` of a face, or ``whole`` ones.
     """
 
     network: nn.Module
     names: Sequence[str]
     size: tuple[int, int]
     context: float
+    learnt_from: Literal["box", "whole"]
 
     def __call__(self, image: Tensor, regions: Tensor) -> Tensor:
-        """(3, H, W) in [0, 1] and (N, 4) -> probabilities (N, A)."""
-        pictures, _ = crop_regions(image, enlarge_boxes(regions, self.context), self.size)
+        """Describe all regions in one pass: (3, H, W) in [0, 1] and (N, 4) -> (N, A) in [0, 1]."""
         if len(regions) == 0:
             return image.new_zeros(0, len(self.names))
+        pictures, _ = crop_regions(image, regions, self.size)
         return self.network(pictures).logits.sigmoid()
 
 
@@ -84,10 +96,15 @@ class FaceFinder:
     """Finds and describes the faces of pictures of any size.
 
     Args:
-        localizer: where faces are; None takes each picture whole for one face.
+        localizer: where faces are; None takes each picture for one face.
         tagger: describes them.
         device: ``auto`` (a GPU where there is one), ``cpu`` or ``cuda``.
-        told: names of the attributes that answers hold; None is all.
+        crop: do not look for faces, see `Crop`; None looks, if there is a localizer.
+        trained_on: the names of the data that the networks learnt from, as far as they are known.
+
+    Attributes:
+        told: names of the attributes that answers hold.
+        looks: whether faces are looked for.
 
     Raises:
         ValueError: ``cuda`` without a usable GPU.
@@ -98,27 +115,38 @@ class FaceFinder:
         localizer: Localizer | None,
         tagger: Tagger,
         device: str = "auto",
-        told: Sequence[str] | None = None,
+        crop: Crop | None = None,
+        trained_on: Sequence[str] = (),
     ) -> None:
         self.device = find_device(device)
-        self.told = tuple(tagger.names if told is None else told)
+        self.told = tuple(tagger.names)
+        self.looks = localizer is not None and crop is None
+        self.crop: Crop = crop or "whole"
+        self.trained_on = trained_on
         self.localizer = localizer
         self.tagger = tagger
-        for network in (tagger.network, None if localizer is None else localizer.lnet_o):
+        lnets = () if localizer is None else (localizer.lnet_o, localizer.lnet_s)
+        for network in (tagger.network, *lnets):
             if network is not None:
                 network.to(self.device).eval()
 
     @classmethod
     def from_checkpoint(
-        cls, path: str | Path, anet: str | Path | None = None, device: str = "auto"
+        cls,
+        path: str | Path,
+        anet: str | Path | None = None,
+        device: str = "auto",
+        crop: Crop | None = None,
     ) -> Self:
         """Rebuild what training runs of face-attributes wrote; the files alone are needed.
 
         Args:
-            path: of an LNet, which finds faces, and describes them where there is no ANet; or of an
-                ANet, which describes pictures that are cut out already.
-            anet: of an ANet that describes what the LNet finds.
+            path: of the networks of the method in one, of which those are used that have learnt;
+                or of an LNet, which finds faces, and describes them where there is no ANet; or of
+                an ANet, which describes pictures that are cut out already.
+            anet: of an ANet that describes what is found, in place of whatever else would.
             device: as for the class.
+            crop: as for the class.
 
         Raises:
             FileNotFoundError: no such file.
@@ -126,62 +154,147 @@ class FaceFinder:
             ValueError: as for the class.
         """
         checkpoint = read_checkpoint(path, task=TASK)
-        settings = checkpoint.hyper_parameters.get("localizer")
-        tagger = _tagger(checkpoint)
-        if settings is None:
-            if anet is not None:
-                raise CheckpointError(f"{path}: an ANet, expected the LNet that finds its faces")
-            return cls(None, replace(tagger, context=1.0), device)
-        net: Any = tagger.network
-        search: dict[str, Any] = {**settings}
-        search["image_side"] = settings.get("image_side") or min(tagger.size)
-        localizer = Localizer(net, threshold=float(net.threshold), **search)
+        network = rebuild(checkpoint)
+        localizer = None if isinstance(network, ANet) else _localizer(checkpoint, network)
         if anet is None:
-            return cls(localizer, tagger, device)
+            tagger = _tagger(checkpoint, network)
+            return cls(localizer, tagger, device, crop, _data_of(checkpoint))
+        if localizer is None:
+            raise CheckpointError(f"{path}: an ANet, expected the LNet that finds its faces")
         other = read_checkpoint(anet, task=TASK)
-        if other.hyper_parameters.get("localizer") is not None:
+        tagger = _tagger(other, rebuild(other))
+        if not isinstance(tagger.network, ANet):
             raise CheckpointError(f"{anet}: an LNet, expected an ANet that describes faces")
-        return cls(localizer, _tagger(other), device)
+        return cls(localizer, tagger, device, crop, _data_of(checkpoint, other))
 
     def only(self, told: Sequence[str]) -> Self:
         """Return a finder that tells of these attributes alone."""
-        return type(self)(self.localizer, self.tagger, self.device.type, told)
+        other = copy(self)
+        other.told = tuple(told)
+        return other
 
     @torch.no_grad()
     def __call__(self, image: NDArray[np.uint8]) -> Found:
         """Look at a picture (H, W, 3), RGB uint8."""
-        pixels = torch.from_numpy(image).to(self.device).permute(2, 0, 1).float() / 255
-        if self.localizer is None:
-            whole = pixels.new_tensor([[0, 0, image.shape[1], image.shape[0]]])
-            return Found(self._describe(pixels, whole, [None]), None)
+        levels = torch.from_numpy(np.require(image, requirements=["C", "W"]))
+        pixels = levels.to(self.device).permute(2, 0, 1).float() / 255
+        if self.localizer is None or not self.looks:
+            return Found(self._describe_one(pixels, image), None)
         found = self.localizer(pixels)
-        return Found(self._describe(pixels, found.boxes, found.scores.tolist()), found.response)
+        regions = enlarge_boxes(found.boxes, self.tagger.context)
+        said = self.tagger(pixels, regions)
+        return Found(self._faces(found.boxes, found.scores.tolist(), said), found.response)
 
-    def _describe(
-        self, pixels: Tensor, boxes: Tensor, scores: Sequence[float | None]
+    def _describe_one(self, pixels: Tensor, image: NDArray[np.uint8]) -> list[FoundFace]:
+        """Take the picture for a face, and show the tagger what it learnt from."""
+        box = aligned_box(image) if self.crop == "aligned" else whole(image)
+        boxes = torch.from_numpy(box)[None].to(self.device)
+        regions = boxes
+        if self.crop == "aligned" and self.tagger.learnt_from == "whole":
+            regions = torch.from_numpy(whole(image))[None].to(self.device)
+        elif self.crop == "aligned":
+            regions = enlarge_boxes(boxes, self.tagger.context)
+        return self._faces(boxes, [None], self.tagger(pixels, regions))
+
+    def _faces(
+        self, boxes: Tensor, scores: Sequence[float | None], said: Tensor
     ) -> list[FoundFace]:
-        rows = self.tagger(pixels, boxes).tolist()
         return [
             FoundFace(
                 (box[0], box[1], box[2], box[3]),
                 score,
                 {n: p for n, p in zip(self.tagger.names, row, strict=True) if n in self.told},
             )
-            for box, score, row in zip(boxes.tolist(), scores, rows, strict=True)
+            for box, score, row in zip(boxes.tolist(), scores, said.tolist(), strict=True)
         ]
 
 
-def _tagger(checkpoint: Checkpoint) -> Tagger:
-    network: Any = rebuild_network(checkpoint, _build)
-    values, settings = checkpoint.data.get("values", {}), checkpoint.hyper_parameters
-    if settings["localizer"] is None:
-        context = float(values.get("context", 1.0))
-        return Tagger(network, settings["attributes"], network.patch, context)
-    side = network.trunk.input_size
+def aligned_box(image: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Return the box (4,) of the head in a picture (H, W, 3) that is aligned as CelebA's are."""
+    scale = np.array(image.shape[1::-1]) / np.array(ALIGNED_SIZE[::-1])
+    return box_of_landmarks(np.array(ALIGNED_LANDMARKS) * scale)
+
+
+def rebuild(checkpoint: Checkpoint) -> Any:
+    """Return the network of a checkpoint, see `face_attributes.models.build_network`.
+
+    Raises:
+        CheckpointError: it does not fit this version.
+    """
+    return rebuild_network(checkpoint, build)
+
+
+def learner(checkpoint: Checkpoint, network: Any) -> Any:
+    """Return the part of a checkpoint's network that its run has trained; else the network."""
+    part = checkpoint.hyper_parameters.get("part")
+    return network if part is None else getattr(network, part)
+
+
+def build(hyper_parameters: Mapping[str, Any]) -> nn.Module:
+    """Return a network with new weights, from the settings that a checkpoint records."""
+    settings: dict[str, Any] = {**hyper_parameters["network"]}
+    settings["num_outputs"] = len(hyper_parameters["attributes"])
+    if hyper_parameters.get("num_identities") is not None:
+        settings["num_identities"] = hyper_parameters["num_identities"]
+    return build_network(**settings)
+
+
+def localizer_of(checkpoint: Checkpoint) -> tuple[Callable[[Tensor], Tensor], str]:
+    """Return what `face_attributes.data.face_data.FaceData.show_found` takes.
+
+    The name is the one under which the run that wrote the checkpoint keeps what it found.
+
+    Raises:
+        CheckpointError: of an ANet alone, which finds nothing.
+    """
+    network = rebuild(checkpoint)
+    if isinstance(network, ANet):
+        raise CheckpointError(
+            f"{checkpoint.path}: an ANet, which finds no faces; choose data.region=box or whole"
+        )
+    finder = _localizer(checkpoint, network.eval())
+    finder.threshold = -torch.inf
+    if checkpoint.hyper_parameters["part"] == "lnet_s":  # it learnt from what LNet_o finds
+        finder.lnet_s = None
+    used = [net for net in (finder.lnet_o, finder.lnet_s) if net is not None]
+    tensors = [tensor for net in used for tensor in net.state_dict().values()]
+    name = name_of(*tensors, repr(checkpoint.hyper_parameters["localizer"]))
+    return lambda picture: finder(picture).boxes[0], name
+
+
+def _data_of(*checkpoints: Checkpoint) -> list[str]:
+    choices = [checkpoint.data.get("choice") for checkpoint in checkpoints]
+    return sorted({choice for choice in choices if choice is not None})
+
+
+def _localizer(checkpoint: Checkpoint, network: Any) -> Localizer:
+    """Return the search with LNet_o and, where it has learnt, LNet_s."""
+    lnet_o, lnet_s = network, None
+    if isinstance(network, LNetsANet):
+        lnet_o = network.lnet_o
+        lnet_s = None if checkpoint.hyper_parameters["part"] == "lnet_o" else network.lnet_s
+    search: dict[str, Any] = {**checkpoint.hyper_parameters["localizer"]}
+    search["image_side"] = search.get("image_side") or min(_lnet_size(checkpoint, lnet_o))
+    return Localizer(lnet_o, lnet_s, float(lnet_o.threshold), **search)
+
+
+def _tagger(checkpoint: Checkpoint, network: Any) -> Tagger:
+    """Return what has learnt last: ANet, or LNet where there is none."""
+    settings, values = checkpoint.hyper_parameters, checkpoint.data.get("values", {})
+    if settings.get("num_identities") is not None:
+        raise CheckpointError(
+            f"{checkpoint.path}: learnt who people are, not their attributes; expected a "
+            "checkpoint of a later step"
+        )
+    net, names = learner(checkpoint, network), settings["attributes"]
+    size = net.patch if isinstance(net, ANet) else _lnet_size(checkpoint, net)
+    if isinstance(net, LNet) and values.get("region", "whole") == "whole":
+        return Tagger(net, names, size, SURROUNDINGS, "whole")
+    return Tagger(net, names, size, float(values.get("context", 1.0)), "box")
+
+
+def _lnet_size(checkpoint: Checkpoint, lnet: LNet) -> tuple[int, int]:
+    """Return the height and width of what an LNet was tested on."""
+    values, side = checkpoint.data.get("values", {}), lnet.trunk.input_size
     height, width = values.get("eval_size") or values.get("size") or (side, side)
-    return Tagger(network, settings["attributes"], (height, width), SURROUNDINGS)
-
-
-def _build(hyper_parameters: Mapping[str, Any]) -> nn.Module:
-    number = len(hyper_parameters["attributes"])
-    return build_network(num_outputs=number, **hyper_parameters["network"])
+    return height, width

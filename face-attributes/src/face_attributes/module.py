@@ -1,4 +1,4 @@
-"""The Lightning module: objective, metrics, optimiser and pictures of LNet and ANet."""
+"""The Lightning module: objective, metrics, optimiser and pictures of LNets and ANet."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -11,23 +11,25 @@ from torch import Tensor, nn
 from torch.export import Dim
 
 from face_attributes.data.face_data import FaceData
+from face_attributes.data.found import name_of
 from face_attributes.drawing import draw_tagging
-from face_attributes.evaluation.answers import GatheredAnswers
-from face_attributes.evaluation.attributes import (
-    MEASURES,
-    attribute_scores,
-    attributes_table,
-    systems_table,
-)
+from face_attributes.evaluation.answers import GatheredAnswers, GatheredFeatures
+from face_attributes.evaluation.attributes import MEASURES, attribute_scores
 from face_attributes.evaluation.finders import FinderComparison
-from face_attributes.evaluation.subgroups import contradiction_table
+from face_attributes.evaluation.identities import identities_table, same_person_auc
 from face_attributes.localize import Localizer, fit_threshold
-from face_attributes.losses import attribute_loss
-from face_attributes.models import Tagging, build_network
+from face_attributes.losses import attribute_loss, identity_loss
+from face_attributes.models import LNetsANet, Tagging, build_network
+from face_attributes.report import attribute_tables
+from face_attributes.svm import fit_svms
+from vision_shared.checkpoints import without_sources
+from vision_shared.inputs import InputError
 from vision_shared.tables import Table
 from vision_shared.tasks import ExportSpec
 
 UNTRAINED = "without training"
+LNET, LNETS = "LNet_o", "LNet_o, then LNet_s"
+SVMS, LINEAR = "support vector machines", "linear layer"
 
 NUM_SCORED = 100
 """Pictures with a face, and as many without, that set the threshold after every epoch."""
@@ -35,12 +37,16 @@ NUM_SCORED = 100
 FALSE_ALARMS = 0.1
 """Per image, where the recall is logged."""
 
+CLOSER = 2
+"""LNet_s is tested on pictures with so many times the pixels a side that LNet_o looks at."""
+
 
 class FaceAttributesModule(pl.LightningModule):
-    """Trains a network of `face_attributes.models` on attributes of images.
+    """Trains a network of `face_attributes.models`, or one part of `LNetsANet`.
 
-    Of a network of whole pictures the localisation is measured too; every validation sets the
-    threshold of faces, a buffer of the network, where the data has backgrounds.
+    It learns the attributes of images; the identities, where the data brings their number. Every
+    validation of LNet_o sets the threshold of faces, a buffer of the network, where the data has
+    backgrounds; one of ANet fits its support vector machines, where it has any.
 
     Args:
         attributes: their names, which the data brings.
@@ -49,6 +55,14 @@ class FaceAttributesModule(pl.LightningModule):
             a network that tags faces that others cut out.
         learning_rate: the highest of one cycle (Smith, Topin 2018).
         weight_decay: of AdamW.
+        part: of `LNetsANet`, which trains; the others find what it is shown. None for a network
+            of one part.
+        num_identities: people to tell apart, which the data brings; None learns attributes.
+        similarity_weight: of `face_attributes.losses.identity_loss`.
+
+    Raises:
+        InputError: identities are for an LNet.
+        ValueError: the network has no such part.
     """
 
     def __init__(
@@ -58,100 +72,196 @@ class FaceAttributesModule(pl.LightningModule):
         localizer: Mapping[str, Any] | None,
         learning_rate: float,
         weight_decay: float,
+        part: str | None = None,
+        num_identities: int | None = None,
+        similarity_weight: float = 0.0,
     ) -> None:
         super().__init__()
         self.save_hyperparameters()
         self.attributes = list(attributes)
         self.hparams["network"] = self.network = without_sources(network)
-        self.net: Any = build_network(num_outputs=len(attributes), **network)
+        self.part = part
+        self.num_identities = num_identities
+        if num_identities is not None and "anet" not in (part, network["name"]):
+            raise InputError(
+                "data.pictures_per_identity is for ANet, which learns identities: set it to null"
+            )
+        self.net: Any = self._build(network)
         self.localizer = localizer
         self.learning_rate = learning_rate
         self.weight_decay = weight_decay
+        self.similarity_weight = similarity_weight
         self.val_answers = GatheredAnswers(len(attributes))
+        self.val_features = GatheredFeatures()
         self.test_answers = GatheredAnswers(len(attributes))
+        self.linear_answers = GatheredAnswers(len(attributes))
+        self.test_features, self.untrained_features = GatheredFeatures(), GatheredFeatures()
         self._face_scores: list[Tensor] = []
 
+    def _build(self, network: Mapping[str, Any]) -> Any:
+        settings: dict[str, Any] = {**network, "num_outputs": len(self.attributes)}
+        if self.num_identities is not None:
+            settings["num_identities"] = self.num_identities
+        net: Any = build_network(**settings)
+        if isinstance(net, LNetsANet):
+            net.begin(str(self.part))
+        return net
+
+    @property
+    def learner(self) -> Any:
+        """The network that trains."""
+        return self.net if self.part is None else getattr(self.net, self.part)
+
+    def setup(self, stage: str) -> None:
+        if stage != "fit":  # of a resumed training, the weights are not there yet
+            self._show_found()
+
+    def on_fit_start(self) -> None:
+        self._show_found()
+
+    def _show_found(self) -> None:
+        """Let the data show what the parts before this one find."""
+        if self.part in (None, "lnet_o"):
+            return
+        device = self.trainer.strategy.root_device
+        self.net.to(device)
+        finder = self._localizer(self.net, closer=self.part == "anet")
+        used = [self.net.lnet_o, *([finder.lnet_s] if finder.lnet_s is not None else [])]
+        tensors = [tensor for net in used for tensor in net.state_dict().values()]
+        self._data.show_found(
+            lambda picture: finder(picture.to(device)).boxes[0],
+            name_of(*tensors, repr(self.localizer)),
+        )
+
     def training_step(self, batch: dict[str, Tensor], _: int) -> Tensor:
-        tagging: Tagging = self.net(batch["image"])
-        loss = attribute_loss(tagging.logits, batch["attributes"])
+        tagging: Tagging = self.learner(batch["image"])
+        if self.num_identities is None:
+            loss = attribute_loss(tagging.logits, batch["attributes"])
+        else:
+            logits = self.learner.identities(tagging.features)
+            weight = self.similarity_weight
+            loss = identity_loss(tagging.features, logits, batch["identity"], weight)
         self.log("train/loss", loss, prog_bar=True)
         return loss
 
     def validation_step(self, batch: dict[str, Tensor], _: int) -> None:
         image = batch["image"]
-        self.val_answers.update(self.net(image).logits.sigmoid(), batch["attributes"])
+        features = self.learner(image).features
+        if self.num_identities is not None:
+            said = self.learner.identities(features).argmax(1)
+            right = (said == batch["identity"]).float().mean()
+            how = {"prog_bar": True, "sync_dist": True, "batch_size": len(image)}
+            self.log("val/identity_accuracy", right, **how)
+            return
+        self.val_answers.update(self.learner.head(features).sigmoid(), batch["attributes"])
+        self.val_features.update(features, batch["attributes"])
         missing = NUM_SCORED - sum(map(len, self._face_scores))
-        if self._has_backgrounds() and missing > 0:
-            self._face_scores.append(self._localizer(self.net).best_regions(image[:missing])[1])
+        if self._sets_threshold() and missing > 0:
+            localizer = self._localizer(self.net, closer=False)
+            self._face_scores.append(localizer.best_regions(image[:missing])[1])
 
     def on_validation_epoch_end(self) -> None:
+        if self.num_identities is not None:
+            return
         scores = attribute_scores(self.val_answers.compute())
-        self.val_answers.reset()
         for name in ("accuracy", "balanced_accuracy"):
             self.log(f"val/{name}", scores[name].nanmean().float(), prog_bar=True)
+        svms = getattr(self.learner, "svms", None)
+        if svms is not None:
+            svms.weight, svms.bias = fit_svms(*self.val_features.compute())
         if self._face_scores:
             self._set_threshold()
+        self.val_answers.reset()
+        self.val_features.reset()
 
     def _set_threshold(self) -> None:
         samples = self._data.background_samples("val")
         images = [samples[i]["image"] for i in range(min(NUM_SCORED, len(samples)))]
-        localizer = self._localizer(self.net)
+        localizer = self._localizer(self.net, closer=False)
         empty = localizer.best_regions(torch.stack(images).to(self.device))[1]
         decision = fit_threshold(torch.cat(self._face_scores), empty)
         self._face_scores.clear()
-        self.net.threshold.fill_(decision.threshold)
+        localizer.lnet_o.threshold.fill_(decision.threshold)
         self.log("val/face_auc", decision.auc)
 
     def on_test_start(self) -> None:
-        self.test_answers.reset()
+        for metric in (self.test_answers, self.linear_answers):
+            metric.reset()
+        self.test_features.reset()
+        self.untrained_features.reset()
+        self._fresh = [self.untrained()]  # in a list, lest it become a part of this module
         self.finders: FinderComparison | None = None
-        if self.localizer is not None:
-            finders = {"LNet": self._localizer(self.net), UNTRAINED: self._localizer(self._fresh())}
-            typical = self._data.typical_boxes(NUM_SCORED)
-            self.finders = FinderComparison(finders, float(self.net.threshold), typical)
+        if self.localizer is not None and self.num_identities is None:
+            finders = {LNET: self._localizer(self.net, closer=False)}
+            if self.part in ("lnet_s", "anet") and self.net.lnet_s is not None:
+                finders = {LNETS: self._localizer(self.net, closer=True), **finders}
+            finders[UNTRAINED] = self._localizer(self._fresh[0], closer=False)
+            typical = self._data.typical_boxes(NUM_SCORED, self._whole_size())
+            threshold = float(finders[LNET].lnet_o.threshold)
+            self.finders = FinderComparison(finders, threshold, typical)
 
     def test_step(self, batch: dict[str, Tensor], _: int) -> None:
-        image = batch["image"]
-        self.test_answers.update(self.net(image).logits.sigmoid(), batch["attributes"])
-        if self.finders is None:
+        image, labels = batch["image"], batch["attributes"]
+        tagging: Tagging = self.learner(image)
+        if self.num_identities is not None:
+            fresh = self._fresh[0] if self.part is None else getattr(self._fresh[0], self.part)
+            self.test_features.update(tagging.features, batch["identity"])
+            self.untrained_features.update(fresh(image).features, batch["identity"])
             return
-        for picture, box in zip(image, batch["box"], strict=True):
-            if box.isfinite().all():
-                self.finders.update(picture, box[None])
+        self.test_answers.update(tagging.logits.sigmoid(), labels)
+        self.linear_answers.update(self.learner.head(tagging.features).sigmoid(), labels)
 
     def on_test_epoch_end(self) -> None:
-        if self.finders is not None and self._has_backgrounds():
-            samples = self._data.background_samples("test")
-            for index in range(len(samples)):
-                picture = samples[index]["image"].to(self.device)
-                self.finders.update(picture, picture.new_zeros(0, 4))
+        if self.finders is not None:
+            self._look_for_faces(self.finders)
         self.log_dict({f"test/{name}": value for name, value in self._test_figures().items()})
 
+    def _look_for_faces(self, finders: FinderComparison) -> None:
+        """Look at the whole pictures of the test, with and without faces."""
+        samples = self._data.whole_samples("test", self._whole_size())
+        number = int(self.trainer.num_test_batches[0]) * self._data.eval_batch_size
+        for sample in map(samples.__getitem__, range(min(number, len(samples)))):
+            if sample["box"].isfinite().all():
+                finders.update(sample["image"].to(self.device), sample["box"][None])
+        if self._data.backgrounds is not None:
+            empty = self._data.background_samples("test", self._whole_size())
+            for sample in map(empty.__getitem__, range(len(empty))):
+                finders.update(sample["image"].to(self.device), torch.zeros(0, 4))
+
     def _test_figures(self) -> dict[str, float]:
+        if self.num_identities is not None:
+            return {"same_person_auc": same_person_auc(*self.test_features.compute())}
         scores = attribute_scores(self.test_answers.compute())
         figures = {name: float(scores[name].nanmean()) for name in MEASURES}
         found = self.finders.scores() if self.finders is not None else {}
         if found:
-            lnet = found["LNet"]
-            figures |= {"hit_rate": lnet.hit_rate, "found": lnet.found, "iou": lnet.mean_iou}
-            figures["recall"] = lnet.recall_at(FALSE_ALARMS)
+            ours = next(iter(found.values()))
+            figures |= {"hit_rate": ours.hit_rate, "found": ours.found, "iou": ours.mean_iou}
+            figures["recall"] = ours.recall_at(FALSE_ALARMS)
         return figures
 
     def tables(self) -> list[Table]:
         """Return the tables of the test that has just run, the trivial answers beside ours."""
-        answers, rates = self.test_answers.compute(), self._data.positive_rates()
-        answers = type(answers)(*(each.cpu() for each in answers))
-        contradictions = contradiction_table(answers, self.attributes)
+        if self.num_identities is not None:
+            ours, identities = (each.cpu() for each in self.test_features.compute())
+            untrained = self.untrained_features.compute()[0].cpu()
+            return [identities_table({"ANet": ours, UNTRAINED: untrained}, identities)]
+        answers, linear = (
+            type(gathered)(*(each.cpu() for each in gathered))
+            for gathered in (self.test_answers.compute(), self.linear_answers.compute())
+        )
+        name = type(self.learner).__name__
+        systems = {name: answers}
+        if getattr(self.learner, "svms", None) is not None:
+            systems = {f"{name}, {SVMS}": answers, f"{name}, {LINEAR}": linear}
         return [
-            attributes_table(answers, self.attributes, rates),
-            systems_table({type(self.net).__name__: answers}, rates),
-            *([contradictions] if contradictions is not None else []),
+            *attribute_tables(systems, self.attributes, self._data),
             *(self.finders.tables() if self.finders is not None else []),
         ]
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         optimizer = torch.optim.AdamW(
-            self.parameters(), lr=self.learning_rate, weight_decay=self.weight_decay
+            self.learner.parameters(), lr=self.learning_rate, weight_decay=self.weight_decay
         )
         schedule = torch.optim.lr_scheduler.OneCycleLR(
             optimizer,
@@ -166,64 +276,53 @@ class FaceAttributesModule(pl.LightningModule):
 
     def panels(self, batch: dict[str, Any]) -> dict[str, np.ndarray]:
         """Draw up to four samples: picture with boxes, response, attributes."""
+        if self.num_identities is not None:
+            return {}
         images = batch["image"][:4]
         found = None
-        if self.localizer is not None:
-            localizer = self._localizer(self.net)
+        if self.localizer is not None and self.part in (None, "lnet_o"):
+            localizer = self._localizer(self.net, closer=False)
             found = [localizer(image) for image in images]
-        return draw_tagging(batch, self.net(images).logits.sigmoid(), self.attributes, found)
+        return draw_tagging(batch, self.learner(images).logits.sigmoid(), self.attributes, found)
 
     def export_spec(self) -> ExportSpec:
         """image (B, 3, H, W) -> logits (B, A), for any B; of a head that averages any H and W."""
-        generator = torch.Generator().manual_seed(0)
-
-        def example(b: int, h: int, w: int) -> tuple[Tensor]:
-            return (torch.rand(b, 3, h, w, generator=generator),)
-
-        network, batch = _Exported(self.net), Dim("batch", max=256)
-        if self.localizer is not None and self.network.get("head", "gap") == "gap":
-            shapes = {0: batch, 2: Dim("height", min=64), 3: Dim("width", min=64)}
-            return ExportSpec(network, example(2, 64, 80), example(3, 75, 101), (shapes,))
-        side = self.net.trunk.input_size if self.localizer is not None else 0
-        height, width = (side, side) if side else self.net.patch
-        return ExportSpec(
-            network, example(2, height, width), example(3, height, width), ({0: batch},)
-        )
+        net, batch = self.learner, Dim("batch", max=256)
+        settings = self.network if self.part is None else self.network[self.part]
+        is_anet = "anet" in (self.part, settings.get("name"))
+        if not is_anet and settings.get("head", "gap") == "gap":
+            shape = {0: batch, 2: Dim("height", min=64), 3: Dim("width", min=64)}
+            return ExportSpec.of_images(net, ["logits"], (2, 64, 80), (3, 75, 101), shape)
+        side = 0 if is_anet else net.trunk.input_size
+        height, width = net.patch if is_anet else (side, side)
+        sizes = (2, height, width), (3, height, width)
+        return ExportSpec.of_images(net, ["logits"], *sizes, {0: batch})
 
     @property
     def _data(self) -> FaceData:
         return self.trainer.datamodule  # type: ignore[attr-defined]
 
-    def _has_backgrounds(self) -> bool:
-        return self.localizer is not None and self._data.backgrounds is not None
+    def _sets_threshold(self) -> bool:
+        looks = self.localizer is not None and self.part in (None, "lnet_o")
+        return looks and self._data.backgrounds is not None
 
-    def _localizer(self, net: nn.Module) -> Localizer:
+    def _whole_size(self) -> tuple[int, int]:
+        """Of the pictures on which the localisation is tested."""
+        if self.part is None:
+            return self._data.eval_size
         assert self.localizer is not None
-        return Localizer(net, **self.localizer)  # type: ignore[arg-type]
+        side = CLOSER * self.localizer["image_side"]
+        return side, side
 
-    def _fresh(self) -> nn.Module:
+    def _localizer(self, net: Any, *, closer: bool) -> Localizer:
+        assert self.localizer is not None
+        if self.part is None:
+            return Localizer(net, **self.localizer)
+        return Localizer(net.lnet_o, net.lnet_s if closer else None, **self.localizer)
+
+    def untrained(self) -> nn.Module:
         """Return the network as it would be without training, from a fixed seed."""
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
-            network = build_network(num_outputs=len(self.attributes), **self.network)
+            network = self._build(self.network)
         return network.eval().to(self.device)
-
-
-def without_sources(network: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a network's settings without where its first weights come from.
-
-    They are in the checkpoint; the hub need not be at hand where it is used.
-    """
-    sources = {"pretrained": False}
-    return {name: sources.get(name, value) for name, value in network.items()}
-
-
-class _Exported(nn.Module):
-    """The network with a plain tensor out."""
-
-    def __init__(self, net: nn.Module) -> None:
-        super().__init__()
-        self.net = net
-
-    def forward(self, image: Tensor) -> Tensor:
-        return self.net(image).logits

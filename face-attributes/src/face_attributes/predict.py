@@ -4,14 +4,17 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from argparse import Namespace, RawDescriptionHelpFormatter
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from tempfile import SpooledTemporaryFile
+from typing import TYPE_CHECKING, Any, TextIO
 
 from vision_shared.inputs import (
+    VIDEO_SUFFIXES,
     CommandParser,
     ExitCode,
     InputError,
@@ -29,111 +32,34 @@ from vision_shared.prediction import (
 )
 
 if TYPE_CHECKING:
-    from face_attributes.finder import FaceFinder, Found
+    from face_attributes.finder import FaceFinder
 
 TASK = "face-attributes"
 LINES = "faces.jsonl"
+HELD_IN_MEMORY = 1 << 24
+"""Bytes of lines, before they go to a temporary file."""
 
 EPILOG = """\
-INPUT is pictures and folders of them; OUT is a folder. It gets
-  faces.jsonl        a line for each picture: its faces, each with its box (left, top, right,
-                     bottom, in pixels), its score, and its attributes with probabilities
-  NAME_faces.png     the picture with boxes, and beside it the attributes above 50 %
-  NAME_response.png  where LNet looked (--maps)
-A picture without a face has an empty list. An ANet's checkpoint alone describes pictures that are
-cut out already: each is one face.
+INPUT is pictures, videos, and folders of them; OUT is a folder. It gets
+  faces.jsonl         a line for each picture and each frame of a video: the file, of a frame its
+                      number and its time in seconds, and the faces, each with its box (left, top,
+                      right, bottom, in pixels), its score, and its attributes with probabilities
+  NAME_faces.png      the picture with boxes, and beside it the attributes above 50 %
+  NAME_faces.mp4      of a video: the same in its frames
+  NAME_response.png   where LNet looked (--maps), or .mp4
+A picture without a face has an empty list. With --crop nobody looks for faces, each picture is one:
+  --crop aligned      pictures aligned as CelebA's are (178x218, or of that shape)
+  --crop whole        pictures that are cut out already; so is every picture for an ANet alone
 
 Several attributes are perceptions of annotators, not facts about a person.
 
-Exit codes: 0 all done; 2 nothing done; 3 some inputs left out; 130 interrupted."""
+Exit codes: 0 all done; 2 nothing done; 3 some inputs, or the rest of a damaged one, left out;
+130 interrupted."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Do what the command line names; return the exit code."""
     return answer(lambda: _predict(_parse(arguments)), to_stderr)
-
-
-def _parse(arguments: Sequence[str] | None) -> Namespace:
-    parser = CommandParser(
-        prog="python -m face_attributes.predict",
-        description="Find the faces of pictures, and describe them.",
-        epilog=EPILOG,
-        formatter_class=RawDescriptionHelpFormatter,
-    )
-    add = parser.add_argument
-    add("inputs", nargs="+", type=Path, metavar="INPUT", help="see below")
-    add("-o", "--output", type=Path, required=True, metavar="OUT", help="a folder, see below")
-    add(
-        "--checkpoint",
-        metavar="CKPT",
-        help="of LNet, or `last` (default): the newest under ./runs",
-        default="last",
-    )
-    add("--anet", metavar="CKPT", help="of an ANet, which describes what LNet finds")
-    add("--attributes", metavar="NAME,...", help="tell of these only; =-NAME,... all but these")
-    add("--maps", action="store_true", help="write response maps")
-    add("--device", choices=("auto", "cpu", "cuda"), default="auto")
-    add("--overwrite", action="store_true", help="replace existing outputs")
-    return parser.parse_args(arguments)
-
-
-def _predict(options: Namespace) -> ExitCode:
-    from vision_shared.images import READABLE
-
-    inputs = expand_into_folder(options.inputs, READABLE, options.output)
-    for checkpoint in filter(None, (options.checkpoint, options.anet)):
-        check_checkpoint(checkpoint, TASK)
-    check_output(options.output / LINES, overwrite=options.overwrite)
-    run = _Run(options)
-    code = process_each(inputs, run.process, to_stderr)
-    if run.lines:
-        with new_file(options.output / LINES, overwrite=options.overwrite) as file:
-            file.write_text("".join(line + "\n" for line in run.lines))
-    return code
-
-
-class _Run:
-    """Does pictures with networks that are loaded when the first one comes."""
-
-    def __init__(self, options: Namespace) -> None:
-        self._options = options
-        self._loaded: FaceFinder | None = None
-        self.lines: list[str] = []
-
-    def process(self, path: Path) -> None:
-        """Do a picture: all of its files, or none."""
-        from face_attributes.drawing import annotate, response_map
-        from vision_shared.images import read_image, write_image
-
-        options = self._options
-        image = read_image(path)
-        finder = self._finder()
-        found = finder(image)
-        drawn = {"faces": annotate(image, found.faces)}
-        if options.maps and found.response is not None:
-            drawn["response"] = response_map(found.response)
-        with ExitStack() as stack:
-            for name, picture in drawn.items():
-                target = options.output / f"{path.stem}_{name}.png"
-                file = stack.enter_context(new_file(target, overwrite=options.overwrite))
-                write_image(file, picture)
-        self.lines.append(json.dumps({"file": str(path), "faces": _faces(found)}))
-        print(f"{path}: {len(found.faces)} face{'s' * (len(found.faces) != 1)}")
-
-    def _finder(self) -> FaceFinder:
-        if self._loaded is None:
-            from face_attributes.finder import FaceFinder
-
-            options = self._options
-            anet = None if options.anet is None else find_checkpoint(options.anet, TASK)
-            try:
-                finder = FaceFinder.from_checkpoint(
-                    find_checkpoint(options.checkpoint, TASK), anet, options.device
-                )
-                self._loaded = finder.only(chosen(options.attributes, finder.tagger.names))
-            except (ValueError, OSError) as error:
-                raise ModelError(str(error)) from error
-        return self._loaded
 
 
 def chosen(wanted: str | None, names: Sequence[str]) -> list[str]:
@@ -156,15 +82,137 @@ def chosen(wanted: str | None, names: Sequence[str]) -> list[str]:
     return [name for name in names if (name in said) != is_denied]
 
 
-def _faces(found: Found) -> list[dict[str, Any]]:
-    return [
-        {
-            "box": [round(x, 2) for x in face.box],
-            "score": face.score,
-            "attributes": {name: round(said, 4) for name, said in face.attributes.items()},
-        }
-        for face in found.faces
-    ]
+@contextmanager
+def all_or_none(lines: TextIO) -> Iterator[None]:
+    """Take back the lines that the block wrote, if it raises."""
+    start = lines.tell()
+    try:
+        yield
+    except BaseException:
+        lines.seek(start)
+        lines.truncate()
+        raise
+
+
+def _parse(arguments: Sequence[str] | None) -> Namespace:
+    parser = CommandParser(
+        prog="python -m face_attributes.predict",
+        description="Find the faces of pictures and videos, and describe them.",
+        epilog=EPILOG,
+        formatter_class=RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add("inputs", nargs="+", type=Path, metavar="INPUT", help="see below")
+    add("-o", "--output", type=Path, required=True, metavar="OUT", help="a folder, see below")
+    add(
+        "--checkpoint",
+        metavar="CKPT",
+        help="a checkpoint, or `last` (default): the newest under ./runs",
+        default="last",
+    )
+    add("--anet", metavar="CKPT", help="of an ANet, which describes what LNet finds")
+    add("--crop", choices=("aligned", "whole"), help="each picture is one face, see below")
+    add("--attributes", metavar="NAME,...", help="tell of these only; =-NAME,... all but these")
+    add("--maps", action="store_true", help="write response maps")
+    add("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    add("--overwrite", action="store_true", help="replace existing outputs")
+    add("--json", action="store_true", help="print a summary as JSON, nothing else")
+    options = parser.parse_args(arguments)
+    if options.crop and options.maps:
+        parser.error("--maps are of a search for faces, and --crop does not search: choose one")
+    return options
+
+
+def _predict(options: Namespace) -> ExitCode:
+    from vision_shared.images import READABLE
+
+    inputs = expand_into_folder(options.inputs, READABLE | VIDEO_SUFFIXES, options.output)
+    for checkpoint in filter(None, (options.checkpoint, options.anet)):
+        check_checkpoint(checkpoint, TASK)
+    check_output(options.output / LINES, overwrite=options.overwrite)
+    with SpooledTemporaryFile(HELD_IN_MEMORY, "w+", encoding="utf-8") as lines:
+        run = _Run(options, lines)
+        code = process_each(inputs, run.process, to_stderr)
+        if lines.tell():
+            _keep(lines, options.output / LINES, overwrite=options.overwrite)
+    if options.json:
+        print(json.dumps({**run.summary, "exit_code": int(code)}, indent=2))
+    return code
+
+
+class _Run:
+    """Does inputs with networks that are loaded when the first one comes."""
+
+    def __init__(self, options: Namespace, lines: Any) -> None:
+        self._options = options
+        self._lines: TextIO = lines
+        self._loaded: FaceFinder | None = None
+        self.summary: dict[str, Any] = {"checkpoints": [], "outputs": [], "left_out": []}
+
+    def process(self, path: Path) -> str | None:
+        """Do an input; return a line about what of it could not be used, or None."""
+        try:
+            with all_or_none(self._lines):
+                facts, damage = self._describe(path)
+        except (InputError, OSError) as error:
+            self.summary["left_out"].append({"input": str(path), "reason": str(error)})
+            raise
+        self.summary["outputs"].append({"input": str(path), **facts, "damage": damage})
+        if not self._options.json:
+            print(_line(path, facts))
+        return damage
+
+    def _describe(self, path: Path) -> tuple[dict[str, Any], str | None]:
+        from face_attributes import outputs
+        from vision_shared.inputs import check_input
+
+        options = self._options
+        is_video = path.suffix.lower() in VIDEO_SUFFIXES
+        check_input(path, "video" if is_video else "picture")
+        finder = self._finder()
+        has_maps = options.maps and finder.looks
+        written = outputs.targets(path, options.output, is_video=is_video, has_maps=has_maps)
+        for target in written.values():
+            check_output(target, overwrite=options.overwrite)
+        common = (path, written, finder, self._lines)
+        if is_video:
+            return outputs.describe_video(*common, overwrite=options.overwrite)
+        return outputs.describe_picture(*common, overwrite=options.overwrite), None
+
+    def _finder(self) -> FaceFinder:
+        if self._loaded is None:
+            from face_attributes.finder import FaceFinder
+            from face_attributes.model_card import terms
+
+            options = self._options
+            named = [name for name in (options.checkpoint, options.anet) if name is not None]
+            paths = [find_checkpoint(name, TASK) for name in named]
+            try:
+                finder = FaceFinder.from_checkpoint(
+                    *paths, device=options.device, crop=options.crop
+                )
+                self._loaded = finder.only(chosen(options.attributes, finder.tagger.names))
+                self.summary |= {"checkpoints": paths, "terms": terms(finder.trained_on)}
+            except (ValueError, OSError) as error:
+                raise ModelError(str(error)) from error
+        return self._loaded
+
+
+def _keep(lines: Any, path: Path, *, overwrite: bool) -> None:
+    lines.seek(0)
+    with (
+        new_file(path, overwrite=overwrite) as temporary,
+        temporary.open("w", encoding="utf-8") as file,
+    ):
+        shutil.copyfileobj(lines, file)
+
+
+def _line(path: Path, facts: dict[str, Any]) -> str:
+    if "frames" in facts:
+        shown = f"{facts['frames']} frames, {facts['with_faces']} with faces"
+        return f"{path}: {shown}; {facts['frames_per_second']:g} frames/s"
+    number = facts["faces"]
+    return f"{path}: {number or 'no'} face{'s' * (number != 1)}"
 
 
 if __name__ == "__main__":

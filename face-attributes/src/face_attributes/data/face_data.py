@@ -15,6 +15,7 @@ from torch.utils.data import DataLoader
 from face_attributes.data.augment import Augmentation
 from face_attributes.data.celeba import read_boxes
 from face_attributes.data.faces import NOBODY, Faces, Part
+from face_attributes.data.found import Find, found_boxes
 from face_attributes.data.identities import (
     IdentitySampler,
     held_out,
@@ -26,13 +27,15 @@ from face_attributes.data.samples import (
     EvaluationSamples,
     Regions,
     TrainingSamples,
+    background_paths,
 )
-from vision_shared.images import READABLE
-from vision_shared.inputs import InputError, natural_order
-from vision_shared.loaders import evaluation_loader, one_thread, training_loader
-from vision_shared.samplers import EpochLoader
+from vision_shared.inputs import InputError
+from vision_shared.loaders import epoch_loader, evaluation_loader, training_loader
 
 Size = tuple[int, int]
+
+FOUND = ("heads", "faces")
+"""Regions that networks find: LNet_o's, and those where LNet_s then finds a face."""
 
 
 class FaceData(pl.LightningDataModule, ABC):
@@ -47,8 +50,8 @@ class FaceData(pl.LightningDataModule, ABC):
         folder: of this data set.
         attributes: names of those to learn, in this order; `None` is all.
         region: what samples show: ``whole`` pictures; the ``box`` of a face, from its landmarks
-            where it has none; or the path of a file of boxes as list_bbox_celeba.txt, of all
-            pictures.
+            where it has none; ``heads`` or ``faces`` that networks find, see `show_found`; or the
+            path of a file of boxes as list_bbox_celeba.txt, of all pictures.
         context: enlarges boxes around their centres.
         size: height and width of training samples.
         eval_size: of those of validation and test; `None` is ``size``.
@@ -198,8 +201,23 @@ class FaceData(pl.LightningDataModule, ABC):
         faces.check()
         return EvaluationSamples(faces, self.regions(faces), self.eval_size)
 
-    def background_samples(self, part: Part) -> BackgroundSamples:
+    def show_found(self, find: Find, finder: str) -> None:
+        """Let all samples show what networks find, where ``region`` says so: `found_boxes`."""
+        for samples in (getattr(self, name, None) for name in ("train_set", "val_set", "test_set")):
+            if samples is not None and self.region in FOUND:
+                boxes, path = found_boxes(samples.faces, find, finder, self.cache / "found")
+                samples.regions = Regions("box", self.context, boxes, path)
+
+    def whole_samples(self, part: Part, size: Size) -> EvaluationSamples:
+        """Whole pictures of a part, whatever ``region`` says."""
+        return EvaluationSamples(self.faces(part), Regions("whole"), size)
+
+    def background_samples(self, part: Part, size: Size | None = None) -> BackgroundSamples:
         """Pictures of nobody: a first half for ``train`` and ``val``, the other for ``test``.
+
+        Args:
+            part: which of them.
+            size: of the samples; None is that of validation and test.
 
         Raises:
             FileNotFoundError: their folder is not there.
@@ -209,25 +227,16 @@ class FaceData(pl.LightningDataModule, ABC):
             raise InputError(
                 "pictures without faces are needed: name their folder, data.backgrounds"
             )
-        if not self.backgrounds.is_dir():
-            raise FileNotFoundError(
-                f"{self.backgrounds}: not found, expected a folder of pictures without faces"
-            )
-        files = self.backgrounds.iterdir()
-        paths = natural_order(path for path in files if path.suffix.lower() in READABLE)
-        if len(paths) < 2:
-            raise InputError(f"{self.backgrounds}: {len(paths)} pictures in it, expected 2 or more")
-        half = len(paths) // 2
-        return BackgroundSamples(paths[half:] if part == "test" else paths[:half], self.eval_size)
+        return BackgroundSamples(background_paths(self.backgrounds, part), size or self.eval_size)
 
     def positive_rates(self) -> Tensor:
         """(A,) in [0, 1]: how frequent each attribute is in validation, NaN where never known."""
         labels = torch.from_numpy(self.validation_faces().labels)
         return (labels > 0).sum(0) / (labels != 0).sum(0)
 
-    def typical_boxes(self, number: int) -> Tensor:
-        """(N, 4), the known boxes of the first faces of validation, in pixels of its samples."""
-        samples = self.evaluation_samples(self.validation_faces())
+    def typical_boxes(self, number: int, size: Size) -> Tensor:
+        """(N, 4), the known boxes of first faces, in pixels of whole pictures of a size."""
+        samples = self.whole_samples("val", size)
         boxes = torch.stack([samples[i]["box"] for i in range(min(number, len(samples)))])
         return boxes[boxes.isfinite().all(1)]
 
@@ -236,6 +245,8 @@ class FaceData(pl.LightningDataModule, ABC):
             return Regions("whole")
         if self.region == "box":
             return Regions("box", self.context)
+        if self.region in FOUND:
+            return Regions("found", self.context)
         path = Path(self.region)
         return Regions("box", self.context, read_boxes(path, faces.names), path)
 
@@ -273,16 +284,7 @@ class FaceData(pl.LightningDataModule, ABC):
             )
         except ValueError as error:
             raise InputError(f"{self.folder}: {error}: lower data.batch_size") from error
-        return EpochLoader(
-            self.train_set,
-            self.batch_size,
-            sampler=sampler,
-            drop_last=True,
-            num_workers=self.num_workers,
-            persistent_workers=self.num_workers > 0,
-            pin_memory=torch.cuda.is_available(),
-            worker_init_fn=one_thread,
-        )
+        return epoch_loader(self.train_set, sampler, self.batch_size, num_workers=self.num_workers)
 
     @property
     def cache(self) -> Path:

@@ -1,7 +1,5 @@
 """Pictures of faces and what is known of them, whichever data set they come from."""
 
-import os
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,7 +11,7 @@ from numpy.typing import NDArray
 from face_attributes.data.names import PARTS
 from face_attributes.data.pictures import read_picture
 from face_attributes.data.text import Names, line_of
-from vision_shared.inputs import InputError
+from vision_shared.inputs import InputError, missing_files
 
 Part = Literal["train", "val", "test"]
 
@@ -139,17 +137,8 @@ class Faces:
             check_inside(box, width, height, self.boxed_in or self.listed_in, self.path(index))
 
     def missing(self) -> list[int]:
-        """Rows whose picture is not there; a folder of 200,000 is listed in half a second."""
-        by_folder = defaultdict(list)
-        for row, name in enumerate(self.names.tolist()):
-            folder, _, file = name.rpartition(b"/")
-            by_folder[folder].append((row, file))
-        missing = []
-        for folder, files in by_folder.items():
-            path = os.path.join(os.fsencode(self.folder), folder)
-            there = set(os.listdir(path)) if os.path.isdir(path) else set()
-            missing += [row for row, file in files if file not in there]
-        return sorted(missing)
+        """Rows whose picture is not there."""
+        return missing_files(self.folder, self.names.tolist())
 
     def missing_fault(self, row: int) -> str:
         """The line that says that the picture of a row is not there."""

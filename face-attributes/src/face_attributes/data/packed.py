@@ -1,23 +1,19 @@
 """What is known of a data set, kept packed: read from its files once, reloaded in milliseconds.
 
-A file holds a record of the files it was made from, and the arrays one after another; the labels
-take a bit each, and another where some are unknown.
+The labels take a bit each, and another where some are unknown.
 """
 
 import hashlib
-import json
-import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import IO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from face_attributes.data.faces import Faces
-from vision_shared.inputs import InputError, new_file
+from vision_shared.packed import load_packed, record_of, save_packed
 
-VERSION = 1
+VERSION = 2
 """Raise it when a reader would give something else: older files are made anew."""
 
 
@@ -33,9 +29,9 @@ def packed(cache: Path, sources: Sequence[Path], folder: Path, read: Callable[[]
     Raises:
         InputError: the file in the cache is damaged.
     """
-    record = _record(sources, folder)
+    record = record_of(VERSION, sources, folder)
     path = cache / f"{folder.name}-{_digest(sources, folder)}.faces"
-    if path.exists() and (faces := load_faces(path, record)) is not None:
+    if (faces := load_faces(path, record)) is not None:
         return faces
     faces = read()
     save_faces(path, record, faces)
@@ -46,39 +42,29 @@ def save_faces(path: Path, record: str, faces: Faces) -> None:
     """Write faces; a file of that name is replaced."""
     is_known = faces.labels != 0
     facts = {
-        "record": record,
         "folder": str(faces.folder),
         "attributes": faces.attributes,
         "listed_in": str(faces.listed_in),
         "boxed_in": None if faces.boxed_in is None else str(faces.boxed_in),
     }
     arrays = [
-        np.frombuffer(json.dumps(facts).encode(), np.uint8),
         np.packbits(faces.labels > 0),
         np.packbits(is_known) if not is_known.all() else np.zeros(0, np.uint8),
         *(faces.names, faces.parts, faces.identities, faces.boxes, faces.landmarks),
     ]
-    with new_file(path, overwrite=True) as temporary, temporary.open("wb") as file:
-        for array in arrays:
-            np.save(file, array)
+    save_packed(path, record, facts, arrays)
 
 
 def load_faces(path: Path, record: str) -> Faces | None:
-    """Read faces; None if they were made from something else than the record says.
+    """Read faces; None if there are none, or of another record (`vision_shared.packed`).
 
     Raises:
         InputError: a damaged file.
     """
-    try:
-        with path.open("rb") as file:
-            facts = json.loads(_load(file).tobytes())
-            if facts["record"] != record:
-                return None
-            positive, known, names, parts, identities, boxes, landmarks = (
-                _load(file) for _ in range(7)
-            )
-    except (ValueError, EOFError, OSError) as error:
-        raise InputError(f"{path}: a damaged cache ({error}): remove it") from error
+    loaded = load_packed(path, record)
+    if loaded is None:
+        return None
+    facts, (positive, known, names, parts, identities, boxes, landmarks) = loaded
     attributes = tuple(facts["attributes"])
     boxed_in = facts["boxed_in"] and Path(facts["boxed_in"])
     return Faces(
@@ -95,10 +81,6 @@ def load_faces(path: Path, record: str) -> Faces | None:
     )
 
 
-def _load(file: IO[bytes]) -> NDArray:
-    return np.load(file, allow_pickle=False)
-
-
 def _unpack(
     positive: NDArray[np.uint8], known: NDArray[np.uint8], num_rows: int, num_columns: int
 ) -> NDArray[np.int8]:
@@ -109,13 +91,6 @@ def _unpack(
     if known.size:
         labels *= np.unpackbits(known, count=count).view(np.int8)
     return labels.reshape(num_rows, num_columns)
-
-
-def _record(sources: Sequence[Path], folder: Path) -> str:
-    """What the content of a cache follows from."""
-    stats = [(str(path.absolute()), os.stat(path)) for path in sources]
-    files = [[name, stat.st_size, stat.st_mtime_ns] for name, stat in stats]
-    return json.dumps([VERSION, files, str(folder.absolute())])
 
 
 def _digest(sources: Sequence[Path], folder: Path) -> str:

@@ -18,9 +18,11 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from face_attributes.data.augment import Augmentation
-from face_attributes.data.faces import Face, Faces, check_inside
+from face_attributes.data.faces import Face, Faces, Part, check_inside
 from face_attributes.data.framing import cut_out, enlarged, face_box, whole
 from face_attributes.data.pictures import read_picture
+from vision_shared.images import READABLE
+from vision_shared.inputs import InputError, natural_order
 
 
 @dataclass(frozen=True)
@@ -28,13 +30,14 @@ class Regions:
     """What samples show of their pictures.
 
     Attributes:
-        kind: ``whole`` pictures; or ``box``, the faces' own, if `boxes` does not say others.
+        kind: ``whole`` pictures; ``box``, the faces' own, if `boxes` does not say others; or
+            ``found``, boxes that are still to be found.
         context: enlarges boxes around their centres.
         boxes: (N, 4), by the row of the face.
         listed_in: the file of these boxes, for messages.
     """
 
-    kind: Literal["whole", "box"]
+    kind: Literal["whole", "box", "found"]
     context: float = 1.0
     boxes: NDArray[np.float32] | None = None
     listed_in: Path | None = None
@@ -43,6 +46,7 @@ class Regions:
         """The region (4,) of a face; raises `InputError` where it has no box, or one outside."""
         if self.kind == "whole":
             return whole(face.image)
+        assert self.kind == "box"  # else `FaceData.show_found` has not been called
         if self.boxes is None or self.listed_in is None:
             return enlarged(face_box(face), self.context)
         height, width = face.image.shape[:2]
@@ -118,6 +122,22 @@ class BackgroundSamples(Dataset[dict[str, Any]]):
             "index": index,
             "cut": torch.tensor(cut.box, dtype=torch.float32),
         }
+
+
+def background_paths(folder: Path, part: Part) -> list[Path]:
+    """The pictures of a folder: a first half for ``train`` and ``val``, the other for ``test``.
+
+    Raises:
+        FileNotFoundError: the folder is not there.
+        InputError: it holds fewer than two pictures.
+    """
+    if not folder.is_dir():
+        raise FileNotFoundError(f"{folder}: not found, expected a folder of pictures without faces")
+    paths = natural_order(path for path in folder.iterdir() if path.suffix.lower() in READABLE)
+    if len(paths) < 2:
+        raise InputError(f"{folder}: {len(paths)} pictures in it, expected 2 or more")
+    half = len(paths) // 2
+    return paths[half:] if part == "test" else paths[:half]
 
 
 def make_sample(face: Face, index: int, image: NDArray[np.uint8]) -> dict[str, Any]:

@@ -57,3 +57,24 @@ class GatheredAnswers(Metric):
 
     def compute(self) -> Answers:
         return Answers(dim_zero_cat(self.probabilities), dim_zero_cat(self.labels))
+
+
+class GatheredFeatures(Metric):
+    """Streams features, and what is known of the images: labels or identities."""
+
+    full_state_update = False
+    features: list[Tensor]
+    known: list[Tensor]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.add_state("features", [], dist_reduce_fx="cat")
+        self.add_state("known", [], dist_reduce_fx="cat")
+
+    def update(self, features: Tensor, known: Tensor) -> None:
+        """Add a batch, (B, D) and (B, ...)."""
+        self.features.append(features.detach().float())
+        self.known.append(known)
+
+    def compute(self) -> tuple[Tensor, Tensor]:
+        return dim_zero_cat(self.features), dim_zero_cat(self.known)

@@ -30,8 +30,8 @@ MEASURES = {
 MAJORITY = "majority class"
 
 SOURCE = (
-    "Published columns are printed by Liu et al., ICCV 2015, and not measured here: accuracy. "
-    "In their row of means is what they print."
+    "Accuracy in %. The columns after the majority class are published, by Liu et al., ICCV 2015, "
+    "and not measured here."
 )
 
 
@@ -113,44 +113,68 @@ def systems_table(systems: Mapping[str, Answers], rates: Tensor) -> Table:
     )
 
 
-def attributes_table(
-    answers: Answers, names: Sequence[str], rates: Tensor, published: DatasetName | None = None
-) -> Table:
+def attributes_table(answers: Answers, names: Sequence[str], rates: Tensor) -> Table:
     """Return every attribute's measures, the majority's accuracy, and the means.
 
     Args:
         answers: to N images.
         names: of the A attributes.
         rates: (A,), where the majority is learnt, see `majority_answers`.
-        published: add the paper's columns for this data set's official test; other attributes
-            than its 40 have none.
 
     Raises:
         ValueError: another number of names or rates.
     """
-    if not len(names) == len(rates) == answers.labels.shape[1]:
-        raise ValueError(
-            f"expected names and rates of {answers.labels.shape[1]} attributes, got {len(names)} "
-            f"and {len(rates)}"
-        )
+    _expect_names(answers, names, rates)
     scores = attribute_scores(answers)
     majority = attribute_scores(majority_answers(answers.labels, rates))["accuracy"]
     columns = [scores["positive_rate"], majority, *(scores[measure] for measure in MEASURES)]
     rows = [[name, *map(_percent, cells)] for name, *cells in zip(names, *columns, strict=True)]
     rows.append(["mean", *(_percent(column.nanmean()) for column in columns)])
     titles = ["%", "positives", MAJORITY, *MEASURES.values()]
-    note = f"{len(answers.labels)} images"
-    if published is not None:
-        rows = _add_published(rows, published)
-        titles += [f"{system} (published)" for system in SYSTEMS]
-        note += f". {SOURCE}"
-    return Table("Each attribute", titles, rows, note)
+    return Table("Each attribute", titles, rows, f"{len(answers.labels)} images")
 
 
-def _add_published(rows: list[list[str]], dataset: DatasetName) -> list[list[str]]:
-    figures = {**published_accuracies(dataset), "mean": PRINTED_MEANS[dataset]}
-    none = [""] * len(SYSTEMS)
-    return [[*row, *(map(str, figures[row[0]]) if row[0] in figures else none)] for row in rows]
+def published_table(
+    answers: Answers, names: Sequence[str], rates: Tensor, dataset: DatasetName
+) -> Table:
+    """Return each attribute's accuracy beside the majority's and the paper's six columns.
+
+    Args:
+        answers: to the data set's official test.
+        names: of the A attributes; those that are not among the paper's 40 are left out.
+        rates: (A,), where the majority is learnt, see `majority_answers`.
+        dataset: whose columns.
+
+    Raises:
+        ValueError: as `attributes_table`, or none of the attributes is the paper's.
+    """
+    _expect_names(answers, names, rates)
+    published = published_accuracies(dataset)
+    shown = [index for index, name in enumerate(names) if name in published]
+    if not shown:
+        raise ValueError(f"expected some of the paper's attributes, got {', '.join(names)}")
+    ours = attribute_scores(answers)["accuracy"][shown]
+    majority = attribute_scores(majority_answers(answers.labels, rates))["accuracy"][shown]
+    theirs = torch.tensor([published[names[index]] for index in shown]).double()
+    rows = [
+        [name, _percent(own), _percent(trivial), *map(str, published[name])]
+        for name, own, trivial in zip([names[i] for i in shown], ours, majority, strict=True)
+    ]
+    means = [_percent(column.nanmean()) for column in (ours, majority)]
+    rows.append(["mean", *means, *(f"{mean:.1f}" for mean in theirs.mean(0).tolist())])
+    if len(shown) == len(published):
+        rows.append(["mean, as printed", "", "", *map(str, PRINTED_MEANS[dataset])])
+    titles = ["%", "ours", MAJORITY, *SYSTEMS]
+    note = f"{len(answers.labels)} images. {SOURCE}"
+    return Table("Beside the published accuracies", titles, rows, note)
+
+
+def _expect_names(answers: Answers, names: Sequence[str], rates: Tensor) -> None:
+    if not len(names) == len(rates) == answers.labels.shape[1]:
+        raise ValueError(
+            f"expected names and rates of {answers.labels.shape[1]} attributes, got {len(names)} "
+            f"and {len(rates)}"
+        )
 
 
 def _ratio(part: Tensor, whole: Tensor) -> Tensor:

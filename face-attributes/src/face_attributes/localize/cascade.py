@@ -157,16 +157,20 @@ class Localizer:
         return windows, score_windows(self.score, pixels, windows, rule.margin)
 
     def _refine(self, image: Tensor, regions: Tensor) -> Tensor:
-        """Let LNet_s find the face in each region, (N, 4)."""
+        """Let LNet_s find the face in each region, (N, 4): its best window that holds the middle.
+
+        Elsewhere may be a neighbour's face, or the border of the picture.
+        """
         assert self.lnet_s is not None
         if len(regions) == 0:
             return regions
         side = self.lnet_s.trunk.input_size
         pictures, cut = self.region_pictures(image, regions, side)
-        faces = []
+        faces, middle = [], image.new_full((1, 2), side / 2)
         for pixels in self._respond(self.lnet_s, pictures)[1]:
             windows, scores = self._propose(pixels, self.close_up)
-            faces.append(windows[scores.argmax()])
+            held = contains(windows, middle)[:, 0]
+            faces.append(windows[held][scores[held].argmax()])
         boxes = to_image(torch.stack(faces).to(cut.dtype), cut, (side, side))
         return clip_boxes(boxes, (image.shape[1], image.shape[2]))
 

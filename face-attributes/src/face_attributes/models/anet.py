@@ -5,14 +5,17 @@ table of its supplement.
 """
 
 from collections.abc import Sequence
+from typing import Literal, get_args
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
-from face_attributes.models.tagging import Normalise, Tagging, expect_image
-from vision_shared.layers import LocallySharedConv2d, slide_locally_shared_conv2d
+from face_attributes.models.tagging import Tagging, expect_image
+from vision_shared.layers import LocallySharedConv2d, Normalise, slide_locally_shared_conv2d
 
 Pair = tuple[int, int]
+ClassifierName = Literal["linear", "svm"]
 
 STRIDE = 4
 """Pixels between neighbours on the map that C1 and C2 with their poolings make."""
@@ -26,14 +29,21 @@ class ANet(nn.Module):
     the last column of cells is one narrower), and 160 features. Nothing is padded.
 
     Args:
-        num_outputs: A, attributes, or identities while those are learnt.
+        num_outputs: A, attributes.
         grids: rows and columns of cells of C3 and of C4.
         width: D, of the features.
         patch: height and width in pixels.
+        num_identities: people whom a second linear layer, ``identities``, tells apart; None for
+            no such layer.
+        classifier: what answers in evaluation: the layer that was trained with the others
+            (``linear``), or the paper's support vector machines (``svm``), which are fitted to the
+            features afterwards.
 
     Raises:
         ValueError: a patch with fewer positions than a grid has cells.
     """
+
+    replaceable = ("head", "identities", "svms")
 
     def __init__(
         self,
@@ -41,8 +51,12 @@ class ANet(nn.Module):
         grids: tuple[Pair, Pair] = ((5, 4), (2, 2)),
         width: int = 160,
         patch: Pair = (55, 47),
+        num_identities: int | None = None,
+        classifier: ClassifierName = "linear",
     ) -> None:
         super().__init__()
+        if classifier not in get_args(ClassifierName):
+            raise ValueError(f"expected the classifier linear or svm, got {classifier!r}")
         self.patch = (patch[0], patch[1])
         self.shared = nn.Sequential(  # STRIDE, and that nothing is padded, is said again below
             Normalise(),
@@ -67,6 +81,8 @@ class ANet(nn.Module):
         self.c4 = LocallySharedConv2d(60, 80, 2, (grids[1][0], grids[1][1]))
         self.fc = nn.Linear(80 * c4[0] * c4[1], width)
         self.head = nn.Linear(width, num_outputs)
+        self.identities = nn.Linear(width, num_identities) if num_identities else None
+        self.svms = FixedLinear(width, num_outputs) if classifier == "svm" else None
 
     def forward(self, patches: Tensor) -> Tagging:
         """Tag patches (B, 3, *patch), RGB in [0, 1]; ``maps`` has ``c3`` and ``c4``.
@@ -145,7 +161,8 @@ class ANet(nn.Module):
     def _describe(self, c3: Tensor) -> Tagging:
         c4 = self.c4(self.pool(c3)).relu()
         features = self.fc(c4.flatten(1)).relu()
-        return Tagging(self.head(features), features, {"c3": c3, "c4": c4})
+        head = self.head if self.training or self.svms is None else self.svms
+        return Tagging(head(features), features, {"c3": c3, "c4": c4})
 
     def _expect_corners(self, corners: Sequence[Pair], size: Pair) -> None:
         fits = len(corners) > 0 and all(
@@ -162,6 +179,26 @@ class ANet(nn.Module):
     @staticmethod
     def _shared_size(length: int) -> int:
         return ((length - 3) // 2 - 2) // 2
+
+
+class FixedLinear(nn.Module):
+    """A linear layer that no gradient changes: support vector machines, one a row.
+
+    Attributes:
+        weight: (A, D), and ``bias`` (A,); 0 until they are fitted.
+    """
+
+    weight: Tensor
+    bias: Tensor
+
+    def __init__(self, width: int, num_outputs: int) -> None:
+        super().__init__()
+        self.register_buffer("weight", torch.zeros(num_outputs, width))
+        self.register_buffer("bias", torch.zeros(num_outputs))
+
+    def forward(self, features: Tensor) -> Tensor:
+        """(B, D) -> (B, A), scores; an attribute is said to be there from 0 on."""
+        return F.linear(features, self.weight, self.bias)
 
 
 def five_corners(size: Pair, patch: Pair) -> list[Pair]:

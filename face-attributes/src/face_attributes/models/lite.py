@@ -3,7 +3,7 @@
 from torch import Tensor, nn
 
 from face_attributes.models.response_grid import fold_layers
-from face_attributes.models.tagging import Normalise
+from vision_shared.layers import Normalise
 
 
 class LiteTrunk(nn.Module):

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from face_attributes.models.response_grid import fold_layers
-from face_attributes.models.tagging import Normalise, Tagging, expect_image
+from face_attributes.models.tagging import Tagging, expect_image
+from vision_shared.layers import Normalise
 
 HeadName = Literal["gap", "paper"]
 

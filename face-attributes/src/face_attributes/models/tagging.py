@@ -2,10 +2,7 @@
 
 from typing import NamedTuple
 
-from torch import Tensor, nn
-
-MEAN = (0.485, 0.456, 0.406)
-STD = (0.229, 0.224, 0.225)
+from torch import Tensor
 
 
 class Tagging(NamedTuple):
@@ -21,19 +18,6 @@ class Tagging(NamedTuple):
     logits: Tensor
     features: Tensor
     maps: dict[str, Tensor]
-
-
-class Normalise(nn.Module):
-    """(B, 3, H, W), RGB in [0, 1] -> zero mean and unit deviation by fixed statistics."""
-
-    def __init__(self, mean: tuple[float, ...] = MEAN, std: tuple[float, ...] = STD) -> None:
-        super().__init__()
-        self.mean = mean
-        self.std = std
-
-    def forward(self, image: Tensor) -> Tensor:
-        mean, std = (image.new_tensor(values)[:, None, None] for values in (self.mean, self.std))
-        return (image - mean) / std
 
 
 def expect_image(image: Tensor, smallest: int) -> None:

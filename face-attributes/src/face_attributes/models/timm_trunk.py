@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from face_attributes.models.response_grid import ResponseGrid, geometry
-from face_attributes.models.tagging import Normalise
+from vision_shared.layers import Normalise
 
 
 class TimmTrunk(nn.Module):

@@ -1,0 +1,283 @@
+"""The paper's claims on rendered portraits: ``python face-attributes/benchmarks/claims.py NAME``.
+
+tags       rich tags localise: 1, 2, 5 and 10 attributes, each single one, and the second network
+identity   identities first, then attributes: with few labels and all; layers; the best neurons
+unseen     attributes that no network was trained on, by machines on frozen features
+systems    the talk's table: LNets+ANet beside three others and the majority class
+
+Numbers are of the test portraits: mean (least-greatest) over seeds, reported whichever way they
+fall. Validation portraits, of other people, fit the machines and choose nothing else.
+"""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import torch
+from baselines import (  # pyrefly: ignore[missing-import]
+    box_features,
+    detect,
+    landmark_features,
+)
+from torch import Tensor
+from trainings import (  # pyrefly: ignore[missing-import]
+    Look,
+    Trained,
+    features_of,
+    fully_connected,
+    labels_of,
+    svm_scores,
+    train,
+    train_steps,
+)
+
+from face_attributes.data.heads import LASTING, PORTRAIT_ATTRIBUTES
+from face_attributes.data.text import write_table
+from face_attributes.evaluation.attributes import MEASURES, attribute_scores, majority_answers
+from face_attributes.evaluation.localisation import CENTRE_BOX
+from face_attributes.module import LNET, LNETS, UNTRAINED
+from face_attributes.svm import fit_svms
+from vision_shared.claims import mean_and_range, run_claim
+from vision_shared.tables import Table
+
+TAGS = (
+    *("Blond_Hair", "Eyeglasses", "Wearing_Hat", "No_Beard", "Smiling"),
+    *("Bangs", "Pale_Skin", "Big_Nose", "Wearing_Earrings", "Long_Hair"),
+)
+NUMBERS = (2, 5, 10)
+FEW = 200  # pictures with labels
+UNSEEN = ["Big_Nose", "Blond_Hair", "Long_Hair", "Mouth_Slightly_Open", "Wearing_Earrings"]
+LNET_STEPS = ["lnet_o", "lnet_s"]
+BALANCED = "balanced_accuracy"
+
+Scores = dict[str, list[dict[str, float]]]
+
+
+def main() -> None:
+    claims = {claim.__name__: claim for claim in (tags, identity, unseen, systems)}
+    run_claim(__doc__ or "", claims, add_options)
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--epochs", type=int, default=12, help="trainer.max_epochs")
+    parser.add_argument("--data", type=Path, default=Path("data"), help="data.root")
+    parser.add_argument("overrides", nargs="*", help="Hydra overrides of every training")
+
+
+def tags(options: argparse.Namespace) -> list[Table]:
+    """Train LNet_o on few and many tags; where do its responses find heads?"""
+    found: Scores = {}
+    for seed in range(options.seeds):
+        order = np.random.default_rng(seed).permutation(TAGS).tolist()
+        single = [places(train(options, seed, "lnet_o", None, only([tag]))) for tag in TAGS]
+        for tag, of_run in zip(TAGS, single, strict=True):
+            found.setdefault(f"{tag} alone", []).append(of_run[LNET])
+        mean = {key: float(np.mean([run[LNET][key] for run in single])) for key in single[0][LNET]}
+        found.setdefault("1 tag, mean of the ten", []).append(mean)
+        for number in NUMBERS:
+            run = train(options, seed, "lnet_o", None, only(order[:number]))
+            found.setdefault(f"{number} tags", []).append(places(run)[LNET])
+        closer = places(train(options, seed, "lnet_s", run, only(order)))
+        found.setdefault(f"10 tags, {LNETS}", []).append(closer[LNETS])
+        for control in (UNTRAINED, CENTRE_BOX):
+            found.setdefault(control, []).append(closer[control])
+    return [table("Rich tags localise", found, PLACES, options)]
+
+
+PLACES = {"found": "IoU >= 0.5", "hit": "peak in a face", "iou": "mean IoU", "seconds": "CPU s"}
+
+
+def places(run: Trained) -> dict[str, dict[str, float]]:
+    """Return what each finder of a run has found."""
+    assert run.module.finders is not None
+    return {
+        name: {
+            "found": scores.found,
+            "hit": scores.hit_rate,
+            "iou": scores.mean_iou,
+            "seconds": run.seconds if name in (LNET, LNETS) else 0.0,
+        }
+        for name, scores in run.module.finders.scores().items()
+    }
+
+
+def only(attributes: list[str]) -> str:
+    return f"data.attributes=[{','.join(attributes)}]"
+
+
+def identity(options: argparse.Namespace) -> list[Table]:
+    """Fine-tune ANet from identities and from nothing; look at its layers and neurons."""
+    labels, layers, neurons = Scores(), Scores(), Scores()
+    for seed in range(options.seeds):
+        lnets = train_steps(options, seed, LNET_STEPS)
+        people = train(options, seed, "identities", lnets)
+        for name, start in (("without identities", lnets), ("identities first", people)):
+            few = train(options, seed, "attributes", start, *same_steps(start, FEW))
+            run = train(options, seed, "attributes", start)
+            row = {"few": mean_of(answered(few), BALANCED), "all": mean_of(answered(run), BALANCED)}
+            labels.setdefault(name, []).append(row)
+        for name, look in LAYERS.items():
+            layers.setdefault(name, []).append(by_kind(run, look))
+        for name, share in (("all neurons", 1.0), ("the best 10 %", 0.1), ("the best one", 0.0)):
+            neurons.setdefault(name, []).append({BALANCED: best_neurons(run, share)})
+    kinds = {"lasting": "of a person", "passing": "of a picture"}
+    few = {"few": f"{FEW} pictures with labels", "all": "all"}
+    return [
+        table("Identities before attributes: balanced accuracy", labels, few, options),
+        table("Machines on layers: balanced accuracy", layers, kinds, options),
+        table("Neurons for each attribute", neurons, {BALANCED: "balanced accuracy"}, options),
+    ]
+
+
+LAYERS: dict[str, Look] = {
+    "FC": fully_connected,
+    "C4": lambda anet, patches: anet(patches).maps["c4"].flatten(1),
+    "C3": lambda anet, patches: anet(patches).maps["c3"].flatten(1),
+}
+
+
+def same_steps(start: Trained, number: int) -> list[str]:
+    """Train on few pictures for as many steps as on all."""
+    whole = len(start.data.faces("train"))
+    number = min(number, whole)
+    return [f"data.num_train={number}", f"data.epoch_size={whole}"]
+
+
+def by_kind(run: Trained, look: Look) -> dict[str, float]:
+    """Balanced accuracy of machines on a layer, of attributes of people and of pictures."""
+    features = features_of(run, run.module.learner, look)
+    scores = svm_scores(features, labels_of(run, run.module.attributes))[BALANCED]
+    lasting = torch.tensor([name in LASTING for name in run.module.attributes])
+    return {
+        "lasting": float(scores[lasting].nanmean()),
+        "passing": float(scores[~lasting].nanmean()),
+    }
+
+
+def best_neurons(run: Trained, share: float) -> float:
+    """Balanced accuracy of machines on those neurons of FC that weigh most, for each attribute."""
+    val, test = features_of(run, run.module.learner)
+    known, truth = labels_of(run, run.module.attributes)
+    weights = fit_svms(val, known)[0].abs() * val.std(0)
+    number = max(1, round(share * val.shape[1]))
+    scores = []
+    for index, row in enumerate(weights):
+        best = row.topk(number).indices
+        column = known[:, index : index + 1], truth[:, index : index + 1]
+        scores.append(svm_scores((val[:, best], test[:, best]), column)[BALANCED])
+    return float(torch.cat(scores).nanmean())
+
+
+def unseen(options: argparse.Namespace) -> list[Table]:
+    """Describe faces by attributes that were not trained, from features that stay as they are."""
+    found: Scores = {}
+    seen = [name for name in PORTRAIT_ATTRIBUTES if name not in UNSEEN]
+    for seed in range(options.seeds):
+        run = train_steps(options, seed, [*LNET_STEPS, "identities", "attributes"], only(seen))
+        labels = labels_of(run, UNSEEN)
+        torch.manual_seed(seed)
+        fresh = run.module.untrained()
+        hog = [
+            box_features(s.faces, s.regions.boxes) for s in (run.data.val_set, run.data.test_set)
+        ]
+        rows = {
+            "LNets+ANet": features_of(run, run.module.learner),
+            f"ANet {UNTRAINED}": features_of(run, fresh.anet),
+            "HOG, same faces": (hog[0], hog[1]),
+        }
+        for name, features in rows.items():
+            found.setdefault(name, []).append(means(svm_scores(features, labels)))
+        found.setdefault("majority class", []).append(majority(*labels))
+    title = f"Attributes that were not trained: {', '.join(UNSEEN)}"
+    return [table(title, found, MEASURES, options)]
+
+
+def systems(options: argparse.Namespace) -> list[Table]:
+    """Train the systems of the paper's table on the same portraits."""
+    found: Scores = {}
+    file, share, precise = detections(options, train_steps(options, 0, LNET_STEPS))
+    for seed in range(options.seeds):
+        lnets = train_steps(options, seed, LNET_STEPS)
+        people = train(options, seed, "identities", lnets)
+        run = train(options, seed, "attributes", people)
+        at = [f"steps.{step}.data.region={file}" for step in ("identities", "attributes")]
+        true = [f"steps.{step}.data.region=box" for step in ("identities", "attributes")]
+        labels = labels_of(run, run.module.attributes)
+        faces = [run.data.faces(part) for part in ("val", "test")]
+        hog = (landmark_features(faces[0]), landmark_features(faces[1]))
+        rows = {
+            "majority class": majority(*labels),
+            "HOG at true landmarks (FaceTracer's way)": means(svm_scores(hog, labels)),
+            "detector+ANet": means(answered(on_boxes(options, seed, lnets, at))),
+            "LNets+ANet(w/o)": means(answered(train(options, seed, "attributes", lnets))),
+            "LNets+ANet": means(answered(run)),
+            "ANet on true boxes": means(answered(on_boxes(options, seed, lnets, true))),
+        }
+        for name, row in rows.items():
+            found.setdefault(name, []).append(row)
+    note = (
+        f" The detector, scikit-image's cascade of local binary patterns, answers {share:.0%} of "
+        f"the pictures, {precise:.0%} with an IoU of 0.5; the others it leaves whole. True "
+        "landmarks and boxes are help that the others do not have."
+    )
+    return [table("Systems", found, MEASURES, options, note)]
+
+
+def on_boxes(
+    options: argparse.Namespace, seed: int, lnets: Trained, overrides: list[str]
+) -> Trained:
+    """Train ANet, identities first, on boxes of another source than the LNets."""
+    people = train(options, seed, "identities", lnets, *overrides)
+    return train(options, seed, "attributes", people, *overrides)
+
+
+def detections(options: argparse.Namespace, run: Trained) -> tuple[Path, float, float]:
+    """Write the detector's boxes of all pictures; also return `baselines.detect`'s shares."""
+    path = options.runs / options.claim / "detected.txt"
+    faces = run.data.read_faces()
+    boxes, share, precise = detect(faces)
+    whole = np.rint(boxes).astype(int)
+    whole[:, 2:] -= whole[:, :2]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_table(path, faces.names, whole, ("image_id", "x_1", "y_1", "width", "height"))
+    return path.resolve(), share, precise
+
+
+def answered(run: Trained) -> dict[str, Tensor]:
+    """Measure each attribute as the run's test answered it."""
+    return attribute_scores(run.module.test_answers.compute())
+
+
+def majority(known: Tensor, truth: Tensor) -> dict[str, float]:
+    rates = (known > 0).sum(0) / (known != 0).sum(0)
+    return means(attribute_scores(majority_answers(truth, rates)))
+
+
+def means(scores: dict[str, Tensor]) -> dict[str, float]:
+    return {measure: mean_of(scores, measure) for measure in MEASURES}
+
+
+def mean_of(scores: dict[str, Tensor], measure: str) -> float:
+    return float(scores[measure].nanmean())
+
+
+def table(
+    title: str, found: Scores, columns: dict[str, str], options: argparse.Namespace, more: str = ""
+) -> Table:
+    rows = [
+        [name, *(cell([run[key] for run in runs], key) for key in columns)]
+        for name, runs in found.items()
+    ]
+    how = f"--epochs {options.epochs}, {options.seeds} seeds"
+    note = f"Rendered portraits, test part, in %; {how}.{more}"
+    return Table(title, ["", *columns.values()], rows, note)
+
+
+def cell(values: list[float], key: str) -> str:
+    if key == "seconds":
+        return f"{np.mean(values):.0f}" if any(values) else "-"
+    return mean_and_range([100 * value for value in values], 1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,87 @@
+"""The paper's pipeline: trainings one after another, each from the weights of the one before."""
+
+from pathlib import Path
+
+from omegaconf import DictConfig, OmegaConf, open_dict
+
+from vision_shared import run
+from vision_shared.inputs import InputError
+
+
+def train(cfg: DictConfig) -> float:
+    """Go through the steps that a config has; one without ``steps`` is a single training.
+
+    Every step is a run of its own, in a folder of its name below the output folder. With ``resume``
+    the step of that checkpoint goes on where it was written, and the later ones follow.
+
+    Returns:
+        The last step's best monitored value.
+
+    Raises:
+        InputError: no such step, or nothing that a step alone could go on from.
+        FileNotFoundError, CheckpointError: as `vision_shared.run.train`.
+    """
+    if "steps" not in cfg:
+        return run.train(cfg)
+    resume, weights = run.find_resume(cfg), cfg.weights
+    score = 0.0
+    for name in steps_of(cfg, resume):
+        step = configure_step(cfg, name, weights, resume)
+        print(f"step {name}: {step.trainer.max_epochs} epochs", flush=True)
+        score = run.train(step)
+        weights, resume = str(best_of(step)), None
+    return score
+
+
+def steps_of(cfg: DictConfig, resume: str | None = None) -> list[str]:
+    """Return the names of the steps to go through, from the one of a checkpoint to resume on."""
+    names = list(cfg.steps)
+    if cfg.step is not None and cfg.step not in names:
+        raise InputError(f"expected a step among {', '.join(names)}, got step={cfg.step}")
+    if cfg.step not in (None, names[0]) and cfg.weights is None and resume is None:
+        raise InputError(
+            f"step={cfg.step} goes on from {', '.join(names[: names.index(cfg.step)])}: name "
+            "their checkpoint, weights=CKPT"
+        )
+    if "ddp" in str(cfg.trainer.strategy) and cfg.step is None:
+        raise InputError("several processes train one step at a time: name it, step=lnet_o")
+    if cfg.step is not None:
+        return [cfg.step]
+    return names if resume is None else names[names.index(step_of(resume, cfg)) :]
+
+
+def step_of(checkpoint: str, cfg: DictConfig) -> str:
+    """Return the step that wrote a checkpoint, by the folder of its run.
+
+    Raises:
+        InputError: that folder has not the name of a step.
+    """
+    name = Path(checkpoint).resolve().parent.parent.name
+    if name not in cfg.steps:
+        raise InputError(
+            f"{checkpoint}: expected a checkpoint where a step wrote it, "
+            f"STEP/checkpoints/last.ckpt, with a STEP among {', '.join(cfg.steps)}"
+        )
+    return name
+
+
+def configure_step(
+    cfg: DictConfig, name: str, weights: str | None, resume: str | None
+) -> DictConfig:
+    """Return the config of one step: the whole one's, with what the step changes."""
+    changes = OmegaConf.to_container(cfg.steps[name], resolve=False)
+    assert isinstance(changes, dict)
+    length = changes.pop("length")
+    step = OmegaConf.merge(cfg, changes)
+    assert isinstance(step, DictConfig)
+    with open_dict(step):
+        del step.steps, step.step
+        step.trainer.max_epochs = max(1, round(length * cfg.trainer.max_epochs))
+        step.output_dir = str(Path(cfg.output_dir) / name)
+        step.weights, step.resume = weights, resume
+    return step
+
+
+def best_of(step: DictConfig) -> Path:
+    """Return where a step's best checkpoint is."""
+    return Path(step.output_dir) / "checkpoints" / "best.ckpt"
