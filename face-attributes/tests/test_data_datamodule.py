@@ -257,7 +257,7 @@ def test_own_folder_tests_on_its_validation_part(tmp_path: Path) -> None:
         ({"eval_size": [0, 3]}, r"data\.eval_size"),
         ({"pictures_per_identity": 3}, r"data\.pictures_per_identity"),
         ({"pictures_per_identity": 2, "epoch_size": 10}, r"data\.epoch_size"),
-        ({"pictures_per_identity": 2, "batch_size": 10}, r"5 people.*lower data\.batch_size"),
+        ({"pictures_per_identity": 2, "batch_size": 10}, r"5 identities.*lower data\.batch_size"),
         ({"batch_size": 30}, r"20 pictures.*data\.batch_size=30"),
     ],
 )

@@ -59,21 +59,36 @@ def test_untrained_compact_is_the_average_in_time() -> None:
     torch.testing.assert_close(image, expected, atol=1e-3, rtol=0)
 
 
-def test_rounds_refine_each_level_with_the_same_weights() -> None:
+def test_rounds_and_scales_share_the_weights_of_their_level() -> None:
     torch.manual_seed(0)
     once = build_network("compact", width=4).eval()
     for weight in once.parameters():
         torch.nn.init.normal_(weight, std=0.05)
     frames, time = pair(64, 64), torch.tensor([0.5, 0.5])
     flows = [once(frames, time).flow]
-    for rounds in ((2, 1, 1), (1, 2, 1), (1, 1, 2)):
+    for rounds in ((2, 1, 1), (1, 2, 1), (1, 1, 2), (1, 1, 1, 1)):
         network = build_network("compact", width=4, rounds=rounds).eval()
         network.load_state_dict(once.state_dict())
         flows.append(network(frames, time).flow)
     for a, b in itertools.combinations(flows, 2):
         assert (a - b).abs().max() > 1e-3
-    with pytest.raises(ValueError, match="rounds of 3 levels"):
+    with pytest.raises(ValueError, match="rounds of 3 scales"):
         build_network("compact", rounds=(1, 1))
+    with pytest.raises(ValueError, match="expected 3 train_rounds"):
+        build_network("compact", rounds=(1, 1, 1), train_rounds=(1, 1))
+
+
+def test_training_has_rounds_of_its_own() -> None:
+    torch.manual_seed(0)
+    both = build_network("compact", width=4, rounds=(1, 2, 1), train_rounds=(1, 1, 1))
+    for weight in both.parameters():
+        torch.nn.init.normal_(weight, std=0.05)
+    frames, time = pair(64, 64), torch.tensor([0.5, 0.5])
+    for mode, rounds in ((True, (1, 1, 1)), (False, (1, 2, 1))):
+        network = build_network("compact", width=4, rounds=rounds)
+        network.load_state_dict(both.state_dict())
+        flows = [net.train(mode)(frames, time).flow for net in (both, network)]
+        torch.testing.assert_close(*flows)
 
 
 @pytest.mark.parametrize("settings", NETWORKS)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
+from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Sampler
 
 if TYPE_CHECKING:
@@ -101,3 +102,108 @@ class EpochSampler(Sampler[tuple[int, int]]):
         sample_seeds = rng.integers(2**31, size=indices.size)
         mine = slice(self.rank, len(self) * self.num_replicas, self.num_replicas)
         yield from zip(indices.ravel()[mine].tolist(), sample_seeds[mine].tolist(), strict=True)
+
+
+class IdentitySampler(Sampler[tuple[int, int]]):
+    """Yield `(index, sample_seed)` pairs; each P * K of them are K pictures of P identities.
+
+    A batch of P identities has pairs of one of them for a metric loss; one drawn from thousands at
+    random would have next to none.
+
+    Everything follows from `(seed, epoch)`, as with `EpochSampler`, so a resumed run goes on
+    exactly. In an epoch the pictures of each identity are dealt into hands of K, and in round j
+    every identity that has a j-th hand plays it, in random order; what does not fill a hand, or a
+    batch of a round, waits for another epoch. With R replicas, replica r takes the batches r,
+    r + R, r + 2R, ...
+
+    Args:
+        identities: of the pictures, (N,), negative for unknown, which are left out.
+        num_identities: P.
+        num_pictures: K; identities with fewer pictures are left out.
+        seed: not negative.
+        num_replicas: processes that share the epoch.
+        rank: which of them this is, in [0, num_replicas).
+
+    Raises:
+        ValueError: too few identities with K pictures for one batch in each replica, or a rank out
+            of range.
+    """
+
+    def __init__(
+        self,
+        identities: NDArray[np.integer],
+        *,
+        num_identities: int,
+        num_pictures: int,
+        seed: int = 0,
+        num_replicas: int = 1,
+        rank: int = 0,
+    ) -> None:
+        if not 0 <= rank < num_replicas:
+            raise ValueError(f"expected a rank in [0, {num_replicas}), got {rank}")
+        known, numbers, counts = np.unique(identities, return_inverse=True, return_counts=True)
+        hands = np.where(known < 0, 0, counts // num_pictures)
+        rounds = [int((hands > number).sum()) for number in range(int(hands.max(initial=0)))]
+        self.num_batches = sum(size // num_identities for size in rounds) // num_replicas
+        if self.num_batches < 1:
+            raise ValueError(
+                f"expected {num_identities} identities with {num_pictures} pictures each, and as "
+                f"many for each of {num_replicas} replicas, got {sum(hands > 0)}"
+            )
+        self.identities = numbers
+        self.num_hands = hands
+        self.num_identities = num_identities
+        self.num_pictures = num_pictures
+        self.seed = seed
+        self.num_replicas = num_replicas
+        self.rank = rank
+        self.epoch = 0
+
+    @classmethod
+    def of_trainer(
+        cls,
+        trainer: pl.Trainer | None,
+        identities: NDArray[np.integer],
+        *,
+        num_identities: int,
+        num_pictures: int,
+        seed: int,
+    ) -> Self:
+        """Make the sampler of a datamodule's ``train_dataloader``: this process's share."""
+        world_size, rank = (1, 0) if trainer is None else (trainer.world_size, trainer.global_rank)
+        return cls(
+            identities,
+            num_identities=num_identities,
+            num_pictures=num_pictures,
+            seed=seed,
+            num_replicas=world_size,
+            rank=rank,
+        )
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the epoch that the next iteration yields."""
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        return self.num_batches * self.num_identities * self.num_pictures
+
+    def __iter__(self) -> Iterator[tuple[int, int]]:
+        rng = np.random.default_rng((self.seed, self.epoch))
+        batches = self._batches(rng)
+        sample_seeds = rng.integers(2**31, size=batches.shape)
+        mine = slice(self.rank, self.num_batches * self.num_replicas, self.num_replicas)
+        indices, seeds = batches[mine].ravel(), sample_seeds[mine].ravel()
+        yield from zip(indices.tolist(), seeds.tolist(), strict=True)
+
+    def _batches(self, rng: np.random.Generator) -> NDArray[np.intp]:
+        """Pictures of all batches of the epoch, (batches, P * K)."""
+        by_identity = np.lexsort((rng.random(len(self.identities)), self.identities))
+        firsts = np.searchsorted(self.identities[by_identity], np.arange(len(self.num_hands)))
+        batches = []
+        for number in range(int(self.num_hands.max())):
+            players = rng.permutation(np.flatnonzero(self.num_hands > number))
+            players = players[: len(players) // self.num_identities * self.num_identities]
+            first_cards = firsts[players] + number * self.num_pictures
+            cards = by_identity[first_cards[:, None] + np.arange(self.num_pictures)]
+            batches.append(cards.reshape(-1, self.num_identities * self.num_pictures))
+        return np.concatenate(batches)

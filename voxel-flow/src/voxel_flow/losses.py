@@ -3,7 +3,7 @@
 import torch.nn.functional as F
 from torch import Tensor
 
-EPSILON = 1e-3
+EPSILON = 1e-3  # the paper's; errors well below it count squared
 FLOW_UNIT = 32.0  # pixels: total variation sees the flow in these units, about -1 .. 1
 
 
@@ -12,24 +12,24 @@ def charbonnier(difference: Tensor, epsilon: float = EPSILON) -> Tensor:
     return (difference.square() + epsilon**2).sqrt().mean()
 
 
-def reconstruction(image: Tensor, target: Tensor) -> Tensor:
+def reconstruction(image: Tensor, target: Tensor, epsilon: float = EPSILON) -> Tensor:
     """Charbonnier distance of images (B, 3, H, W) in [0, 1], on the paper's scale of [-1, 1]."""
-    return charbonnier(2 * (image - target))
+    return charbonnier(2 * (image - target), epsilon)
 
 
-def total_variation(plane: Tensor) -> Tensor:
+def total_variation(plane: Tensor, epsilon: float = EPSILON) -> Tensor:
     """Charbonnier of the differences between neighbouring pixels. (B, C, H, W) -> ()."""
-    return charbonnier(plane.diff(dim=-2)) + charbonnier(plane.diff(dim=-1))
+    return charbonnier(plane.diff(dim=-2), epsilon) + charbonnier(plane.diff(dim=-1), epsilon)
 
 
-def flow_smoothness(flow: Tensor) -> Tensor:
+def flow_smoothness(flow: Tensor, epsilon: float = EPSILON) -> Tensor:
     """Total variation of a velocity in pixels, (B, 2, H, W), in units of `FLOW_UNIT`."""
-    return total_variation(flow.float() / FLOW_UNIT)
+    return total_variation(flow.float() / FLOW_UNIT, epsilon)
 
 
-def weight_smoothness(weights: Tensor) -> Tensor:
+def weight_smoothness(weights: Tensor, epsilon: float = EPSILON) -> Tensor:
     """Total variation of the selection mask, on [-1, 1]. (B, K, H, W), K > 1 -> ()."""
-    return total_variation(2 * weights[:, :-1].float() - 1)
+    return total_variation(2 * weights[:, :-1].float() - 1, epsilon)
 
 
 def shrink(image: Tensor, like: Tensor) -> Tensor:

@@ -32,6 +32,7 @@ class VoxelFlowModule(pl.LightningModule):
         flow_smoothness: weight of the flow's total variation.
         weight_smoothness: weight of the selection mask's total variation.
         coarse_loss: weight of the coarser levels' reconstruction.
+        epsilon: of the Charbonnier distance in every term; the paper's is 1e-3.
     """
 
     def __init__(
@@ -42,6 +43,7 @@ class VoxelFlowModule(pl.LightningModule):
         flow_smoothness: float,
         weight_smoothness: float,
         coarse_loss: float,
+        epsilon: float = losses.EPSILON,
     ) -> None:
         super().__init__()
         self.save_hyperparameters()
@@ -51,19 +53,24 @@ class VoxelFlowModule(pl.LightningModule):
         self.flow_smoothness = flow_smoothness
         self.weight_smoothness = weight_smoothness
         self.coarse_loss = coarse_loss
+        self.epsilon = epsilon
         self.val_psnr = MeanMetric()
         self.comparison = Comparison()
 
     def training_step(self, batch: dict[str, Tensor], _: int) -> Tensor:
         result: Synthesis = self.net(batch["frames"], batch["time"])
-        target = batch["target"]
+        target, epsilon = batch["target"], self.epsilon
+        flow_variation = losses.flow_smoothness(result.flow, epsilon)
+        weight_variation = losses.weight_smoothness(result.weights, epsilon)
         terms = {
-            "reconstruction": losses.reconstruction(result.image, target),
-            "flow_smoothness": self.flow_smoothness * losses.flow_smoothness(result.flow),
-            "weight_smoothness": self.weight_smoothness * losses.weight_smoothness(result.weights),
+            "reconstruction": losses.reconstruction(result.image, target, epsilon),
+            "flow_smoothness": self.flow_smoothness * flow_variation,
+            "weight_smoothness": self.weight_smoothness * weight_variation,
         }
         if result.coarse:
-            coarse = [losses.reconstruction(c, losses.shrink(target, c)) for c in result.coarse]
+            coarse = [
+                losses.reconstruction(c, losses.shrink(target, c), epsilon) for c in result.coarse
+            ]
             terms["coarse"] = self.coarse_loss * torch.stack(coarse).sum()
         loss = torch.stack(list(terms.values())).sum()
         self.log_dict({f"train/{name}": term for name, term in terms.items()})

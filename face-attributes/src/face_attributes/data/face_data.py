@@ -16,12 +16,7 @@ from face_attributes.data.augment import Augmentation
 from face_attributes.data.celeba import read_boxes
 from face_attributes.data.faces import NOBODY, Faces, Part
 from face_attributes.data.found import Find, found_boxes
-from face_attributes.data.identities import (
-    IdentitySampler,
-    held_out,
-    num_training_identities,
-    renumber,
-)
+from face_attributes.data.identities import held_out, num_training_identities, renumber
 from face_attributes.data.samples import (
     BackgroundSamples,
     EvaluationSamples,
@@ -31,6 +26,7 @@ from face_attributes.data.samples import (
 )
 from vision_shared.inputs import InputError
 from vision_shared.loaders import epoch_loader, evaluation_loader, training_loader
+from vision_shared.samplers import IdentitySampler
 
 Size = tuple[int, int]
 
@@ -273,12 +269,11 @@ class FaceData(pl.LightningDataModule, ABC):
         return evaluation_loader(samples, self.eval_batch_size, num_workers=self.num_workers)
 
     def identity_loader(self, num_pictures: int) -> DataLoader[Any]:
-        num_people = self.batch_size // num_pictures
         try:
             sampler = IdentitySampler.of_trainer(
                 self.trainer,
                 self.train_set.faces.identities,
-                num_people=num_people,
+                num_identities=self.batch_size // num_pictures,
                 num_pictures=num_pictures,
                 seed=self.seed,
             )

@@ -5,6 +5,8 @@ NIPS 2011, as layers whose weights learn: Zheng et al., "Conditional Random Fiel
 Neural Networks", ICCV 2015.
 """
 
+from collections.abc import Iterator
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -62,6 +64,12 @@ class MeanField(nn.Module):
         Returns:
             (B, L, H, W), of which a softmax gives the last iteration's marginals.
         """
+        return [logits, *self.refinements(logits, image, iterations)][-1]
+
+    def refinements(
+        self, logits: Tensor, image: Tensor, iterations: int | None = None
+    ) -> Iterator[Tensor]:
+        """Yield what each iteration makes of the scores; takes what `forward` takes."""
         lattices = [Lattice(features) for features in self._features(image)]
         refined = logits
         for _ in range(self.iterations if iterations is None else iterations):
@@ -70,7 +78,7 @@ class MeanField(nn.Module):
                 "kl,blhw->bkhw", self.appearance, _filter(lattices, marginals)
             ) + torch.einsum("kl,blhw->bkhw", self.smooth, self._blur(marginals))
             refined = logits - torch.einsum("kl,blhw->bkhw", self.compatibility, message)
-        return refined
+            yield refined
 
     def _features(self, image: Tensor) -> Tensor:
         """(B, 3, H, W) -> (B, H * W, 5): position and colour in standard deviations."""

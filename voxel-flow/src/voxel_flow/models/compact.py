@@ -32,20 +32,30 @@ class Compact(nn.Module):
     Args:
         width: of the finest level's first convolution; the coarser ones have 1.5 and 2 times it.
         num_frames: K.
-        rounds: of each level, coarsest first, with the same weights: slower, and better at large
-            motion, which the coarser levels find at a fraction of the finest level's cost.
+        rounds: at each scale, coarsest first, down to 1: slower, and better at large motion, which
+            the coarser scales find at a fraction of the finest one's cost. A scale's rounds share
+            its level's weights; scales beyond the third share the coarsest level's.
+        train_rounds: the same in training, for less time and memory; None is ``rounds``.
     """
 
-    multiple = 16  # the coarsest level works at 1/16 of the input
     unit = 4.0  # pixels: heads speak in these, and learn the flow in half the steps
 
     def __init__(
-        self, width: int = 16, num_frames: int = 2, rounds: Sequence[int] = (1, 1, 1)
+        self,
+        width: int = 16,
+        num_frames: int = 2,
+        rounds: Sequence[int] = (1, 1, 1),
+        train_rounds: Sequence[int] | None = None,
     ) -> None:
         super().__init__()
-        if len(rounds) != 3 or min(rounds) < 1:
-            raise ValueError(f"expected the rounds of 3 levels, each at least 1, got {rounds}")
+        if len(rounds) < 3 or min(rounds) < 1:
+            raise ValueError(f"expected the rounds of 3 scales or more, each >= 1, got {rounds}")
+        train_rounds = rounds if train_rounds is None else train_rounds
+        if len(train_rounds) != len(rounds) or min(train_rounds) < 1:
+            raise ValueError(f"expected {len(rounds)} train_rounds, each >= 1, got {train_rounds}")
         self.rounds = tuple(rounds)
+        self.train_rounds = tuple(train_rounds)
+        self.multiple = 2 ** (len(rounds) + 1)  # a level works at a quarter of its scale
         channels = 8 * num_frames + 4
         outputs = 3 + num_frames
         self.levels = nn.ModuleList(
@@ -68,18 +78,24 @@ class Compact(nn.Module):
         return Synthesis(sample(frames, flow, weights, offsets), flow, weights, tuple(coarse))
 
     def encode(self, frames: Tensor) -> tuple[Tensor, ...]:
-        """Return each level's features for the middle: 4, 3 and 2 widths at 1/16, 1/8 and 1/4."""
+        """Return the features of the finest three scales for the middle.
+
+        4, 3 and 2 widths at 1/16, 1/8 and 1/4.
+        """
         middle = frames.new_full(frames.shape[:1], (frames.shape[1] - 1) / 2)
         offsets = relative_times(frames, middle, None)
-        return tuple(features for *_, features in self._refine(frames, offsets))
+        return tuple(features for *_, features in self._refine(frames, offsets))[-3:]
 
     def _refine(self, frames: Tensor, offsets: Tensor) -> Iterator[tuple[Tensor, ...]]:
-        """Yield each level's frames, flow, logits and features, coarsest first."""
+        """Yield each scale's frames, flow, logits and features, coarsest first."""
         padded = pad(frames, self.multiple)
-        start = torch.zeros_like(shrink(padded, 8), dtype=torch.float32)
+        scales = [2**s for s in reversed(range(len(self.rounds)))]
+        levels = [self.levels[0]] * (len(scales) - 3) + list(self.levels)
+        start = torch.zeros_like(shrink(padded, 2 * scales[0]), dtype=torch.float32)
         flow, logits = start[:, 0, :2], start[:, :, 0]
         features = start
-        for level, scale, rounds in zip(self.levels, (4, 2, 1), self.rounds, strict=True):
+        repeats = self.train_rounds if self.training else self.rounds
+        for level, scale, rounds in zip(levels, scales, repeats, strict=True):
             small = shrink(padded, scale)
             flow, logits = 2 * double(flow), double(logits)
             for _ in range(rounds):
