@@ -1,7 +1,7 @@
 # The only task runner. One environment holds every task; each is installable alone:
 #   pip install -c constraints.txt -e shared -e TASK
 
-TASKS    := voxel-flow segmentation face-attributes
+TASKS    := voxel-flow segmentation face-attributes fashion
 PROJECTS := shared $(TASKS)
 
 VENV    := .venv

@@ -1,0 +1,1 @@
+"""FashionNet, DFA and retrieval: clothes found, aligned, recognised and searched."""

@@ -1,0 +1,104 @@
+"""Name every fault of data sets: python -m fashion.check_data DATA [ROOT...]"""
+
+# Nothing heavy is imported before the arguments are known to be good: --help has to be quick.
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vision_shared.check_data import Report, check_data, check_each
+
+if TYPE_CHECKING:
+    from fashion.data.garments import Garments
+    from vision_shared.tables import Table
+
+ROOTS = {
+    "cap": Path("data/deepfashion/cap"),
+    "cap-fine": Path("data/deepfashion/cap"),
+    "inshop": Path("data/deepfashion/inshop"),
+    "consumer2shop": Path("data/deepfashion/consumer2shop"),
+    "fld": Path("data/deepfashion/fld"),
+    "deepfashion2": Path("data/deepfashion2"),
+    "garments": Path("data/fashion/garments"),
+    "folder": Path("data/fashion/folder"),
+}
+"""The data sets and where they lie unless it is said: where `conf/data` looks for them."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Check what the command line names; return the exit code: 0 for no fault, else 2."""
+    return check_data(ROOTS, check_garments, arguments)
+
+
+def check_garments(data: str, root: Path, report: Report) -> list[Table]:
+    """Read a data set whole; report every fault.
+
+    Args:
+        data: one of `ROOTS`.
+        root: where it lies.
+        report: takes a fault.
+
+    Returns:
+        How many garments each part has, and how often each attribute is there.
+    """
+    from fashion.data.benchmarks import read_garments
+
+    garments = read_garments(data, root, report)
+    missing = garments.missing()
+    if missing:
+        report(garments.missing_fault(missing))
+    absent = set(missing)
+
+    def check(index: int) -> None:
+        if index not in absent:
+            garments.read(index)
+
+    check_each(f"{data} {root}", len(garments), check, report)
+    tables = [_parts(f"{data}: {len(garments)} garments", garments)]
+    if garments.vocabulary.attributes:
+        tables.append(_attributes(f"{data}: attributes", garments))
+    return tables
+
+
+def _parts(title: str, garments: Garments) -> Table:
+    """What is known of each part."""
+    import numpy as np
+
+    from fashion.data.layout import GALLERY, PARTS, QUERY, SLOTS, TYPES, UNKNOWN
+    from vision_shared.tables import Table
+
+    columns = ["part", "pictures", "items", "query", "gallery", "boxes", *TYPES, "visible"]
+    rows = []
+    for number, part in enumerate(PARTS):
+        some = garments.columns.take(garments.columns.parts == number)
+        counts = [
+            len(some),
+            len(np.unique(some.items[some.items != UNKNOWN])),
+            *((some.roles == role).sum() for role in (QUERY, GALLERY)),
+            np.isfinite(some.boxes).all(axis=1).sum(),
+            *((some.types == kind).sum() for kind in range(len(TYPES))),
+        ]
+        visible = (some.states == 0).sum() / max(len(some), 1)
+        rows.append([part, *(f"{count}" for count in counts), f"{visible:.2f}"])
+    note = f"visible: landmarks of a garment, of {len(SLOTS)} slots"
+    return Table(title, columns, rows, note)
+
+
+def _attributes(title: str, garments: Garments) -> Table:
+    """How often each attribute is there."""
+    from vision_shared.tables import Table
+
+    positive, negative = garments.labels.counts()
+    rows = []
+    for name, yes, no in zip(
+        garments.vocabulary.attributes, positive.tolist(), negative.tolist(), strict=True
+    ):
+        share = f"{yes / (yes + no):.1%}" if yes + no else "-"
+        rows.append([name, f"{yes}", f"{no}", f"{len(garments) - yes - no}", share])
+    return Table(title, ["attribute", "yes", "no", "unknown", "yes of known"], rows)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

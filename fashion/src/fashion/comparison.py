@@ -1,0 +1,94 @@
+"""What a test compares: a network, the answers that cost nothing, and the whole of the pipeline."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from fashion.data.datamodule import FashionData
+from fashion.data.layout import TYPES
+from fashion.evaluation.boxes import box_table
+from fashion.evaluation.results import GarmentResults, Measured, RetrievalResults, figures
+from fashion.models import Alignment, Recognition
+from fashion.recogniser import GarmentRecogniser
+from fashion.report import garment_tables, retrieval_tables
+from fashion.typical import Typical, typical_of
+from fashion.whole_pictures import FoundGarments, look_at_pictures
+from vision_shared.tables import Table
+
+TYPICAL = "most frequent"
+TRUE_BOXES, FOUND_BOXES = "true boxes", "found boxes"
+
+
+class Comparison(nn.Module):
+    """Streams a test.
+
+    Args:
+        name: of the system that is tested.
+        categories: names.
+        attribute_types: the number of each attribute's type.
+        type_names: of these types.
+    """
+
+    data: FashionData
+    typical: Typical
+
+    def __init__(
+        self,
+        name: str,
+        categories: Sequence[str],
+        attribute_types: Sequence[int],
+        type_names: Sequence[str],
+    ) -> None:
+        super().__init__()
+        self.name, self.categories, self.type_names = name, list(categories), list(type_names)
+        sizes = (len(categories), attribute_types, len(type_names))
+        self.results, self.trivial = GarmentResults(*sizes), GarmentResults(*sizes)
+        self.retrieval = RetrievalResults()
+        self.recognises = False
+        self.found: FoundGarments | None = None
+
+    def begin(self, data: FashionData, device: torch.device) -> None:
+        """Begin a test on data."""
+        self.data, self.found = data, None
+        self.typical = typical_of(data, len(self.categories), device)
+        for results in (self.results, self.trivial, self.retrieval):
+            results.reset()
+
+    def update(self, answer: Recognition | Alignment, batch: Mapping[str, Tensor]) -> None:
+        """Add what the network says of a batch of garments."""
+        self.results.update(answer, batch)
+        self.trivial.update(self.typical.answer(len(batch["image"])), batch)
+        self.recognises = isinstance(answer, Recognition)
+        if isinstance(answer, Recognition):
+            self.retrieval.update(answer.embedding, batch)
+
+    def look_at_pictures(self, recogniser: GarmentRecogniser, number: int) -> None:
+        """Test detector and network on the whole pictures of the test's first garments."""
+        garments = self.data.part("test")
+        garments = garments.take(np.arange(min(number, len(garments))))
+        self.found = look_at_pictures(recogniser, garments, self.name)
+
+    def figures(self) -> dict[str, float]:
+        """Return what `fashion.evaluation.results.figures` does, and ``box_ap``."""
+        found = figures(self.results.compute(), self.retrieval)
+        if self.found is not None:
+            found["box_ap"] = self.found.boxes[self.name].mean
+        return found
+
+    def tables(self) -> list[Table]:
+        """Return all tables, the published rows in those of the published benchmarks."""
+        benchmark = self.data.benchmark if self.data.chosen is None else None
+        trivial = self.trivial.compute()
+        if not self.recognises:
+            trivial = Measured(None, None, None, trivial.landmarks)
+        systems = {self.name: self.results.compute(), TYPICAL: trivial}
+        tables = garment_tables(systems, self.type_names, benchmark)
+        gathered = {self.name: self.retrieval}
+        if self.found is not None:
+            tables.append(box_table(self.found.boxes, TYPES))
+            gathered = {TRUE_BOXES: self.retrieval, FOUND_BOXES: self.found.retrieval}
+        if not self.recognises:
+            return tables
+        return [*tables, *retrieval_tables(gathered, self.categories, benchmark)]

@@ -1,0 +1,72 @@
+"""The data sets by their names."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+from fashion.data.cap import find_cap, read_cap
+from fashion.data.cap_fine import find_cap_fine, read_cap_fine
+from fashion.data.consumer2shop import find_consumer2shop, read_consumer2shop
+from fashion.data.deepfashion2 import find_deepfashion2, read_deepfashion2
+from fashion.data.fld import find_fld, read_fld
+from fashion.data.folder import read_folder
+from fashion.data.garments import Garments, joined
+from fashion.data.inshop import find_inshop, read_inshop
+from fashion.data.official import Files
+from fashion.data.packed import packed
+from fashion.data.text import Report, stop
+from vision_shared.inputs import InputError
+
+
+class Benchmark(NamedTuple):
+    """How the files of a data set are found below its root, and read."""
+
+    find: Callable[[Path], Files]
+    read: Callable[[Files, Report], Garments]
+
+
+OFFICIAL = {
+    "cap": Benchmark(find_cap, read_cap),
+    "cap-fine": Benchmark(find_cap_fine, read_cap_fine),
+    "inshop": Benchmark(find_inshop, read_inshop),
+    "consumer2shop": Benchmark(find_consumer2shop, read_consumer2shop),
+    "fld": Benchmark(find_fld, read_fld),
+    "deepfashion2": Benchmark(find_deepfashion2, read_deepfashion2),
+}
+
+RENDERED = ("cap", "fld", "inshop", "consumer2shop")
+"""What rendered garments are written as, each in a folder of its name."""
+
+BENCHMARKS = (*OFFICIAL, "garments", "folder")
+
+
+def load_garments(name: str, root: Path, cache: Path) -> Garments:
+    """Read a data set, or what is kept of it in the cache.
+
+    Args:
+        name: one of `BENCHMARKS`.
+        root: where it lies.
+        cache: a folder for `fashion.data.packed`.
+
+    Raises:
+        FileNotFoundError: it is not there; says where to get it.
+        InputError: a list that cannot be used, or an unknown name.
+    """
+    if name == "folder":
+        return read_folder(root, stop)
+    if name == "garments":
+        return joined(*(load_garments(part, root / part, cache) for part in RENDERED))
+    if name not in OFFICIAL:
+        raise InputError(f"expected one of {', '.join(BENCHMARKS)}, got {name!r}")
+    find, read = OFFICIAL[name]
+    return packed(cache, name, find(root), read)
+
+
+def read_garments(name: str, root: Path, report: Report) -> Garments:
+    """Read a data set from its files, and report every fault; raises as `load_garments`."""
+    if name == "folder":
+        return read_folder(root, report)
+    if name == "garments":
+        return joined(*(read_garments(part, root / part, report) for part in RENDERED))
+    find, read = OFFICIAL[name]
+    return read(find(root), report)

@@ -1,0 +1,91 @@
+"""Category and Attribute Prediction (DeepFashion, Liu et al., CVPR 2016): 289,222 pictures.
+
+Eval/list_eval_partition.txt                             train, val, test
+Anno/list_category_cloth.txt, Anno/list_category_img.txt 50 categories, ids from 1
+Anno/list_attr_cloth.txt, Anno/list_attr_img.txt         1000 attributes in 5 types
+Anno/list_bbox.txt, Anno/list_landmarks.txt              landmarks without a variation type
+Img/img/Sheer_Pleated-Front_Blouse/img_00000001.jpg
+
+Newer archives name the folder Anno_coarse; `cap_fine` reads the Anno_fine beside it.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from fashion.data.garments import Columns, Garments, Vocabulary, unknown_columns
+from fashion.data.layout import ATTRIBUTE_TYPES, PARTS
+from fashion.data.official import (
+    Files,
+    encoded,
+    fill_boxes,
+    fill_landmarks,
+    matched,
+    need_list,
+    picture_folder,
+    places,
+    read_partition,
+    unique_pictures,
+)
+from fashion.data.text import Report, read_labels, read_names
+
+BENCHMARK = "Category and Attribute Prediction Benchmark"
+FOLDERS = ("Anno", "Anno_coarse", "Anno/Anno_coarse", "Eval")
+LISTS = {
+    "partition": "list_eval_partition.txt",
+    "category_names": "list_category_cloth.txt",
+    "categories": "list_category_img.txt",
+    "attribute_names": "list_attr_cloth.txt",
+    "attributes": "list_attr_img.txt",
+    "boxes": "list_bbox.txt",
+    "landmarks": "list_landmarks.txt",
+}
+
+
+def find_cap(root: Path) -> Files:
+    """Find the files.
+
+    Raises:
+        FileNotFoundError: a list or the pictures are not there; says where to get them.
+    """
+    lists = {key: need_list(root, name, FOLDERS, BENCHMARK) for key, name in LISTS.items()}
+    return Files(picture_folder(root, lists["partition"]), lists)
+
+
+def read_cap(files: Files, report: Report) -> Garments:
+    """Read the lists and join them by the names of the pictures.
+
+    Raises:
+        InputError: a list that cannot be used at all.
+    """
+    lists = files.lists
+    pictures = unique_pictures(read_partition(lists["partition"], PARTS, 2, report), report)
+    rows = places(pictures)
+    columns = unknown_columns(len(rows))
+    columns.parts[:] = [PARTS.index(row.fields[1]) for row in pictures.values()]
+    categories, _ = read_names(lists["category_names"], report, has_types=True)
+    _fill_categories(lists["categories"], rows, columns, len(categories), report)
+    fill_boxes(lists["boxes"], rows, columns, report)
+    fill_landmarks(lists["landmarks"], rows, columns, report, has_variation=False)
+    attributes, types = read_names(lists["attribute_names"], report, has_types=True)
+    labels = read_labels(lists["attributes"], len(attributes), rows, report)
+    words = Vocabulary(
+        tuple(categories), tuple(attributes), tuple(types), type_names(types, ATTRIBUTE_TYPES)
+    )
+    return Garments(files.folder, encoded(pictures), columns, labels, words, lists["partition"])
+
+
+def type_names(types: list[int], names: tuple[str, ...]) -> tuple[str, ...]:
+    """Names of the types of attributes; those beyond the known ones are numbered."""
+    number = max([0, *types]) + 1
+    return (*names, *(f"type {kind + 1}" for kind in range(len(names), number)))
+
+
+def _fill_categories(
+    path: Path, rows: Mapping[str, int], columns: Columns, number: int, report: Report
+) -> None:
+    for place, row, numbers in matched(path, rows, report):
+        if len(numbers) == 1 and 1 <= numbers[0] <= number:
+            columns.categories[place] = numbers[0] - 1
+        else:
+            got = " ".join(row.fields[1:])
+            report(f"{row.where}: expected a category of 1 to {number}, got {got!r}")

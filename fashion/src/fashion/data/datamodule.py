@@ -1,0 +1,299 @@
+"""Datamodules: rendered garments, DeepFashion's benchmarks, DeepFashion2, a folder of photos."""
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytorch_lightning as pl
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from fashion.data.augment import Augmentation
+from fashion.data.benchmarks import BENCHMARKS, load_garments
+from fashion.data.designs import RENDERED_ATTRIBUTES, RENDERED_TYPES
+from fashion.data.garments import Garments, Part, Vocabulary
+from fashion.data.items import (
+    num_training_items,
+    renumbered,
+    with_attributes,
+    with_roles,
+    with_shared_gallery,
+    with_validation,
+)
+from fashion.data.layout import ATTRIBUTE_TYPES, CATEGORIES
+from fashion.data.rendered import Recipe, render_once
+from fashion.data.samples import REGIONS, EvaluationSamples, Region, TrainingSamples
+from vision_shared.inputs import InputError
+from vision_shared.loaders import epoch_loader, evaluation_loader, training_loader
+from vision_shared.samplers import IdentitySampler
+
+Size = tuple[int, int]
+
+
+class FashionData(pl.LightningDataModule):
+    """Loaders of garments; what batches hold stands in `fashion.data.samples`.
+
+    Parts are train, val and test. Where a data set has items, those of val and test are not in
+    train, and queries and galleries are told by ``role``: of In-shop and DeepFashion2, whose
+    training has no val, every twentieth item is held out for it.
+
+    Args:
+        root: folder of all data.
+        benchmark: one of `fashion.data.benchmarks.BENCHMARKS`.
+        folder: of this data set.
+        attributes: names of those to learn, in this order; `None` is all.
+        region: what samples show: ``whole`` pictures, or the ``box`` of the garment.
+        context: enlarges boxes around their centres.
+        size: height and width of samples.
+        scale: smallest and largest random factor of the region in training.
+        shift: its largest random move in training, as a part of its size.
+        jitter: largest relative change of brightness and contrast in training, in [0, 1).
+        num_train: pictures that train, spread over all; `None` is all.
+        batch_size: of training, in each process.
+        eval_batch_size: of validation and test.
+        epoch_size: training samples in an epoch, over all processes; `None` is each picture once.
+        pictures_per_item: K: training batches hold K pictures each of batch_size / K items; `None`
+            for plain batches.
+        num_workers: processes that load, for each process that trains.
+        seed: of order and augmentation.
+
+    Raises:
+        InputError: an unknown name, a size, or a batch that does not divide by K.
+    """
+
+    def __init__(
+        self,
+        *,
+        root: str,
+        benchmark: str,
+        folder: str,
+        attributes: Sequence[str] | None,
+        region: Region,
+        context: float,
+        size: Sequence[int],
+        scale: Sequence[float],
+        shift: float,
+        jitter: float,
+        num_train: int | None,
+        batch_size: int,
+        eval_batch_size: int,
+        epoch_size: int | None,
+        pictures_per_item: int | None,
+        num_workers: int,
+        seed: int,
+    ) -> None:
+        super().__init__()
+        check_choice("data.benchmark", benchmark, BENCHMARKS)
+        check_choice("data.region", region, REGIONS)
+        check_batches(batch_size, pictures_per_item, epoch_size)
+        self.root = Path(root)
+        self.benchmark = benchmark
+        self.folder = Path(folder)
+        self.chosen = None if attributes is None else tuple(attributes)
+        self.region: Region = region
+        self.context = context
+        self.size = checked_size(size)
+        self.scale = (scale[0], scale[1])
+        self.shift = shift
+        self.jitter = jitter
+        self.num_train = num_train
+        self.batch_size = batch_size
+        self.eval_batch_size = eval_batch_size
+        self.epoch_size = epoch_size
+        self.pictures_per_item = pictures_per_item
+        self.num_workers = num_workers
+        self.seed = seed
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What the network has to know of the data, in plain values.
+
+        ``categories`` and ``attributes``: names; ``attribute_types``: the number of each
+        attribute's type, empty where there are none; ``type_names``: of these.
+        """
+        words = self.vocabulary()
+        return {
+            "categories": list(words.categories),
+            "attributes": list(words.attributes),
+            "attribute_types": list(words.attribute_types),
+            "type_names": list(words.type_names),
+        }
+
+    def vocabulary(self) -> Vocabulary:
+        """The names of categories and attributes; reads the data set.
+
+        Raises:
+            FileNotFoundError: the data is not there; says where to get it.
+            InputError: a list or a choice that cannot be used.
+        """
+        return self.garments.vocabulary
+
+    @cached_property
+    def garments(self) -> Garments:
+        """All garments, items that train numbered from 0; raises as `vocabulary`."""
+        read = load_garments(self.benchmark, self.folder, self.cache)
+        garments = with_roles(renumbered(with_validation(read)))
+        if self.chosen is None:
+            return garments
+        for name in self.chosen:
+            known = garments.vocabulary.attributes
+            check_choice("data.attributes", name, known)
+        return with_attributes(garments, self.chosen)
+
+    def part(self, part: Part) -> Garments:
+        """The garments of a part; with those of ``val`` that the gallery of ``test`` shares."""
+        if part == "test" and self.benchmark == "consumer2shop":
+            return self.garments.take(with_shared_gallery(self.garments))
+        garments = self.garments.part(part)
+        if part == "test" and self.benchmark == "folder" and not len(garments):
+            return self.garments.part("val")
+        return garments
+
+    def setup(self, stage: str) -> None:
+        """Read what is known of the garments, and the first pictures.
+
+        Raises:
+            FileNotFoundError: the data is not there; says where to get it.
+            InputError: a list, a picture or a choice that cannot be used.
+        """
+        if stage == "fit":
+            self.train_set = self.training_samples()
+        if stage in ("fit", "validate"):
+            self.val_set = self.evaluation_samples(self.part("val"))
+        if stage == "test":
+            self.test_set = self.evaluation_samples(self.part("test"))
+
+    def training_garments(self) -> Garments:
+        garments = self.part("train")
+        if self.num_train is None:
+            return garments
+        if not 1 <= self.num_train <= len(garments):
+            raise InputError(
+                f"expected data.num_train of 1 to {len(garments)}, got {self.num_train}"
+            )
+        rows = np.random.default_rng(0).permutation(len(garments))[: self.num_train]
+        return garments.take(np.sort(rows))
+
+    def training_samples(self) -> TrainingSamples:
+        garments = self.training_garments()
+        garments.check()
+        if len(garments) < self.batch_size and self.epoch_size is None:
+            raise InputError(
+                f"{self.folder}: {len(garments)} pictures to train on, below "
+                f"data.batch_size={self.batch_size}: lower it, or set data.epoch_size"
+            )
+        augmentation = Augmentation(
+            size=self.size, scale=self.scale, shift=self.shift, jitter=self.jitter
+        )
+        return TrainingSamples(garments, self.region, self.context, augmentation)
+
+    def evaluation_samples(self, garments: Garments) -> EvaluationSamples:
+        """Samples of some garments, of any part, without augmentation."""
+        garments.check()
+        return EvaluationSamples(garments, self.region, self.context, self.size)
+
+    def positive_rates(self) -> Tensor:
+        """(A,) in [0, 1]: how frequent each attribute is in training, NaN where never known."""
+        positive, negative = self.training_garments().labels.counts()
+        positive = torch.from_numpy(positive)
+        return positive / (positive + torch.from_numpy(negative))
+
+    @property
+    def num_items(self) -> int:
+        """How many items train; theirs are the numbers below it."""
+        return num_training_items(self.garments)
+
+    def train_dataloader(self) -> DataLoader[Any]:
+        if self.pictures_per_item is not None:
+            return self.item_loader(self.pictures_per_item)
+        return training_loader(
+            self.train_set,
+            self.trainer,
+            batch_size=self.batch_size,
+            epoch_size=self.epoch_size,
+            num_workers=self.num_workers,
+            seed=self.seed,
+        )
+
+    def val_dataloader(self) -> DataLoader[Any]:
+        return self.loader(self.val_set)
+
+    def test_dataloader(self) -> DataLoader[Any]:
+        return self.loader(self.test_set)
+
+    def loader(self, samples: EvaluationSamples) -> DataLoader[Any]:
+        """Load samples in order."""
+        return evaluation_loader(samples, self.eval_batch_size, num_workers=self.num_workers)
+
+    def item_loader(self, num_pictures: int) -> DataLoader[Any]:
+        try:
+            sampler = IdentitySampler.of_trainer(
+                self.trainer,
+                self.train_set.garments.columns.items,
+                num_identities=self.batch_size // num_pictures,
+                num_pictures=num_pictures,
+                seed=self.seed,
+            )
+        except ValueError as error:
+            raise InputError(f"{self.folder}: {error}: lower data.batch_size") from error
+        return epoch_loader(self.train_set, sampler, self.batch_size, num_workers=self.num_workers)
+
+    @property
+    def cache(self) -> Path:
+        """Where what is known of the garments is kept packed."""
+        return self.root / "fashion" / "cache"
+
+
+class GarmentsData(FashionData):
+    """Rendered garments (`fashion.data.rendered`), once, into ``folder``.
+
+    Which there are does not depend on the run's seed. All that four benchmarks know of a picture is
+    joined. In retrieval, pictures with a ``series`` are In-shop's, the others Consumer-to-shop's.
+
+    Args:
+        render: the arguments of `fashion.data.rendered.Recipe`.
+        common: the arguments of `FashionData`; without ``benchmark``.
+    """
+
+    def __init__(self, *, render: Mapping[str, Any], **common: Any) -> None:
+        super().__init__(benchmark="garments", **common)
+        self.recipe = Recipe(**render)
+
+    def prepare_data(self) -> None:
+        """Render the garments if the folder does not hold them."""
+        render_once(self.folder, self.recipe)
+
+    def vocabulary(self) -> Vocabulary:
+        """The names of categories and attributes, known before the garments are rendered."""
+        names = RENDERED_ATTRIBUTES
+        for name in self.chosen or ():
+            check_choice("data.attributes", name, names)
+        chosen = self.chosen or names
+        types = tuple(RENDERED_TYPES[names.index(name)] for name in chosen)
+        return Vocabulary(CATEGORIES, chosen, types, ATTRIBUTE_TYPES)
+
+
+def check_choice(key: str, choice: str, choices: Sequence[str]) -> None:
+    if choice not in choices:
+        raise InputError(f"expected {key} to be one of {', '.join(choices)}, got {choice!r}")
+
+
+def checked_size(size: Sequence[int]) -> Size:
+    if len(size) != 2 or min(size) < 1:
+        raise InputError(f"expected data.size=[height, width] in pixels, got {list(size)}")
+    return size[0], size[1]
+
+
+def check_batches(batch_size: int, num_pictures: int | None, epoch_size: int | None) -> None:
+    if num_pictures is None:
+        return
+    if num_pictures < 2 or batch_size % num_pictures:
+        raise InputError(
+            "expected data.pictures_per_item of 2 or more, and data.batch_size a multiple of it, "
+            f"got {num_pictures} and {batch_size}"
+        )
+    if epoch_size is not None:
+        raise InputError("data.epoch_size has no meaning with data.pictures_per_item: set null")

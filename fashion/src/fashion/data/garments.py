@@ -1,0 +1,251 @@
+"""Pictures of garments and what is known of them, whichever data set they come from."""
+
+import os
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fashion.data.labels import Labels
+from fashion.data.layout import ABSENT, PARTS, SLOTS, UNKNOWN
+from vision_shared.images import read_image
+from vision_shared.inputs import InputError
+
+Part = Literal["train", "val", "test"]
+Names = NDArray[np.bytes_]
+MOST_NAMED = 3
+"""Missing pictures that a message names; it counts the others."""
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """What the numbers of categories and attributes mean.
+
+    Attributes:
+        categories: names by their number; a number may have no picture.
+        attributes: names of the A attributes.
+        attribute_types: the number of each attribute's type, or empty.
+        type_names: of these types.
+    """
+
+    categories: tuple[str, ...] = ()
+    attributes: tuple[str, ...] = ()
+    attribute_types: tuple[int, ...] = ()
+    type_names: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Columns:
+    """What is known of N garments, by the row; `unknown_columns` makes them.
+
+    Places are in pixels of the picture, x before y; (0, 0) is the upper left corner of the upper
+    left pixel.
+
+    Attributes:
+        parts: numbers of `layout.PARTS`.
+        boxes: (N, 4), x1, y1, x2, y2; NaN where unknown.
+        landmarks: (N, 8, 2), in the order of `layout.SLOTS`; 0 where truncated or absent.
+        states: (N, 8), of `layout.STATES`, or ABSENT.
+        types: numbers of `layout.TYPES`, or UNKNOWN, as with all that follow but the variations.
+        categories: numbers of the vocabulary's names.
+        items: what is one design has one number.
+        series: within an item, one colour has one number.
+        domains: SHOP or CONSUMER.
+        variations: 1 to 5, 0 where unknown.
+        roles: in retrieval: QUERY or GALLERY; UNKNOWN is neither.
+    """
+
+    parts: NDArray[np.int8]
+    boxes: NDArray[np.float32]
+    landmarks: NDArray[np.float32]
+    states: NDArray[np.int8]
+    types: NDArray[np.int8]
+    categories: NDArray[np.int16]
+    items: NDArray[np.int32]
+    series: NDArray[np.int16]
+    domains: NDArray[np.int8]
+    variations: NDArray[np.int8]
+    roles: NDArray[np.int8]
+
+    def __len__(self) -> int:
+        return len(self.parts)
+
+    def take(self, rows: NDArray[np.integer] | NDArray[np.bool_]) -> "Columns":
+        return Columns(**{name: column[rows] for name, column in self.arrays().items()})
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+
+@dataclass(frozen=True)
+class Garment:
+    """A picture of a garment; fields as in `Columns`, and `labels` int8 (A,) of 1, -1, 0 unknown.
+
+    Attributes:
+        name: of the picture's file, below the data set's folder of pictures.
+        image: uint8 RGB, (H, W, 3).
+    """
+
+    name: str
+    image: NDArray[np.uint8]
+    labels: NDArray[np.int8]
+    box: NDArray[np.float32]
+    landmarks: NDArray[np.float32]
+    states: NDArray[np.int8]
+
+
+@dataclass(frozen=True)
+class Garments:
+    """Garments by the row; pictures are read when asked for.
+
+    Attributes:
+        folder: of the pictures.
+        names: (N,), UTF-8, below the folder; a picture may have several garments, and rows.
+        columns: what is known of them.
+        labels: (N, A), of attributes.
+        vocabulary: what the numbers mean.
+        listed_in: the file or folder that names the pictures, for messages.
+    """
+
+    folder: Path
+    names: Names
+    columns: Columns
+    labels: Labels
+    vocabulary: Vocabulary
+    listed_in: Path
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def name(self, index: int) -> str:
+        return self.names[index].decode()
+
+    def path(self, index: int) -> Path:
+        return self.folder / self.name(index)
+
+    def take(self, rows: NDArray[np.integer] | NDArray[np.bool_]) -> "Garments":
+        """The garments of some rows, in their order."""
+        return replace(
+            self,
+            names=self.names[rows],
+            columns=self.columns.take(rows),
+            labels=self.labels.take(rows),
+        )
+
+    def part(self, part: Part) -> "Garments":
+        return self.take(self.columns.parts == PARTS.index(part))
+
+    def changed(self, **columns: NDArray[Any]) -> "Garments":
+        """The garments with other columns."""
+        return replace(self, columns=replace(self.columns, **columns))
+
+    def read(self, index: int) -> Garment:
+        """Read a garment; box and landmarks are clamped to the picture.
+
+        Raises:
+            InputError: the picture cannot be used, or its box lies outside.
+        """
+        image = read_image(self.path(index))
+        box, landmarks = self.columns.boxes[index], self.columns.landmarks[index]
+        size = np.array([image.shape[1], image.shape[0]], np.float32)
+        clamped = np.clip(box.reshape(2, 2), 0, size).ravel()
+        if np.isfinite(box).all() and (clamped[2:] <= clamped[:2]).any():
+            x1, y1, x2, y2 = box.tolist()
+            raise InputError(
+                f"{self.where(index)}: the box {x1:g} {y1:g} {x2:g} {y2:g} lies outside its "
+                f"picture {self.path(index)} of {size[0]:g}x{size[1]:g}: are there other pictures?"
+            )
+        return Garment(
+            self.name(index),
+            image,
+            self.labels[index],
+            clamped,
+            np.clip(landmarks, 0, size),
+            self.columns.states[index],
+        )
+
+    def missing(self) -> list[int]:
+        """Rows whose picture is not there; a folder of 200,000 is listed in half a second."""
+        by_folder = defaultdict(list)
+        for row, name in enumerate(self.names.tolist()):
+            folder, _, file = name.rpartition(b"/")
+            by_folder[folder].append((row, file))
+        missing = []
+        for folder, files in by_folder.items():
+            path = os.path.join(os.fsencode(self.folder), folder)
+            there = set(os.listdir(path)) if os.path.isdir(path) else set()
+            missing += [row for row, file in files if file not in there]
+        return sorted(missing)
+
+    def missing_fault(self, rows: Sequence[int]) -> str:
+        """The line that names the first of the missing pictures, and counts the others."""
+        named = ", ".join(str(self.path(row)) for row in rows[:MOST_NAMED])
+        others = f" and {len(rows) - MOST_NAMED} others" if len(rows) > MOST_NAMED else ""
+        remedy = "unpack the pictures there, or get them again"
+        return f"{named}{others}: no such picture, but {self.where(rows[0])} lists it: {remedy}"
+
+    def check(self) -> None:
+        """See that every picture is there, and read the first; before the first step.
+
+        Raises:
+            InputError: no picture, missing ones, or a first one that cannot be used.
+        """
+        if not len(self):
+            raise InputError(f"{self.listed_in}: lists no picture of this part")
+        if missing := self.missing():
+            raise InputError(
+                f"{self.missing_fault(missing)}; `python -m fashion.check_data` names every fault"
+            )
+        self.read(0)
+
+    def where(self, index: int) -> str:
+        """``path:line`` where a picture is listed; the path alone where there are no lines."""
+        if self.listed_in.is_file():
+            name = self.name(index)
+            with self.listed_in.open(encoding="utf-8-sig", errors="replace") as file:
+                for number, line in enumerate(file, 1):
+                    if name in line.replace(",", " ").split():
+                        return f"{self.listed_in}:{number}"
+        return str(self.listed_in)
+
+
+def unknown_columns(number: int) -> Columns:
+    """Columns of which nothing is known, all of the part ``train``."""
+    eight = len(SLOTS)
+    return Columns(
+        parts=np.zeros(number, np.int8),
+        boxes=np.full((number, 4), np.nan, np.float32),
+        landmarks=np.zeros((number, eight, 2), np.float32),
+        states=np.full((number, eight), ABSENT, np.int8),
+        types=np.full(number, UNKNOWN, np.int8),
+        categories=np.full(number, UNKNOWN, np.int16),
+        items=np.full(number, UNKNOWN, np.int32),
+        series=np.full(number, UNKNOWN, np.int16),
+        domains=np.full(number, UNKNOWN, np.int8),
+        variations=np.zeros(number, np.int8),
+        roles=np.full(number, UNKNOWN, np.int8),
+    )
+
+
+def joined(first: Garments, *others: Garments) -> Garments:
+    """The garments of the first table with what others know of the same pictures, by name.
+
+    Parts, categories, attributes, boxes and landmarks are the first table's; items, series,
+    domains, variations and roles are filled in where it does not know them. Pictures that only
+    others list are left out.
+    """
+    filled = {}
+    for name in ("items", "series", "domains", "variations", "roles"):
+        filled[name] = getattr(first.columns, name).copy()
+    rows = {picture: row for row, picture in enumerate(first.names.tolist())}
+    for other in others:
+        pairs = [(rows[name], i) for i, name in enumerate(other.names.tolist()) if name in rows]
+        ours, theirs = np.array(pairs, np.intp).reshape(-1, 2).T
+        for name, column in filled.items():
+            is_open = column[ours] == (0 if name == "variations" else UNKNOWN)
+            column[ours[is_open]] = getattr(other.columns, name)[theirs[is_open]]
+    return first.changed(**filled)

@@ -1,0 +1,76 @@
+"""What is known of a data set, kept packed: read from its files once, reloaded in milliseconds."""
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+
+from fashion.data.garments import Columns, Garments, Vocabulary, unknown_columns
+from fashion.data.labels import Labels
+from fashion.data.official import Files
+from fashion.data.text import Report, stop
+from vision_shared.packed import load_packed, record_of, save_packed
+
+VERSION = 1
+"""Raise it when a reader would give something else: older files are made anew."""
+
+
+def packed(
+    cache: Path, name: str, files: Files, read: Callable[[Files, Report], Garments]
+) -> Garments:
+    """Return what ``read`` returns, from the cache if none of the files has changed.
+
+    Args:
+        cache: a folder for such files; a data set has one file in it.
+        name: of the data set.
+        files: of the data set.
+        read: reads them.
+
+    Raises:
+        InputError: the file in the cache is damaged.
+    """
+    record = record_of(VERSION, list(files.lists.values()), files.folder)
+    path = cache / f"{name}-{_digest(files)}.garments"
+    if (garments := load_garments(path, record)) is not None:
+        return garments
+    garments = read(files, stop)
+    save_garments(path, record, garments)
+    return garments
+
+
+def save_garments(path: Path, record: str, garments: Garments) -> None:
+    """Write garments; a file of that name is replaced."""
+    facts = {
+        "folder": str(garments.folder),
+        "listed_in": str(garments.listed_in),
+        "vocabulary": vars(garments.vocabulary),
+        "num_labels": garments.labels.number,
+    }
+    labels = garments.labels
+    columns = garments.columns.arrays().values()
+    save_packed(path, record, facts, [garments.names, labels.positive, labels.known, *columns])
+
+
+def load_garments(path: Path, record: str) -> Garments | None:
+    """Read garments; None if there are none, or of another record (`vision_shared.packed`).
+
+    Raises:
+        InputError: a damaged file.
+    """
+    loaded = load_packed(path, record)
+    if loaded is None:
+        return None
+    facts, (names, positive, known, *columns) = loaded
+    words = {name: tuple(values) for name, values in facts["vocabulary"].items()}
+    return Garments(
+        Path(facts["folder"]),
+        names,
+        Columns(**dict(zip(unknown_columns(0).arrays(), columns, strict=True))),
+        Labels(positive, known, facts["num_labels"]),
+        Vocabulary(**words),
+        Path(facts["listed_in"]),
+    )
+
+
+def _digest(files: Files) -> str:
+    named = "\n".join(str(path.absolute()) for path in (files.folder, *files.lists.values()))
+    return hashlib.sha256(named.encode()).hexdigest()[:12]

@@ -1,0 +1,145 @@
+"""Make an index of one's own pictures: python -m fashion.index build CKPT FOLDER... -o INDEX"""
+
+# Nothing heavy is imported before the arguments are known to be good: --help has to be quick.
+from __future__ import annotations
+
+import sys
+from argparse import Namespace, RawDescriptionHelpFormatter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vision_shared.inputs import CommandParser, ExitCode
+from vision_shared.prediction import answer, check_checkpoint, find_checkpoint
+
+if TYPE_CHECKING:
+    from fashion.garment import Recogniser
+    from fashion.retrieval.identity import Load
+    from fashion.retrieval.writing import IndexWriter
+
+TASK = "fashion"
+
+EPILOG = """\
+  build CKPT FOLDER... -o INDEX   look for the garments of all pictures in folders, and in the
+                                  folders in them, and make an index of them; CKPT may be `last`
+  add INDEX FOLDER...             add new pictures; those that are there already are left alone
+  remove INDEX PATH...            remove the garments of pictures, or of all pictures of folders
+
+An index is a folder: embeddings, a line of JSON for each garment, small pictures, and which network
+made it. When a command is killed the index holds what was done so far, and `add` goes on.
+
+Exit codes: 0 all done; 2 nothing done; 3 some pictures left out; 130 interrupted."""
+
+
+def main(arguments: Sequence[str] | None = None, load: Load | None = None) -> int:
+    """Do what the command line names; return the exit code.
+
+    Args:
+        arguments: of the command line.
+        load: makes recognisers, in place of `fashion.retrieval.identity.load_recogniser`.
+    """
+    options = _parse(arguments)
+    commands = {"build": _build, "add": _add, "remove": _remove}
+    return answer(lambda: commands[options.command](options, load), _report)
+
+
+def _parse(arguments: Sequence[str] | None) -> Namespace:
+    parser = CommandParser(
+        prog="python -m fashion.index",
+        description="Make and change indexes of the garments in pictures.",
+        epilog=EPILOG,
+        formatter_class=RawDescriptionHelpFormatter,
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    build = commands.add_parser("build", help="make an index")
+    build.add_argument("checkpoint", metavar="CKPT")
+    build.add_argument("inputs", nargs="+", type=Path, metavar="FOLDER")
+    build.add_argument("-o", "--output", type=Path, required=True, metavar="INDEX")
+    build.add_argument("--whole", action="store_true", help="a picture is a garment, cut out")
+    add = commands.add_parser("add", help="add pictures")
+    add.add_argument("index", type=Path, metavar="INDEX")
+    add.add_argument("inputs", nargs="+", type=Path, metavar="FOLDER")
+    add.add_argument("--checkpoint", metavar="CKPT", help="where its network is, if it moved")
+    remove = commands.add_parser("remove", help="remove pictures")
+    remove.add_argument("index", type=Path, metavar="INDEX")
+    remove.add_argument("inputs", nargs="+", type=Path, metavar="PATH")
+    for command in (build, add):
+        command.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    return parser.parse_args(arguments)
+
+
+def _build(options: Namespace, load: Load | None) -> ExitCode:
+    check_checkpoint(options.checkpoint, TASK)
+    from fashion.retrieval.building import find_pictures
+    from fashion.retrieval.identity import load_recogniser, new_manifest
+    from fashion.retrieval.writing import create_index, discard, opened
+
+    folder = options.output
+    pictures = find_pictures(options.inputs, folder)
+    checkpoint = find_checkpoint(options.checkpoint, TASK)
+    recogniser = (load or load_recogniser)(checkpoint, options.device)
+    create_index(folder, new_manifest(checkpoint, recogniser, whole=options.whole))
+    with opened(folder) as writer:
+        code = _fill(writer, recogniser, pictures, options.inputs)
+        is_empty = writer.manifest.num == 0
+    if is_empty:
+        discard(folder)
+    return code
+
+
+def _add(options: Namespace, load: Load | None) -> ExitCode:
+    from fashion.retrieval.building import find_pictures, indexed_files
+    from fashion.retrieval.identity import load_recogniser, matching_recogniser
+    from fashion.retrieval.storage import IndexFiles
+    from fashion.retrieval.writing import opened
+
+    with opened(options.index) as writer:
+        there = indexed_files(IndexFiles(options.index))
+        found = find_pictures(options.inputs, options.index)
+        pictures = [path for path in found if str(path) not in there]
+        known = len(found) - len(pictures)
+        print(f"{options.index}: {known} of {len(found)} pictures are there already")
+        if not pictures:
+            writer.set_unfinished(())
+            return ExitCode.DONE
+        recogniser = matching_recogniser(
+            options.index,
+            writer.manifest,
+            options.checkpoint,
+            options.device,
+            load or load_recogniser,
+        )
+        return _fill(writer, recogniser, pictures, options.inputs)
+
+
+def _remove(options: Namespace, load: Load | None) -> ExitCode:
+    from fashion.retrieval.building import finish, remove_pictures
+    from fashion.retrieval.writing import opened
+
+    with opened(options.index) as writer:
+        number = remove_pictures(writer, options.inputs)
+        print(f"{options.index}: {number} garments removed; {finish(writer)}")
+    return ExitCode.DONE
+
+
+def _fill(
+    writer: IndexWriter, recogniser: Recogniser, pictures: Sequence[Path], inputs: Sequence[Path]
+) -> ExitCode:
+    from fashion.retrieval.building import add_pictures, finish
+
+    before = writer.manifest.num
+    writer.set_unfinished([str(path.resolve()) for path in inputs])
+    code = add_pictures(writer, recogniser, pictures, _report)
+    if writer.manifest.num > before:
+        print(f"{writer.folder}: {finish(writer)}")
+    else:
+        writer.set_unfinished(())
+    return code
+
+
+def _report(line: str) -> None:
+    print(f"index: {line}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,42 @@
+"""The networks of one checkpoint: what finds garments, and what looks at one that is cut out."""
+
+from torch import Tensor, nn
+
+from fashion.models.detector import ClothesDetector
+from fashion.models.dfa import Alignment, DeepFashionAlignment
+from fashion.models.fashionnet import FashionNet
+from fashion.models.recognition import Recognition
+
+
+class Pipeline(nn.Module):
+    """A network of garments and, where pictures show more than one, the detector before it.
+
+    The two share nothing: each sees the picture in its own size.
+
+    Args:
+        network: what looks at a garment.
+        detector: what finds it; None where pictures are of one garment each.
+    """
+
+    replaceable = ("category", "attributes")
+    """Layers that begin anew where the data has other categories or attributes."""
+
+    def __init__(
+        self, network: FashionNet | DeepFashionAlignment, detector: ClothesDetector | None = None
+    ) -> None:
+        super().__init__()
+        self.network = network
+        self.detector = detector
+
+    def begin(self, step: str) -> None:
+        """Begin a step of the network's training; raises as its own ``begin``."""
+        self.network.begin(step)
+
+    def forward(self, image: Tensor, *annotation: Tensor) -> Recognition | Alignment:
+        """(B, 3, H, W), RGB in [0, 1], of one garment each -> what the network answers.
+
+        Args:
+            image: the pictures.
+            annotation: landmarks and states, which `FashionNet` pools at in some steps.
+        """
+        return self.network(image, *annotation)

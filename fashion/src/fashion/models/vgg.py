@@ -1,0 +1,80 @@
+"""VGG-16 in two parts, as FashionNet and DFA have it.
+
+Simonyan, Zisserman 2015, "Very Deep Convolutional Networks": its blocks conv1 to conv4 are shared,
+each branch is a conv5 of its own. (Liu et al., CVPR 2016, section 3.1; Liu et al., ECCV 2016.)
+"""
+
+from pathlib import Path
+from pickle import UnpicklingError
+
+import torch
+from torch import Tensor, nn
+
+from fashion.models.trunk import Trunk
+from vision_shared.layers import Normalise
+
+_SHARED = (1, 1, "pool", 2, 2, "pool", 4, 4, 4, "pool", 8, 8, 8)  # channels by the first's
+_BRANCH = ("pool", 8, 8, 8)
+_PLACES = (0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28)  # torchvision's, of the convolutions
+_MISFITS = (AttributeError, KeyError, RuntimeError, TypeError, ValueError)
+
+
+def vgg16_trunk(
+    num_branches: int, width: int = 64, grid: int = 7, weights: str | None = None
+) -> Trunk:
+    """Build VGG-16's convolutions: an eighth of the size (28x28 at 224 pixels), then a 16th.
+
+    Args:
+        num_branches: of the trunk.
+        width: channels of the first convolution, of which the others are multiples; VGG-16's is 64.
+        grid: as `Trunk`'s; at 224 pixels 7 makes of it VGG's fifth pooling.
+        weights: a file of torchvision's state dict for VGG-16; None starts from noise (He et al.
+            2015).
+
+    Raises:
+        ValueError: a file of something else.
+        FileNotFoundError: no file of weights there.
+    """
+    shared = nn.Sequential(Normalise(), *_layers(_SHARED, 3, width))
+    branches = tuple(
+        nn.Sequential(*_layers(_BRANCH, 8 * width, width)) for _ in range(num_branches)
+    )
+    if weights is not None:
+        _load(Path(weights), shared, branches)
+    return Trunk(shared, branches, 8 * width, 8, 8 * width, 16, grid)
+
+
+def _layers(plan: tuple[int | str, ...], inputs: int, width: int) -> list[nn.Module]:
+    layers: list[nn.Module] = []
+    for factor in plan:
+        if isinstance(factor, str):
+            layers.append(nn.MaxPool2d(2))
+            continue
+        conv = nn.Conv2d(inputs, factor * width, 3, padding=1)
+        nn.init.kaiming_normal_(conv.weight, nonlinearity="relu")
+        nn.init.zeros_(conv.bias)  # type: ignore[arg-type]
+        layers += [conv, nn.ReLU()]
+        inputs = factor * width
+    return layers
+
+
+def _load(path: Path, shared: nn.Module, branches: tuple[nn.Module, ...]) -> None:
+    """Copy torchvision's weights, the last block's into every branch."""
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+        first = [module for module in shared.modules() if isinstance(module, nn.Conv2d)]
+        for branch in branches:
+            last = [module for module in branch.modules() if isinstance(module, nn.Conv2d)]
+            for conv, place in zip([*first, *last], _PLACES, strict=True):
+                _copy(conv, state[f"features.{place}.weight"], state[f"features.{place}.bias"])
+    except (*_MISFITS, UnpicklingError, EOFError) as error:
+        raise ValueError(f"{path}: expected torchvision's state dict of VGG-16: {error}") from error
+
+
+def _copy(conv: nn.Conv2d, weight: Tensor, bias: Tensor) -> None:
+    """Copy weights of the very shape, which broadcasting would not ask for."""
+    if weight.shape != conv.weight.shape or conv.bias is None:
+        raise ValueError(f"expected {tuple(conv.weight.shape)}, got {tuple(weight.shape)}")
+    with torch.no_grad():
+        conv.weight.copy_(weight)
+        conv.bias.copy_(bias)

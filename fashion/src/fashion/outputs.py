@@ -1,0 +1,144 @@
+"""What prediction writes: for a picture, and for a video."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fashion.data.layout import OCCLUDED, SLOTS, STATES, TYPES
+from fashion.drawing import annotate
+from fashion.garment import Garment, Picture, Recogniser, whole_picture
+from vision_shared.images import read_image, write_image
+from vision_shared.inputs import new_file
+from vision_shared.progress import frame_progress
+from vision_shared.video.colour import from_rgb, to_rgb
+from vision_shared.video.reader import TimedFrame, VideoReader
+from vision_shared.video.writer import VideoWriter
+
+Look = Callable[[Picture], list[Garment]]
+
+
+def looker(recogniser: Recogniser, *, whole: bool) -> Look:
+    """Return what tells a picture's garments; ``whole``: the picture is one."""
+    if whole:
+        return lambda image: recogniser(image, whole_picture(image))
+    return recogniser
+
+
+def targets(source: Path, folder: Path, *, is_video: bool) -> dict[str, Path]:
+    """Return what an input becomes: ``picture`` and ``facts``, a line a frame of a video."""
+    return {
+        "picture": folder / f"{source.stem}_garments{'.mp4' if is_video else '.png'}",
+        "facts": folder / f"{source.stem}.json{'l' if is_video else ''}",
+    }
+
+
+def describe_picture(
+    source: Path, written: Mapping[str, Path], look: Look, *, overwrite: bool
+) -> dict[str, Any]:
+    """Describe the garments of a picture and write both outputs, or none.
+
+    Args:
+        source: the picture.
+        written: from `targets`.
+        look: from `looker`.
+        overwrite: replace files of those names.
+
+    Returns:
+        Plain values: what the ``garments`` are, a word each.
+
+    Raises:
+        InputError: the picture cannot be used, or an output may not be written.
+    """
+    image = read_image(source)
+    garments = look(image)
+    with ExitStack() as stack:
+        picture, facts = (
+            stack.enter_context(new_file(written[name], overwrite=overwrite))
+            for name in ("picture", "facts")
+        )
+        write_image(picture, annotate(image, garments))
+        plain = {"input": str(source), "garments": [plain_garment(g) for g in garments]}
+        facts.write_text(json.dumps(plain, indent=2) + "\n")
+    return {"garments": [garment.category or type_name(garment) for garment in garments]}
+
+
+def describe_video(
+    source: Path, written: Mapping[str, Path], look: Look, *, overwrite: bool
+) -> tuple[dict[str, Any], str | None]:
+    """Describe the garments of each frame of a video, in memory that does not grow with its length.
+
+    Frames are looked at, and places are given, as a player shows them: turned by the video's
+    display matrix, as those of telephones are.
+
+    Args: as `describe_picture`, of a video.
+
+    Returns:
+        Plain values: ``frames``, those ``with_garments``, ``frames_per_second`` of the networks;
+        and one line about what of the video could not be decoded, or None.
+
+    Raises:
+        InputError: the video cannot be read, or an output may not be written.
+    """
+    count, with_garments, seconds = 0, 0, 0.0
+    with ExitStack() as stack:
+        reader = stack.enter_context(VideoReader(source))
+        advance = stack.enter_context(frame_progress(source.name, reader.num_frames))
+        writer = stack.enter_context(
+            VideoWriter(
+                written["picture"],
+                reader,
+                rate=reader.rate,
+                tick=reader.tick,
+                overwrite=overwrite,
+            )
+        )
+        lines = stack.enter_context(new_file(written["facts"], overwrite=overwrite))
+        log = stack.enter_context(lines.open("w"))
+        for frame, shown_at in reader.frames(writer.write_audio):
+            quarters = round(frame.rotation / 90)
+            image = np.ascontiguousarray(np.rot90(to_rgb(frame), quarters))
+            began = time.perf_counter()
+            garments = look(image)
+            seconds += time.perf_counter() - began
+            drawn = np.ascontiguousarray(np.rot90(annotate(image, garments), -quarters))
+            writer.write(TimedFrame(from_rgb(drawn, frame), shown_at))
+            facts = {"frame": count, "time": float(shown_at)}
+            log.write(json.dumps({**facts, "garments": list(map(plain_garment, garments))}) + "\n")
+            count, with_garments = count + 1, with_garments + bool(garments)
+            advance()
+    rate = round(count / max(seconds, 1e-9), 2)
+    facts = {"frames": count, "with_garments": with_garments, "frames_per_second": rate}
+    return facts, reader.damage
+
+
+def plain_garment(garment: Garment) -> dict[str, Any]:
+    """Return a garment as JSON has it, rounded to what means something."""
+    facts: dict[str, Any] = {
+        "box": [round(x, 1) for x in garment.box],
+        "type": type_name(garment),
+        "score": round(garment.score, 4),
+        "landmarks": {
+            slot: {"x": round(x, 1), "y": round(y, 1), "state": STATES[state]}
+            for slot, (x, y), state in zip(
+                SLOTS, garment.landmarks.tolist(), garment.states.tolist(), strict=True
+            )
+            if state <= OCCLUDED
+        },
+    }
+    if garment.category:
+        facts |= {"category": garment.category, "probability": round(garment.probability, 4)}
+    if garment.attributes:
+        facts["attributes"] = {name: round(p, 4) for name, p in garment.attributes.items()}
+    return facts
+
+
+def type_name(garment: Garment) -> str:
+    """Return ``upper``, ``lower``, ``full``, or ``garment`` where it is not known."""
+    return TYPES[garment.type] if garment.type >= 0 else "garment"

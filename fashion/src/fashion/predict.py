@@ -1,0 +1,159 @@
+"""Find garments: python -m fashion.predict [--checkpoint CKPT] INPUT... -o OUT"""
+
+# Nothing heavy is imported before the arguments are known to be good: --help has to be quick.
+from __future__ import annotations
+
+import json
+import sys
+from argparse import ArgumentTypeError, Namespace, RawDescriptionHelpFormatter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vision_shared.inputs import (
+    VIDEO_SUFFIXES,
+    CommandParser,
+    ExitCode,
+    InputError,
+    check_output,
+    expand_into_folder,
+    process_each,
+)
+from vision_shared.prediction import (
+    ModelError,
+    answer,
+    check_checkpoint,
+    find_checkpoint,
+    to_stderr,
+)
+
+if TYPE_CHECKING:
+    from fashion.recogniser import GarmentRecogniser
+
+TASK = "fashion"
+
+EPILOG = """\
+INPUT is pictures, videos, and folders of them; OUT is a folder. Of a picture NAME it gets
+  NAME.json           the garments, best first: box (left, top, right, bottom), type and score;
+                      landmarks, x and y, and whether each is visible or occluded; category and
+                      attributes with their probabilities. All places are in pixels
+  NAME_garments.png   the picture with boxes, landmarks, categories and attributes
+and of a video NAME.jsonl, a line for each frame with its time in seconds, and NAME_garments.mp4.
+A picture without a garment has an empty list. With --whole nobody looks for garments: each picture
+is one, cut out. A cascade (DFA) says where landmarks are, and nothing of categories.
+
+Exit codes: 0 all done; 2 nothing done; 3 some inputs, or the rest of a damaged one, left out;
+130 interrupted."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Do what the command line names; return the exit code."""
+    return answer(lambda: _predict(_parse(arguments)), to_stderr)
+
+
+def _parse(arguments: Sequence[str] | None) -> Namespace:
+    parser = CommandParser(
+        prog="python -m fashion.predict",
+        description="Find, align and describe the garments of pictures and videos.",
+        epilog=EPILOG,
+        formatter_class=RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add("inputs", nargs="+", type=Path, metavar="INPUT", help="see below")
+    add("-o", "--output", type=Path, required=True, metavar="OUT", help="a folder, see below")
+    add(
+        "--checkpoint",
+        metavar="CKPT",
+        help="a checkpoint, or `last` (default): the newest under ./runs",
+        default="last",
+    )
+    add("--whole", action="store_true", help="each picture is one garment, see below")
+    add("--least-score", type=_share, metavar="P", help="of garments that are reported, in [0, 1]")
+    add("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    add("--overwrite", action="store_true", help="replace existing outputs")
+    add("--json", action="store_true", help="print a summary as JSON, nothing else")
+    return parser.parse_args(arguments)
+
+
+def _share(value: str) -> float:
+    try:
+        share = float(value)
+    except ValueError:
+        share = -1.0
+    if not 0 <= share <= 1:
+        raise ArgumentTypeError(f"expected a number from 0 to 1, got {value!r}")
+    return share
+
+
+def _predict(options: Namespace) -> ExitCode:
+    from vision_shared.images import READABLE
+
+    inputs = expand_into_folder(options.inputs, READABLE | VIDEO_SUFFIXES, options.output)
+    check_checkpoint(options.checkpoint, TASK)
+    run = _Run(options)
+    code = process_each(inputs, run.process, to_stderr)
+    if options.json:
+        print(json.dumps({**run.summary, "exit_code": int(code)}, indent=2))
+    return code
+
+
+class _Run:
+    """Does inputs with a network that is loaded when the first one comes."""
+
+    def __init__(self, options: Namespace) -> None:
+        self._options = options
+        self._loaded: GarmentRecogniser | None = None
+        self.summary: dict[str, Any] = {"checkpoint": None, "outputs": [], "left_out": []}
+
+    def process(self, path: Path) -> str | None:
+        """Do an input; return a line about what of it could not be used, or None."""
+        try:
+            facts, damage = self._describe(path)
+        except (InputError, OSError) as error:
+            self.summary["left_out"].append({"input": str(path), "reason": str(error)})
+            raise
+        self.summary["outputs"].append({"input": str(path), **facts, "damage": damage})
+        if not self._options.json:
+            print(_line(path, facts))
+        return damage
+
+    def _describe(self, path: Path) -> tuple[dict[str, Any], str | None]:
+        from fashion import outputs
+        from vision_shared.inputs import check_input
+
+        options = self._options
+        is_video = path.suffix.lower() in VIDEO_SUFFIXES
+        check_input(path, "video" if is_video else "picture")
+        written = outputs.targets(path, options.output, is_video=is_video)
+        for target in written.values():
+            check_output(target, overwrite=options.overwrite)
+        look = outputs.looker(self._recogniser(), whole=options.whole)
+        if is_video:
+            return outputs.describe_video(path, written, look, overwrite=options.overwrite)
+        return outputs.describe_picture(path, written, look, overwrite=options.overwrite), None
+
+    def _recogniser(self) -> GarmentRecogniser:
+        if self._loaded is None:
+            from fashion.recogniser import LEAST_SCORE, GarmentRecogniser
+
+            options = self._options
+            path = find_checkpoint(options.checkpoint, TASK)
+            least = LEAST_SCORE if options.least_score is None else options.least_score
+            try:
+                self._loaded = GarmentRecogniser.from_checkpoint(path, options.device, least)
+            except (ValueError, OSError) as error:
+                raise ModelError(str(error)) from error
+            self.summary["checkpoint"] = path
+        return self._loaded
+
+
+def _line(path: Path, facts: dict[str, Any]) -> str:
+    if "frames" in facts:
+        shown = f"{facts['frames']} frames, {facts['with_garments']} with garments"
+        return f"{path}: {shown}; {facts['frames_per_second']:g} frames/s"
+    found = facts["garments"]
+    return f"{path}: {', '.join(found) if found else 'no garment'}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

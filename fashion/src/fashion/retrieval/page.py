@@ -1,0 +1,77 @@
+"""The page of a video's garments: one file of HTML that needs no other and runs nothing."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Mapping, Sequence
+from html import escape
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from PIL import Image
+
+from fashion.garment import Picture
+
+if TYPE_CHECKING:
+    from fashion.retrieval.spotting import Spotted
+
+STYLE = """\
+body { font: 15px/1.4 sans-serif; margin: 2em auto; max-width: 70em; color: #222; }
+section { display: flex; gap: 1em; border-top: 1px solid #ccc; padding: 1em 0; }
+section > div { flex: 1; min-width: 0; }
+.bar { position: relative; height: 8px; background: #eee; margin: .5em 0; }
+.bar span { position: absolute; height: 8px; min-width: 2px; background: #c33; }
+figure { display: inline-block; margin: 0 .6em .6em 0; width: 8em; vertical-align: top; }
+figcaption { font-size: 12px; overflow-wrap: anywhere; }
+img { max-width: 100%; max-height: 10em; }
+"""
+
+
+def timeline_page(timeline: Mapping[str, Any], spotted: Sequence[Spotted]) -> str:
+    """Return a page: each garment, a bar of when it is seen, and what it is like.
+
+    Args:
+        timeline: ``video`` and ``seconds``.
+        spotted: its garments.
+    """
+    name = escape(Path(timeline["video"]).name)
+    seconds = timeline["seconds"]
+    sections = "\n".join(_section(garment, seconds) for garment in spotted)
+    return (
+        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        f"<title>Garments of {name}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n"
+        f"<h1>Garments of {name}</h1>\n<p>{len(spotted)} in {seconds:.1f} s</p>\n"
+        f"{sections}\n</body>\n</html>\n"
+    )
+
+
+def _section(garment: Spotted, seconds: float) -> str:
+    facts = garment.facts
+    first, last = facts["first"], facts["last"]
+    left, width = (100 * x / max(seconds, 1e-9) for x in (first, last - first))
+    words = ", ".join([facts["category"], *facts["attributes"]])
+    hits = "\n".join(
+        _figure(path.read_bytes(), f"{hit['similarity']:.3f} {hit['category']}, {hit['file']}")
+        for path, hit in zip(garment.hits, facts["hits"], strict=True)
+    )
+    best = _figure(_jpeg(garment.thumbnail), f"at {facts['best_time']:.1f} s")
+    return (
+        f"<section>\n{best}\n<div>\n"
+        f"<h2>{facts['number']}: {escape(words)}</h2>\n"
+        f"<p>{first:.1f} s to {last:.1f} s, seen {facts['sightings']} times</p>\n"
+        f'<div class="bar"><span style="left:{left:.2f}%;width:{width:.2f}%"></span></div>\n'
+        f"{hits}\n</div>\n</section>"
+    )
+
+
+def _figure(jpeg: bytes, line: str) -> str:
+    source = f"data:image/jpeg;base64,{b64encode(jpeg).decode()}"
+    caption = escape(line)
+    return f'<figure><img src="{source}" alt=""><figcaption>{caption}</figcaption></figure>'
+
+
+def _jpeg(picture: Picture) -> bytes:
+    buffer = BytesIO()
+    Image.fromarray(picture).save(buffer, "JPEG", quality=85)
+    return buffer.getvalue()

@@ -1,0 +1,140 @@
+"""The garments of a video, when they are seen, and what an index has that is like them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+
+from fashion.garment import Picture, Recogniser
+from fashion.retrieval.garment_index import GarmentIndex
+from fashion.retrieval.page import timeline_page
+from fashion.retrieval.tracking import Track, Tracker
+from fashion.retrieval.writing import describe
+from vision_shared.inputs import new_file
+from vision_shared.progress import frame_progress
+from vision_shared.video.colour import to_rgb
+from vision_shared.video.reader import VideoReader
+
+LEAST_SIGHTINGS = 2
+"""A garment that is seen in fewer frames is taken for a mistake of the detector."""
+
+
+@dataclass(frozen=True)
+class Spotted:
+    """A garment of a video.
+
+    Attributes:
+        facts: plain values: ``number``, ``first`` and ``last`` seconds, ``sightings``,
+            ``best_time``, its description at that time, and its ``hits``.
+        thumbnail: of its best sighting.
+        hits: small pictures of the garments that it is like.
+    """
+
+    facts: dict[str, Any]
+    thumbnail: Picture
+    hits: list[Path]
+
+
+class Spotter:
+    """Finds garments in videos and looks them up.
+
+    Args:
+        index: where they are looked up.
+        recogniser: the network that made it.
+        top: how many similar garments each gets.
+        per_second: frames looked at in a second of video.
+    """
+
+    def __init__(
+        self, index: GarmentIndex, recogniser: Recogniser, top: int, per_second: float
+    ) -> None:
+        self._index, self._recogniser = index, recogniser
+        self._top, self._per_second = top, per_second
+
+    def spot(self, reader: VideoReader) -> Iterator[tuple[float, list[Spotted]]]:
+        """Yield each frame's time, and the garments that have ended; the last time twice.
+
+        Memory grows with the number of garments, if they are kept, not with the frames.
+        """
+        tracker, time, next_look = Tracker(), Fraction(0), Fraction(0)
+        for frame, time in reader.frames():
+            ended: list[Track] = []
+            if time >= next_look:
+                image = upright(frame)
+                ended = tracker.see(float(time), self._recogniser(image), image)
+                next_look = time + 1 / Fraction(self._per_second)
+            yield float(time), self._spotted(ended)
+        yield float(time), self._spotted(tracker.finish())
+
+    def _spotted(self, tracks: list[Track]) -> list[Spotted]:
+        return [self._look_up(t) for t in tracks if t.sightings >= LEAST_SIGHTINGS]
+
+    def _look_up(self, track: Track) -> Spotted:
+        hits = self._index.nearest(track.embedding[None], self._top)[0]
+        facts = {
+            "number": track.number,
+            "first": round(track.first, 3),
+            "last": round(track.last, 3),
+            "sightings": track.sightings,
+            "best_time": round(track.best_time, 3),
+            **describe(track.best),
+            "category": track.category,
+            "hits": self._index.describe(hits),
+        }
+        return Spotted(facts, track.thumbnail, self._index.thumbnails(hits))
+
+
+def spot_video(
+    video: Path, spotter: Spotter, output: Path, *, overwrite: bool
+) -> tuple[dict[str, Any], str | None]:
+    """Write a video's NAME_timeline.json and NAME_spots.html, or neither.
+
+    Args:
+        video: the file.
+        spotter: looks at it.
+        output: the folder.
+        overwrite: replace files of those names.
+
+    Returns:
+        What the timeline holds, and one line about what of the video could not be decoded, or None.
+
+    Raises:
+        InputError: the video cannot be read, or an output may not be written.
+    """
+    spotted: list[Spotted] = []
+    with ExitStack() as stack:
+        lines, page = (
+            stack.enter_context(new_file(output / f"{video.stem}{end}", overwrite=overwrite))
+            for end in ("_timeline.json", "_spots.html")
+        )
+        reader = stack.enter_context(VideoReader(video))
+        advance = stack.enter_context(frame_progress(video.name, reader.num_frames))
+        seconds = 0.0
+        for time, ended in spotter.spot(reader):
+            seconds = time
+            spotted += ended
+            advance()
+        spotted.sort(key=lambda garment: garment.facts["number"])
+        timeline = {
+            "video": str(video),
+            "seconds": round(seconds, 3),
+            "damage": reader.damage,
+            "garments": [garment.facts for garment in spotted],
+        }
+        lines.write_text(json.dumps(timeline, indent=2) + "\n")
+        page.write_text(timeline_page(timeline, spotted), encoding="utf-8")
+    return timeline, reader.damage
+
+
+def upright(frame: av.VideoFrame) -> Picture:
+    """Return a frame as a person sees it, (H, W, 3) RGB: phones note how they were held."""
+    turns = round(frame.rotation / 90)
+    return np.ascontiguousarray(np.rot90(to_rgb(frame), turns))

@@ -1,0 +1,121 @@
+"""Search an index for similar garments: python -m fashion.search INDEX PHOTO... -o OUT"""
+
+# Nothing heavy is imported before the arguments are known to be good: --help has to be quick.
+from __future__ import annotations
+
+import sys
+from argparse import ArgumentTypeError, Namespace, RawDescriptionHelpFormatter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vision_shared.inputs import CommandParser, ExitCode, expand_into_folder, process_each
+from vision_shared.prediction import answer
+
+if TYPE_CHECKING:
+    from fashion.retrieval.identity import Load
+
+EPILOG = """\
+PHOTO is pictures and folders of them; OUT is a folder. Of a photo NAME it gets
+  NAME.json          the garments that were searched for, and what is similar, best first: the
+                     picture, the box, the category, likely attributes
+  NAME_similar.png   a contact sheet
+A photo is taken for one garment, as the pictures of the index were: the best garment found in it,
+or all of it where the index was built with --whole. With --street every garment that is found in it
+is searched for.
+
+Exit codes: 0 all done; 2 nothing done; 3 some photos left out; 130 interrupted."""
+
+
+def main(arguments: Sequence[str] | None = None, load: Load | None = None) -> int:
+    """Do what the command line names; return the exit code.
+
+    Args:
+        arguments: of the command line.
+        load: makes recognisers, in place of `fashion.retrieval.identity.load_recogniser`.
+    """
+    return answer(lambda: _search(_parse(arguments), load), _report)
+
+
+def _parse(arguments: Sequence[str] | None) -> Namespace:
+    parser = CommandParser(
+        prog="python -m fashion.search",
+        description="Find the garments of an index that are similar to those of photos.",
+        epilog=EPILOG,
+        formatter_class=RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add("index", type=Path, metavar="INDEX", help="made by fashion.index")
+    add("photos", nargs="+", type=Path, metavar="PHOTO", help="see below")
+    add("-o", "--output", type=Path, required=True, metavar="OUT", help="a folder, see below")
+    add("--top", type=_count, default=20, metavar="K", help="how many garments; default 20")
+    add("--category", type=_words, default=(), metavar="NAME,...", help="of one of these alone")
+    add("--attributes", type=_words, default=(), metavar="WORD,...", help="with all of these")
+    add("--style", action="store_true", help="of similar style: attributes count as well")
+    add("--street", action="store_true", help="look for garments first, search for each")
+    add("--checkpoint", metavar="CKPT", help="where the index's network is, if it moved")
+    add("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    add("--overwrite", action="store_true", help="replace existing outputs")
+    return parser.parse_args(arguments)
+
+
+def _count(value: str) -> int:
+    if not value.isdecimal() or int(value) < 1:
+        raise ArgumentTypeError(f"expected a number from 1 on, got {value!r}")
+    return int(value)
+
+
+def _words(value: str) -> tuple[str, ...]:
+    return tuple(word.strip() for word in value.split(",") if word.strip())
+
+
+def _search(options: Namespace, load: Load | None) -> ExitCode:
+    from fashion.retrieval.garment_index import GarmentIndex
+    from fashion.retrieval.identity import load_recogniser, matching_recogniser
+    from fashion.retrieval.queries import Search, search_photo
+    from vision_shared.images import READABLE
+
+    photos = expand_into_folder(options.photos, READABLE, options.output)
+    index = GarmentIndex(options.index)
+    for notice in index.notices:
+        _report(notice)
+    recogniser = matching_recogniser(
+        options.index,
+        index.files.manifest,
+        options.checkpoint,
+        options.device,
+        load or load_recogniser,
+    )
+    search = Search(
+        index,
+        recogniser,
+        options.top,
+        options.category,
+        options.attributes,
+        by_style=options.style,
+        on_street=options.street,
+    )
+    rows = search.rows()
+
+    def process(photo: Path) -> None:
+        found = search_photo(photo, search, rows, options.output, overwrite=options.overwrite)
+        print(_line(found))
+
+    return process_each(photos, process, _report)
+
+
+def _line(found: dict[str, Any]) -> str:
+    parts = []
+    for garment in found["garments"]:
+        best = garment["hits"][0]
+        near = f"{best['category']} of {best['file']} ({best['similarity']:.3f})"
+        parts.append(f"{garment['category']}: {len(garment['hits'])} similar, the nearest {near}")
+    return f"{found['photo']}: {'; '.join(parts)}"
+
+
+def _report(line: str) -> None:
+    print(f"search: {line}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,106 @@
+"""Spot the garments of videos: python -m fashion.spot INDEX VIDEO... -o OUT"""
+
+# Nothing heavy is imported before the arguments are known to be good: --help has to be quick.
+from __future__ import annotations
+
+import math
+import sys
+from argparse import ArgumentTypeError, Namespace, RawDescriptionHelpFormatter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vision_shared.inputs import (
+    VIDEO_SUFFIXES,
+    CommandParser,
+    ExitCode,
+    expand_into_folder,
+    process_each,
+)
+from vision_shared.prediction import answer
+
+if TYPE_CHECKING:
+    from fashion.retrieval.identity import Load
+
+EPILOG = """\
+VIDEO is videos and folders of them; OUT is a folder. Of a video NAME it gets
+  NAME_timeline.json  its garments: when each is seen first and last, how it looks where it is seen
+                      best, and what of the index it is like
+  NAME_spots.html     the same as a page with small pictures; it needs no other file
+A garment is followed from frame to frame by its place and its looks.
+
+Exit codes: 0 all done; 2 nothing done; 3 some videos, or the rest of a damaged one, left out;
+130 interrupted."""
+
+
+def main(arguments: Sequence[str] | None = None, load: Load | None = None) -> int:
+    """Do what the command line names; return the exit code.
+
+    Args:
+        arguments: of the command line.
+        load: makes recognisers, in place of `fashion.retrieval.identity.load_recogniser`.
+    """
+    return answer(lambda: _spot(_parse(arguments), load), _report)
+
+
+def _parse(arguments: Sequence[str] | None) -> Namespace:
+    parser = CommandParser(
+        prog="python -m fashion.spot",
+        description="Find the garments of videos, and those of an index that they are like.",
+        epilog=EPILOG,
+        formatter_class=RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add("index", type=Path, metavar="INDEX", help="made by fashion.index")
+    add("videos", nargs="+", type=Path, metavar="VIDEO", help="see below")
+    add("-o", "--output", type=Path, required=True, metavar="OUT", help="a folder, see below")
+    add("--top", type=int, choices=range(1, 51), default=5, metavar="K", help="similar garments")
+    add("--per-second", type=_rate, default=2.0, metavar="N", help="frames looked at; default 2")
+    add("--checkpoint", metavar="CKPT", help="where the index's network is, if it moved")
+    add("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    add("--overwrite", action="store_true", help="replace existing outputs")
+    return parser.parse_args(arguments)
+
+
+def _rate(value: str) -> float:
+    try:
+        rate = float(value)
+    except ValueError:
+        rate = math.nan
+    if not 0 < rate < math.inf:
+        raise ArgumentTypeError(f"expected a number above 0, got {value!r}")
+    return rate
+
+
+def _spot(options: Namespace, load: Load | None) -> ExitCode:
+    from fashion.retrieval.garment_index import GarmentIndex
+    from fashion.retrieval.identity import load_recogniser, matching_recogniser
+    from fashion.retrieval.spotting import Spotter, spot_video
+
+    videos = expand_into_folder(options.videos, VIDEO_SUFFIXES, options.output)
+    index = GarmentIndex(options.index)
+    for notice in index.notices:
+        _report(notice)
+    recogniser = matching_recogniser(
+        options.index,
+        index.files.manifest,
+        options.checkpoint,
+        options.device,
+        load or load_recogniser,
+    )
+    spotter = Spotter(index, recogniser, options.top, options.per_second)
+
+    def process(video: Path) -> str | None:
+        timeline, damage = spot_video(video, spotter, options.output, overwrite=options.overwrite)
+        print(f"{video}: {len(timeline['garments'])} garments in {timeline['seconds']:.1f} s")
+        return damage
+
+    return process_each(videos, process, _report)
+
+
+def _report(line: str) -> None:
+    print(f"spot: {line}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

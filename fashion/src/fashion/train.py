@@ -1,0 +1,15 @@
+"""Train a network of fashion: ``python -m fashion.train [hydra overrides]``."""
+
+import hydra
+from omegaconf import DictConfig
+
+from vision_shared import run
+
+
+@hydra.main(version_base="1.3", config_path="pkg://fashion.conf", config_name="train")
+def main(cfg: DictConfig) -> float:
+    return run.main(cfg)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,193 @@
+"""Whole pictures: batches of them that teach the detector, and a test of all networks on them."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytorch_lightning as pl
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+from torchvision.ops import box_iou
+
+from fashion.data.augment import Augmentation
+from fashion.data.datamodule import FashionData
+from fashion.data.framing import whole
+from fashion.data.garments import Garments
+from fashion.data.layout import TYPES, UNKNOWN
+from fashion.data.samples import NUMBERS, to_tensor
+from fashion.evaluation.boxes import WHOLE_IMAGE, BoxResults, BoxScores
+from fashion.evaluation.results import RetrievalResults
+from fashion.recogniser import Boxes, GarmentRecogniser
+from vision_shared.loaders import training_loader
+
+AT_ONCE = 64
+"""Garments that the network looks at together."""
+
+
+class WholePictures(Dataset[dict[str, Any]]):
+    """Augmented whole pictures with all of their garments, by the pairs of a sampler.
+
+    A sample is the ``image`` (3, H, W), RGB in [0, 1], ``boxes`` (M, 4), x1 y1 x2 y2 as fractions
+    of the sample, and ``types`` (M,); M is the most that a picture has, NaN and -1 stand for none.
+
+    Args:
+        garments: of the pictures.
+        augmentation: varies them.
+    """
+
+    def __init__(self, garments: Garments, augmentation: Augmentation) -> None:
+        self.garments = garments
+        self.augmentation = augmentation
+        self.pictures = rows_of_pictures(garments)
+        self.most = max(len(rows) for rows in self.pictures)
+
+    def __len__(self) -> int:
+        return len(self.pictures)
+
+    def __getitem__(self, index: tuple[int, int]) -> dict[str, Any]:
+        number, seed = index
+        rows = self.pictures[number]
+        picture = self.garments.read(int(rows[0])).image
+        image, frame = self.augmentation(picture, whole(picture), seed)
+        boxes = np.full((self.most, 4), np.nan, np.float32)
+        types = np.full(self.most, UNKNOWN, np.int64)
+        for place, row in enumerate(rows):
+            boxes[place] = frame.box_to_sample(self.garments.columns.boxes[row])
+            types[place] = self.garments.columns.types[row]
+        return {
+            "image": to_tensor(image),
+            "boxes": torch.from_numpy(boxes),
+            "types": torch.from_numpy(types),
+        }
+
+
+class DetectorBatches:
+    """Batches for a detector, one a step, in an order that a resumed run repeats.
+
+    Args:
+        data: whose training pictures they are of; with its augmentation.
+        trainer: of the training.
+        size: height and width.
+        batch_size: in each process.
+    """
+
+    def __init__(self, data: FashionData, trainer: pl.Trainer, size: int, batch_size: int) -> None:
+        augmentation = Augmentation(
+            size=(size, size), scale=data.scale, shift=data.shift, jitter=data.jitter
+        )
+        samples = WholePictures(data.training_garments(), augmentation)
+        steps = int(trainer.num_training_batches)
+        self.loader: Any = training_loader(
+            samples,
+            trainer,
+            batch_size=batch_size,
+            epoch_size=steps * batch_size * trainer.world_size,
+            num_workers=data.num_workers,
+            seed=data.seed,
+        )
+        self._batches: Iterator[dict[str, Tensor]] = iter(())
+
+    def begin_epoch(self, epoch: int) -> None:
+        """Begin the order of an epoch."""
+        self.loader.sampler.set_epoch(epoch)
+        self._batches = iter(self.loader)
+
+    def next(self) -> dict[str, Tensor]:
+        """Return the batch of the next step."""
+        return next(self._batches)
+
+
+class FoundGarments(NamedTuple):
+    """What a test on whole pictures gave.
+
+    Attributes:
+        boxes: by system: ours, and the box of the whole image.
+        retrieval: of garments cut out by the boxes that were found.
+    """
+
+    boxes: dict[str, BoxScores]
+    retrieval: RetrievalResults
+
+
+def look_at_pictures(
+    recogniser: GarmentRecogniser, garments: Garments, name: str
+) -> FoundGarments | None:
+    """Find the garments of pictures, and embed each by the box that was found for it.
+
+    That is the surest box, or where a picture has several garments the one that overlaps the
+    garment most; the whole picture where nothing was found.
+
+    Args:
+        recogniser: with a detector.
+        garments: whose pictures are looked at.
+        name: of the system.
+
+    Returns:
+        None where no box is known.
+    """
+    boxes = {name: BoxResults(len(TYPES)), WHOLE_IMAGE: BoxResults(len(TYPES))}
+    embedder = _Embedder(recogniser, garments)
+    for rows in rows_of_pictures(garments):
+        image = garments.read(int(rows[0])).image
+        everything = torch.from_numpy(whole(image))
+        found = recogniser.find(image)
+        columns = garments.columns.take(rows)
+        truth, types = torch.from_numpy(columns.boxes), torch.from_numpy(columns.types).long()
+        known = truth.isfinite().all(1) & (types >= 0)
+        if known.any():
+            boxes[name].update(*found, truth[known], types[known])
+            control = Boxes(everything[None], torch.ones(1), torch.tensor([UNKNOWN]))
+            boxes[WHOLE_IMAGE].update(*control, truth[known], types[known])
+        for row, box in zip(rows, truth, strict=True):
+            embedder.add(int(row), image, _box_for(found, box, len(rows), everything))
+    embedder.flush()
+    if not boxes[name].update_called:
+        return None
+    return FoundGarments({n: b.compute() for n, b in boxes.items()}, embedder.results)
+
+
+def rows_of_pictures(garments: Garments) -> list[np.ndarray]:
+    """Return the rows of each picture, in the order of the first ones."""
+    rows = defaultdict(list)
+    for row, name in enumerate(garments.names.tolist()):
+        rows[name].append(row)
+    return [np.array(some) for some in rows.values()]
+
+
+def _box_for(found: Boxes, truth: Tensor, number: int, everything: Tensor) -> np.ndarray:
+    if not len(found.boxes):
+        return everything.numpy()
+    is_certain = number == 1 or not truth.isfinite().all()
+    best = 0 if is_certain else int(box_iou(found.boxes, truth[None])[:, 0].argmax())
+    return found.boxes[best].numpy()
+
+
+class _Embedder:
+    """Gathers garments until there are enough for a batch."""
+
+    def __init__(self, recogniser: GarmentRecogniser, garments: Garments) -> None:
+        self.results = RetrievalResults()
+        self._recogniser, self._garments = recogniser, garments
+        self._rows: list[int] = []
+        self._samples: list[Tensor] = []
+
+    def add(self, row: int, image: np.ndarray, box: np.ndarray) -> None:
+        if not self._recogniser.embeds:
+            return
+        self._rows.append(row)
+        self._samples.append(self._recogniser.frame(image, box)[0])
+        if len(self._rows) == AT_ONCE:
+            self.flush()
+
+    def flush(self) -> None:
+        if not self._rows:
+            return
+        answer: Any = self._recogniser.answer(self._samples)
+        columns = self._garments.columns.take(np.array(self._rows))
+        facts = {
+            key: torch.from_numpy(getattr(columns, name)).long() for key, name in NUMBERS.items()
+        }
+        self.results.update(answer.embedding.cpu(), facts)
+        self._rows, self._samples = [], []

@@ -1,0 +1,64 @@
+"""The command that names every fault of a data set."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from fashion.check_data import ROOTS, main
+from fashion.data.benchmarks import BENCHMARKS
+
+
+@pytest.fixture
+def garments(rendered: Path, tmp_path: Path) -> Path:
+    """A copy of the rendered garments, to be spoilt."""
+    return Path(shutil.copytree(rendered, tmp_path / "garments", symlinks=True))
+
+
+def test_every_data_set_has_a_place() -> None:
+    assert set(ROOTS) == set(BENCHMARKS)
+
+
+def test_whole_data_set_is_summed_up(rendered: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["garments", str(rendered)]) == 0
+    out = capsys.readouterr().out
+    cells = [line.split() for line in out.splitlines()]
+    assert any(row[:1] == ["train"] and row[2] == "12" for row in cells)
+    assert any(row[:1] == ["denim"] for row in cells)
+    assert f"{rendered}: no faults" in out
+
+
+def test_every_fault_is_named_in_a_line(garments: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    root = garments / "consumer2shop"
+    pictures = sorted((garments / "img").rglob("comsumer_0*.jpg"))
+    pictures[0].unlink()
+    pictures[1].write_text("no picture")
+    landmarks = root / "Anno" / "list_landmarks_consumer2shop.txt"
+    lines = landmarks.read_text().splitlines()
+    lines[4] = lines[4].rstrip().rpartition(" ")[0]
+    landmarks.write_text("\n".join(lines) + "\n")
+    assert main(["consumer2shop", str(root)]) == 2
+    out = capsys.readouterr().out.splitlines()
+    assert out[0].startswith(f"{landmarks}:5: expected clothes type, variation type and")
+    assert f"{root}/img/{pictures[0].relative_to(garments / 'img')}: no such picture" in out[1]
+    assert "partition.txt:" in out[1] and "not a picture" in out[2]
+    assert f"{root}: 3 faults" in out
+
+
+def test_missing_data_set_says_where_to_get_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["deepfashion2", str(tmp_path)]) == 2
+    assert "https://" in capsys.readouterr().out
+
+
+def test_bad_argument_is_one_line_before_anything_heavy_is_imported() -> None:
+    code = (
+        "import sys; from fashion.check_data import main\n"
+        "try: main(['mnist'])\nfinally: print([m for m in ('cv2', 'torch') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 2 and done.stdout == "[]\n"
+    assert len(done.stderr.splitlines()) == 1 and "mnist" in done.stderr

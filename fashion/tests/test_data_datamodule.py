@@ -1,0 +1,235 @@
+"""Datamodules: batches, their order, parts and roles, and what they answer to bad data."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from fashion.data.datamodule import FashionData, GarmentsData
+from fashion.data.designs import RENDERED_ATTRIBUTES, RENDERED_TYPES
+from fashion.data.garments import Garments, Vocabulary, unknown_columns
+from fashion.data.items import renumbered, with_roles, with_validation
+from fashion.data.labels import Labels
+from fashion.data.layout import CATEGORIES, CONSUMER, GALLERY, QUERY, SHOP, UNKNOWN
+from vision_shared.inputs import InputError
+
+Batch = dict[str, Any]
+
+
+def arguments(folder: Path, **changes: Any) -> dict[str, Any]:
+    common: dict[str, Any] = {
+        "root": str(folder.parent.parent),
+        "folder": str(folder),
+        "attributes": None,
+        "region": "box",
+        "context": 1.1,
+        "size": [32, 24],
+        "scale": [0.9, 1.1],
+        "shift": 0.05,
+        "jitter": 0.1,
+        "num_train": None,
+        "batch_size": 8,
+        "eval_batch_size": 16,
+        "epoch_size": None,
+        "pictures_per_item": None,
+        "num_workers": 0,
+        "seed": 0,
+    }
+    return common | changes
+
+
+@pytest.fixture
+def make(rendered: Path, render: dict[str, Any], tmp_path: Path) -> Any:
+    """Makes a datamodule of the rendered garments, or of one of their benchmarks."""
+
+    def made(benchmark: str = "garments", **changes: Any) -> FashionData:
+        if benchmark == "garments":
+            common = arguments(rendered, root=str(tmp_path), **changes)
+            return GarmentsData(render=render, **common)
+        common = arguments(rendered / benchmark, root=str(tmp_path), **changes)
+        return FashionData(benchmark=benchmark, **common)
+
+    return made
+
+
+def prepared(data: FashionData, stage: str = "fit") -> Any:
+    data.prepare_data()
+    data.setup(stage)
+    return data
+
+
+def epochs(data: FashionData, *numbers: int) -> list[Batch]:
+    loader = data.train_dataloader()
+    batches = []
+    for number in numbers:
+        loader.sampler.set_epoch(number)  # type: ignore[attr-defined]  # as Lightning does
+        batches += list(loader)
+    return batches
+
+
+def are_equal(ours: list[Batch], theirs: list[Batch]) -> bool:
+    pairs = list(zip(ours, theirs, strict=True))
+    return all(torch.equal(a[key], b[key]) for a, b in pairs for key in ("image", "landmarks"))
+
+
+def table(parts: list[int], items: list[int], domains: list[int] | None = None) -> Garments:
+    columns = unknown_columns(len(parts))
+    columns.parts[:], columns.items[:] = parts, items
+    if domains is not None:
+        columns.domains[:] = domains
+    names = np.array([f"{i}.jpg".encode() for i in range(len(parts))])
+    return Garments(Path("p"), names, columns, Labels.unknown(len(parts)), Vocabulary(), Path("p"))
+
+
+def test_facts_are_known_before_the_garments_are_rendered(
+    tmp_path: Path, render: dict[str, Any]
+) -> None:
+    data = GarmentsData(render=render, **arguments(tmp_path / "absent"))
+    assert data.facts == {
+        "categories": list(CATEGORIES),
+        "attributes": list(RENDERED_ATTRIBUTES),
+        "attribute_types": list(RENDERED_TYPES),
+        "type_names": ["texture", "fabric", "shape", "part", "style"],
+    }
+
+
+def test_facts_are_those_of_the_data(make: Any) -> None:
+    data = prepared(make())
+    words = data.garments.vocabulary
+    assert data.facts["attributes"] == list(words.attributes)
+    assert data.facts["categories"] == list(words.categories)
+    assert data.facts["attribute_types"] == list(words.attribute_types)
+    assert data.facts["type_names"] == list(words.type_names)
+
+
+@pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")  # DataLoader, Python 3.12+
+@pytest.mark.parametrize("pictures_per_item", [None, 2])
+def test_epochs_repeat_whatever_the_workers_and_after_a_resume(
+    make: Any, pictures_per_item: int | None
+) -> None:
+    def load(**changes: Any) -> FashionData:
+        return prepared(make(pictures_per_item=pictures_per_item, **changes))
+
+    alone = epochs(load(), 0, 1)
+    assert are_equal(alone, epochs(load(num_workers=1), 0, 1))
+    half = len(alone) // 2
+    assert are_equal(alone[half:], epochs(load(), 1))  # as after a resume
+    assert not are_equal(alone[:half], alone[half:])
+    assert not are_equal(alone, epochs(load(seed=1), 0, 1))
+
+
+def test_item_batches_hold_k_pictures_of_items_below_the_number_of_items(make: Any) -> None:
+    data = prepared(make(pictures_per_item=4))
+    assert data.num_items == 12
+    for batch in epochs(data, 0):
+        items, counts = batch["item"].unique(return_counts=True)
+        assert counts.tolist() == [4, 4] and int(items.max()) < 12
+
+
+def test_evaluation_sees_a_part_in_order(make: Any) -> None:
+    data = prepared(make())
+    batches = list(data.val_dataloader())
+    index = torch.cat([batch["index"] for batch in batches])
+    assert index.tolist() == list(range(len(data.part("val"))))
+    items = torch.cat([batch["item"] for batch in batches])
+    assert int(items.min()) >= data.num_items
+    assert are_equal(batches, list(prepared(make()).val_dataloader()))
+
+
+def test_validation_and_test_have_queries_and_answers(make: Any) -> None:
+    data = make()
+    for part in ("val", "test"):
+        columns = data.part(part).columns
+        assert (columns.roles != UNKNOWN).all()
+        for in_shop in (True, False):
+            chosen = columns.take((columns.series != UNKNOWN) == in_shop)
+            queries = chosen.items[chosen.roles == QUERY]
+            assert len(queries) and np.isin(queries, chosen.items[chosen.roles == GALLERY]).all()
+    assert (data.part("train").columns.roles == UNKNOWN).all()
+
+
+def test_inshop_holds_out_whole_items_to_validate(make: Any) -> None:
+    data = make("inshop")
+    train, val = data.part("train").columns, data.part("val").columns
+    assert len(np.unique(val.items)) == 1 and not set(train.items) & set(val.items)
+    assert {QUERY, GALLERY} == set(val.roles.tolist())
+    assert set(train.items.tolist()) == set(range(data.num_items))
+
+
+def test_gallery_of_consumer_to_shop_is_that_of_val_and_test(make: Any) -> None:
+    data = make("consumer2shop")
+    test, val = data.part("test").columns, data.part("val").columns
+    assert (test.roles == GALLERY).sum() == 12 and (val.roles == GALLERY).sum() == 6
+    assert len(np.unique(test.items[test.roles == QUERY])) == 6
+
+
+def test_positive_rates_are_those_of_training(make: Any) -> None:
+    data = make("cap")
+    labels = data.part("train").labels[:]
+    assert np.allclose(data.positive_rates(), (labels > 0).mean(0))
+
+
+def test_attributes_are_chosen_by_name_in_the_order_asked_for(make: Any) -> None:
+    chosen = ["denim", "striped"]
+    data = make(attributes=chosen)
+    assert data.facts["attributes"] == chosen and data.facts["attribute_types"] == [1, 0]
+    columns = [RENDERED_ATTRIBUTES.index(name) for name in chosen]
+    assert np.array_equal(data.garments.labels[:], make().garments.labels[:][:, columns])
+    with pytest.raises(InputError, match=r"data\.attributes to be one of .*, got 'tweed'"):
+        _ = make("cap", attributes=["tweed"]).garments
+
+
+def test_items_that_train_are_numbered_first() -> None:
+    garments = renumbered(table([2, 0, 1, 0, 0], [9, 7, 3, 2, UNKNOWN]))
+    assert garments.columns.items.tolist() == [3, 1, 2, 0, UNKNOWN]
+
+
+def test_roles_follow_from_domains_else_the_first_picture_asks() -> None:
+    items = [0, 0, 1, 1, 1, 2, 3, UNKNOWN]
+    domains = [CONSUMER, SHOP, SHOP, SHOP, SHOP, SHOP, CONSUMER, SHOP]
+    roles = with_roles(table([1] * 8, items, domains)).columns.roles
+    lonely = UNKNOWN  # nothing answers items 2 and 3
+    assert roles.tolist() == [QUERY, GALLERY, QUERY, GALLERY, GALLERY, lonely, lonely, UNKNOWN]
+    assert (with_roles(table([0] * 8, items, domains)).columns.roles == UNKNOWN).all()
+
+
+def test_nothing_is_held_out_of_data_with_a_val() -> None:
+    garments = table([0] * 30 + [1], list(range(31)))
+    assert with_validation(garments) is garments
+    held = with_validation(garments.take(np.arange(30))).columns.parts
+    assert (held == 1).sum() == 2
+
+
+def test_own_folder_tests_on_its_validation_part(rendered: Path, tmp_path: Path) -> None:
+    folder = rendered / "img" / "WOMEN"
+    common = arguments(folder, root=str(tmp_path), region="whole")
+    data = prepared(FashionData(benchmark="folder", **common), "test")
+    assert len(data.test_set) == len(data.part("val")) > 0
+    batch = next(iter(data.test_dataloader()))
+    assert batch["attributes"].shape[1] == 0 and batch["box"].isnan().all()
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"benchmark": "mnist"}, r"data\.benchmark to be one of cap, .*got 'mnist'"),
+        ({"region": "face"}, r"data\.region"),
+        ({"size": [24]}, r"data\.size"),
+        ({"pictures_per_item": 3}, r"data\.pictures_per_item"),
+        ({"pictures_per_item": 2, "epoch_size": 10}, r"data\.epoch_size"),
+        ({"pictures_per_item": 4, "batch_size": 64}, r"lower data\.batch_size"),
+        ({"batch_size": 300}, r"data\.batch_size=300"),
+        ({"num_train": 0}, r"data\.num_train"),
+    ],
+)
+def test_impossible_choice_names_its_key(make: Any, changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        prepared(make(**{"benchmark": "cap", **changes})).train_dataloader()
+
+
+def test_missing_data_says_where_to_get_it(tmp_path: Path) -> None:
+    data = FashionData(benchmark="inshop", **arguments(tmp_path / "absent"))
+    with pytest.raises(FileNotFoundError, match=r"get DeepFashion's In-shop .* at https://"):
+        data.setup("fit")
