@@ -139,8 +139,9 @@ class LayerCascade(nn.Module):
         for s, (stage, head) in enumerate(self._region_stages(), 1):
             tokens = stage(tokens, region)
             scores = head(tokens, region)
-            answer = region.scatter(scores, onto=answer)
-            heads.append(Head(region.scatter(scores), mask, self.weights[s]))
+            # what is enlarged next to a region has to be in training what it is in a test
+            answer = region.scatter(scores, onto=answer.detach())
+            heads.append(Head(answer, mask, self.weights[s]))
             if s + 1 < len(self.stages):
                 mask = mask & ~self._leaves(answer, s, target)
                 stages = stages + mask
