@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import time
 from contextlib import ExitStack
+from fractions import Fraction
 from pathlib import Path
 from typing import Any, TextIO
 
-import av
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,10 +16,7 @@ from face_attributes.drawing import annotate, annotate_frame, response_map
 from face_attributes.finder import FaceFinder, Found
 from vision_shared.images import read_image, write_image
 from vision_shared.inputs import InputError, new_file
-from vision_shared.progress import frame_progress
-from vision_shared.video.colour import from_rgb, to_rgb
-from vision_shared.video.reader import TimedFrame, VideoReader
-from vision_shared.video.writer import VideoWriter
+from vision_shared.video.annotation import annotate_video
 
 Picture = NDArray[np.uint8]
 
@@ -83,43 +80,25 @@ def describe_video(
     Raises:
         InputError: the video cannot be read, or an output may not be written.
     """
-    count, with_faces, seconds = 0, 0, 0.0
-    with ExitStack() as stack:
-        reader = stack.enter_context(VideoReader(source))
-        advance = stack.enter_context(frame_progress(source.name, reader.num_frames))
-        writers = {
-            name: stack.enter_context(
-                VideoWriter(
-                    path,
-                    reader,
-                    rate=reader.rate,
-                    tick=reader.tick,
-                    audio_stretch=1 if name == "faces" else None,
-                    overwrite=overwrite,
-                )
-            )
-            for name, path in written.items()
-        }
-        _expect_shape(source, to_rgb(reader.first))
-        for frame, shown_at in reader.frames(writers["faces"].write_audio):
-            quarters = turns(frame)
-            image = np.ascontiguousarray(np.rot90(to_rgb(frame), quarters))
-            began = time.perf_counter()
-            found = finder(image)
-            seconds += time.perf_counter() - began
-            drawn = {"faces": annotate_frame(image, found.faces)}
-            if found.response is not None:
-                drawn["response"] = response_map(found.response)
-            for name, writer in writers.items():
-                picture = np.ascontiguousarray(np.rot90(drawn[name], -quarters))
-                writer.write(TimedFrame(from_rgb(picture, frame), shown_at))
-            facts = {"file": str(source), "frame": count, "time": float(shown_at)}
-            _write_line(lines, {**facts, "faces": plain_faces(found)})
-            count, with_faces = count + 1, with_faces + bool(found.faces)
-            advance()
+    seen, with_faces, seconds = 0, 0, 0.0
+
+    def draw(image: Picture, shown_at: Fraction) -> dict[str, Picture]:
+        nonlocal seen, with_faces, seconds
+        _expect_shape(source, image)
+        began = time.perf_counter()
+        found = finder(image)
+        seconds += time.perf_counter() - began
+        facts = {"file": str(source), "frame": seen, "time": float(shown_at)}
+        _write_line(lines, {**facts, "faces": plain_faces(found)})
+        seen, with_faces = seen + 1, with_faces + bool(found.faces)
+        drawn = {"faces": annotate_frame(image, found.faces)}
+        if found.response is not None:
+            drawn["response"] = response_map(found.response)
+        return drawn
+
+    count, damage = annotate_video(source, written, draw, overwrite=overwrite)
     rate = round(count / max(seconds, 1e-9), 2)
-    facts = {"frames": count, "with_faces": with_faces, "frames_per_second": rate}
-    return facts, reader.damage
+    return {"frames": count, "with_faces": with_faces, "frames_per_second": rate}, damage
 
 
 def plain_faces(found: Found) -> list[dict[str, Any]]:
@@ -132,11 +111,6 @@ def plain_faces(found: Found) -> list[dict[str, Any]]:
         }
         for face in found.faces
     ]
-
-
-def turns(frame: av.VideoFrame) -> int:
-    """Return by how many quarters, counterclockwise, a player turns a frame."""
-    return round(frame.rotation / 90) % 4
 
 
 def _expect_shape(source: Path, image: Picture) -> None:

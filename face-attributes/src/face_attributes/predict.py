@@ -3,7 +3,6 @@
 # Nothing heavy is imported before the arguments are known to be good: --help has to be quick.
 from __future__ import annotations
 
-import json
 import shutil
 import sys
 from argparse import Namespace, RawDescriptionHelpFormatter
@@ -21,10 +20,10 @@ from vision_shared.inputs import (
     check_output,
     expand_into_folder,
     new_file,
-    process_each,
 )
 from vision_shared.prediction import (
     ModelError,
+    Summary,
     answer,
     check_checkpoint,
     find_checkpoint,
@@ -132,11 +131,10 @@ def _predict(options: Namespace) -> ExitCode:
     check_output(options.output / LINES, overwrite=options.overwrite)
     with SpooledTemporaryFile(HELD_IN_MEMORY, "w+", encoding="utf-8") as lines:
         run = _Run(options, lines)
-        code = process_each(inputs, run.process, to_stderr)
+        code = run.summary.process_each(inputs, run.describe, _line)
         if lines.tell():
             _keep(lines, options.output / LINES, overwrite=options.overwrite)
-    if options.json:
-        print(json.dumps({**run.summary, "exit_code": int(code)}, indent=2))
+    run.summary.print(code)
     return code
 
 
@@ -147,22 +145,10 @@ class _Run:
         self._options = options
         self._lines: TextIO = lines
         self._loaded: FaceFinder | None = None
-        self.summary: dict[str, Any] = {"checkpoints": [], "outputs": [], "left_out": []}
+        self.summary = Summary(as_json=options.json)
 
-    def process(self, path: Path) -> str | None:
-        """Do an input; return a line about what of it could not be used, or None."""
-        try:
-            with all_or_none(self._lines):
-                facts, damage = self._describe(path)
-        except (InputError, OSError) as error:
-            self.summary["left_out"].append({"input": str(path), "reason": str(error)})
-            raise
-        self.summary["outputs"].append({"input": str(path), **facts, "damage": damage})
-        if not self._options.json:
-            print(_line(path, facts))
-        return damage
-
-    def _describe(self, path: Path) -> tuple[dict[str, Any], str | None]:
+    def describe(self, path: Path) -> tuple[dict[str, Any], str | None]:
+        """Do an input; return what `Summary.process_each` asks for."""
         from face_attributes import outputs
         from vision_shared.inputs import check_input
 
@@ -175,9 +161,10 @@ class _Run:
         for target in written.values():
             check_output(target, overwrite=options.overwrite)
         common = (path, written, finder, self._lines)
-        if is_video:
-            return outputs.describe_video(*common, overwrite=options.overwrite)
-        return outputs.describe_picture(*common, overwrite=options.overwrite), None
+        with all_or_none(self._lines):
+            if is_video:
+                return outputs.describe_video(*common, overwrite=options.overwrite)
+            return outputs.describe_picture(*common, overwrite=options.overwrite), None
 
     def _finder(self) -> FaceFinder:
         if self._loaded is None:
@@ -192,7 +179,7 @@ class _Run:
                     *paths, device=options.device, crop=options.crop
                 )
                 self._loaded = finder.only(chosen(options.attributes, finder.tagger.names))
-                self.summary |= {"checkpoints": paths, "terms": terms(finder.trained_on)}
+                self.summary.facts |= {"checkpoints": paths, "terms": terms(finder.trained_on)}
             except (ValueError, OSError) as error:
                 raise ModelError(str(error)) from error
         return self._loaded

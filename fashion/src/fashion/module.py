@@ -1,7 +1,7 @@
 """The Lightning module: objective, metrics, optimiser and pictures of FashionNet and DFA."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pytorch_lightning as pl
@@ -26,14 +26,9 @@ from fashion.recogniser import Framing, GarmentRecogniser
 from fashion.whole_pictures import DetectorBatches
 from vision_shared.checkpoints import without_sources
 from vision_shared.inputs import InputError
-from vision_shared.phases import Phases
+from vision_shared.phases import OptimizerName, Phases, phased_optimizer
 from vision_shared.tables import Table
 from vision_shared.tasks import ExportSpec
-
-OPTIMIZERS = {
-    "adamw": torch.optim.AdamW,
-    "sgd": lambda parameters, **options: torch.optim.SGD(parameters, momentum=0.9, **options),
-}
 
 
 class FashionModule(pl.LightningModule):
@@ -74,7 +69,7 @@ class FashionModule(pl.LightningModule):
         phases: Sequence[Mapping[str, Any]],
         weights: Mapping[str, Mapping[str, float]],
         objective: Mapping[str, Any],
-        optimizer: Literal["adamw", "sgd"],
+        optimizer: OptimizerName,
         weight_decay: float,
         poly_power: float,
         detector_batch: int,
@@ -241,17 +236,12 @@ class FashionModule(pl.LightningModule):
         return self.comparison.tables()
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
-        optimizer = OPTIMIZERS[self.optimizer_name](
-            self.parameters(), lr=1.0, weight_decay=self.weight_decay
-        )
-        schedule = torch.optim.lr_scheduler.LambdaLR(
-            optimizer,
+        return phased_optimizer(
+            self.parameters(),
+            self.optimizer_name,
+            self.weight_decay,
             lambda step: self.phases.learning_rate(self._progress(step), self.poly_power),
         )
-        return {
-            "optimizer": optimizer,
-            "lr_scheduler": {"scheduler": schedule, "interval": "step"},
-        }
 
     def panels(self, batch: dict[str, Any]) -> dict[str, np.ndarray]:
         """Draw up to four samples with landmarks, and what of the batch is nearest to some."""

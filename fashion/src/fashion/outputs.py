@@ -6,20 +6,16 @@ import json
 import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from fashion.data.layout import OCCLUDED, SLOTS, STATES, TYPES
 from fashion.drawing import annotate
 from fashion.garment import Garment, Picture, Recogniser, whole_picture
 from vision_shared.images import read_image, write_image
 from vision_shared.inputs import new_file
-from vision_shared.progress import frame_progress
-from vision_shared.video.colour import from_rgb, to_rgb
-from vision_shared.video.reader import TimedFrame, VideoReader
-from vision_shared.video.writer import VideoWriter
+from vision_shared.video.annotation import annotate_video
 
 Look = Callable[[Picture], list[Garment]]
 
@@ -86,36 +82,26 @@ def describe_video(
     Raises:
         InputError: the video cannot be read, or an output may not be written.
     """
-    count, with_garments, seconds = 0, 0, 0.0
-    with ExitStack() as stack:
-        reader = stack.enter_context(VideoReader(source))
-        advance = stack.enter_context(frame_progress(source.name, reader.num_frames))
-        writer = stack.enter_context(
-            VideoWriter(
-                written["picture"],
-                reader,
-                rate=reader.rate,
-                tick=reader.tick,
-                overwrite=overwrite,
-            )
-        )
-        lines = stack.enter_context(new_file(written["facts"], overwrite=overwrite))
-        log = stack.enter_context(lines.open("w"))
-        for frame, shown_at in reader.frames(writer.write_audio):
-            quarters = round(frame.rotation / 90)
-            image = np.ascontiguousarray(np.rot90(to_rgb(frame), quarters))
+    seen, with_garments, seconds = 0, 0, 0.0
+    with (
+        new_file(written["facts"], overwrite=overwrite) as lines,
+        lines.open("w") as log,
+    ):
+
+        def draw(image: Picture, shown_at: Fraction) -> dict[str, Picture]:
+            nonlocal seen, with_garments, seconds
             began = time.perf_counter()
             garments = look(image)
             seconds += time.perf_counter() - began
-            drawn = np.ascontiguousarray(np.rot90(annotate(image, garments), -quarters))
-            writer.write(TimedFrame(from_rgb(drawn, frame), shown_at))
-            facts = {"frame": count, "time": float(shown_at)}
+            facts = {"frame": seen, "time": float(shown_at)}
             log.write(json.dumps({**facts, "garments": list(map(plain_garment, garments))}) + "\n")
-            count, with_garments = count + 1, with_garments + bool(garments)
-            advance()
+            seen, with_garments = seen + 1, with_garments + bool(garments)
+            return {"picture": annotate(image, garments)}
+
+        videos = {"picture": written["picture"]}
+        count, damage = annotate_video(source, videos, draw, overwrite=overwrite)
     rate = round(count / max(seconds, 1e-9), 2)
-    facts = {"frames": count, "with_garments": with_garments, "frames_per_second": rate}
-    return facts, reader.damage
+    return {"frames": count, "with_garments": with_garments, "frames_per_second": rate}, damage
 
 
 def plain_garment(garment: Garment) -> dict[str, Any]:

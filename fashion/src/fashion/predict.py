@@ -3,7 +3,6 @@
 # Nothing heavy is imported before the arguments are known to be good: --help has to be quick.
 from __future__ import annotations
 
-import json
 import sys
 from argparse import ArgumentTypeError, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Sequence
@@ -14,13 +13,12 @@ from vision_shared.inputs import (
     VIDEO_SUFFIXES,
     CommandParser,
     ExitCode,
-    InputError,
     check_output,
     expand_into_folder,
-    process_each,
 )
 from vision_shared.prediction import (
     ModelError,
+    Summary,
     answer,
     check_checkpoint,
     find_checkpoint,
@@ -91,9 +89,8 @@ def _predict(options: Namespace) -> ExitCode:
     inputs = expand_into_folder(options.inputs, READABLE | VIDEO_SUFFIXES, options.output)
     check_checkpoint(options.checkpoint, TASK)
     run = _Run(options)
-    code = process_each(inputs, run.process, to_stderr)
-    if options.json:
-        print(json.dumps({**run.summary, "exit_code": int(code)}, indent=2))
+    code = run.summary.process_each(inputs, run.describe, _line)
+    run.summary.print(code)
     return code
 
 
@@ -103,21 +100,10 @@ class _Run:
     def __init__(self, options: Namespace) -> None:
         self._options = options
         self._loaded: GarmentRecogniser | None = None
-        self.summary: dict[str, Any] = {"checkpoint": None, "outputs": [], "left_out": []}
+        self.summary = Summary(as_json=options.json)
 
-    def process(self, path: Path) -> str | None:
-        """Do an input; return a line about what of it could not be used, or None."""
-        try:
-            facts, damage = self._describe(path)
-        except (InputError, OSError) as error:
-            self.summary["left_out"].append({"input": str(path), "reason": str(error)})
-            raise
-        self.summary["outputs"].append({"input": str(path), **facts, "damage": damage})
-        if not self._options.json:
-            print(_line(path, facts))
-        return damage
-
-    def _describe(self, path: Path) -> tuple[dict[str, Any], str | None]:
+    def describe(self, path: Path) -> tuple[dict[str, Any], str | None]:
+        """Do an input; return what `Summary.process_each` asks for."""
         from fashion import outputs
         from vision_shared.inputs import check_input
 
@@ -143,7 +129,7 @@ class _Run:
                 self._loaded = GarmentRecogniser.from_checkpoint(path, options.device, least)
             except (ValueError, OSError) as error:
                 raise ModelError(str(error)) from error
-            self.summary["checkpoint"] = path
+            self.summary.facts["checkpoints"] = [path]
         return self._loaded
 
 

@@ -1,7 +1,7 @@
 """The Lightning module: objective, metrics, optimiser and pictures of segmentation."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pytorch_lightning as pl
@@ -22,17 +22,12 @@ from segmentation.inference import Inference
 from segmentation.models import Head, Parsing, build_network
 from segmentation.models.parsing import enlarge
 from vision_shared.checkpoints import without_sources
-from vision_shared.phases import Phases
+from vision_shared.phases import OptimizerName, Phases, phased_optimizer
 from vision_shared.tables import Table
 from vision_shared.tasks import ExportSpec
 
 WITHOUT_CASCADE = "without the cascade"
 UNARY = "its unary term alone"
-
-OPTIMIZERS = {
-    "adamw": torch.optim.AdamW,
-    "sgd": lambda parameters, **options: torch.optim.SGD(parameters, momentum=0.9, **options),
-}
 
 
 class SegmentationModule(pl.LightningModule):
@@ -55,7 +50,7 @@ class SegmentationModule(pl.LightningModule):
         classes: Mapping[str, Any],
         network: Mapping[str, Any],
         phases: Sequence[Mapping[str, Any]],
-        optimizer: Literal["adamw", "sgd"],
+        optimizer: OptimizerName,
         weight_decay: float,
         poly_power: float,
         hardest: float,
@@ -164,17 +159,12 @@ class SegmentationModule(pl.LightningModule):
         return self.comparison.tables()
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
-        optimizer = OPTIMIZERS[self.optimizer_name](
-            self.parameters(), lr=1.0, weight_decay=self.weight_decay
-        )
-        schedule = torch.optim.lr_scheduler.LambdaLR(
-            optimizer,
+        return phased_optimizer(
+            self.parameters(),
+            self.optimizer_name,
+            self.weight_decay,
             lambda step: self.phases.learning_rate(self._progress(step), self.poly_power),
         )
-        return {
-            "optimizer": optimizer,
-            "lr_scheduler": {"scheduler": schedule, "interval": "step"},
-        }
 
     def panels(self, batch: dict[str, Any]) -> dict[str, np.ndarray]:
         """Draw up to four samples: image, truth, prediction, error, and what the network has."""

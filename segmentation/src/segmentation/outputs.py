@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,7 @@ from segmentation.drawing import overlay, stage_map
 from segmentation.segmenter import Segmented, Segmenter
 from vision_shared.images import read_image, write_image
 from vision_shared.inputs import new_file
-from vision_shared.progress import frame_progress
-from vision_shared.video.colour import from_rgb, to_rgb
-from vision_shared.video.reader import TimedFrame, VideoReader
-from vision_shared.video.writer import VideoWriter
+from vision_shared.video.annotation import annotate_video
 
 Picture = NDArray[np.uint8]
 
@@ -72,7 +70,7 @@ def segment_picture(
 def segment_video(
     source: Path, written: Mapping[str, Path], segmenter: Segmenter, *, overwrite: bool
 ) -> tuple[dict[str, Any], str | None]:
-    """Segment a video frame by frame, in memory that does not grow with its length.
+    """Segment a video frame by frame, as a player shows it, in memory that does not grow with it.
 
     Args: as `segment_picture`, of a video.
 
@@ -84,48 +82,33 @@ def segment_video(
         InputError: the video cannot be read, or an output may not be written.
     """
     total = np.zeros(len(segmenter.classes))
-    seconds, count = 0.0, 0
-    with ExitStack() as stack:
-        reader = stack.enter_context(VideoReader(source))
-        advance = stack.enter_context(frame_progress(source.name, reader.num_frames))
-        names = {name: path for name, path in written.items() if name != "areas"}
-        videos = {
-            name: stack.enter_context(
-                VideoWriter(
-                    path,
-                    reader,
-                    rate=reader.rate,
-                    tick=reader.tick,
-                    audio_stretch=1 if name == "overlay" else None,
-                    overwrite=overwrite,
-                )
-            )
-            for name, path in names.items()
-        }
-        lines = stack.enter_context(new_file(written["areas"], overwrite=overwrite))
-        log = stack.enter_context(lines.open("w"))
-        for frame, time in reader.frames(videos["overlay"].write_audio):
-            image = to_rgb(frame)
+    seconds = 0.0
+    videos = {name: path for name, path in written.items() if name != "areas"}
+    with (
+        new_file(written["areas"], overwrite=overwrite) as lines,
+        lines.open("w") as log,
+    ):
+
+        def draw(image: Picture, time: Fraction) -> dict[str, Picture]:
+            nonlocal total, seconds
             segmented = segmenter(image)
+            log.write(json.dumps({"time": float(time), **_facts(segmented, segmenter)}) + "\n")
+            pixels = np.bincount(segmented.labels.ravel(), minlength=len(total))
+            total += pixels / segmented.labels.size
+            seconds += segmented.seconds
             drawn = {"overlay": overlay(image, segmented.labels, segmenter.classes)}
             if segmented.stages is not None:
                 drawn["stages"] = stage_map(segmented.stages, image.shape[:2])
-            for name, writer in videos.items():
-                writer.write(TimedFrame(from_rgb(drawn[name], frame), time))
-            facts = {"time": float(time), **_facts(segmented, segmenter)}
-            log.write(json.dumps(facts) + "\n")
-            total += (
-                np.bincount(segmented.labels.ravel(), minlength=len(total)) / image[..., 0].size
-            )
-            seconds, count = seconds + segmented.seconds, count + 1
-            advance()
+            return drawn
+
+        count, damage = annotate_video(source, videos, draw, overwrite=overwrite)
     shares = zip(segmenter.classes.names, (total / max(count, 1)).tolist(), strict=True)
     facts = {
         "frames": count,
         "frames_per_second": round(count / max(seconds, 1e-9), 2),
         "areas": {name: share for name, share in shares if share},
     }
-    return facts, reader.damage
+    return facts, damage
 
 
 def compare_video(
@@ -147,28 +130,22 @@ def compare_video(
     Raises:
         InputError: as `segment_video`.
     """
-    seconds, count = dict.fromkeys(segmenters, 0.0), 0
-    with (
-        VideoReader(source) as reader,
-        frame_progress(source.name, reader.num_frames) as advance,
-        VideoWriter(
-            target, reader, rate=reader.rate, tick=reader.tick, overwrite=overwrite
-        ) as writer,
-    ):
-        for frame, time in reader.frames(writer.write_audio):
-            image = to_rgb(frame)
-            count += 1
-            halves = []
-            for name, segmenter in segmenters.items():
-                segmented = segmenter(image)
-                seconds[name] += segmented.seconds
-                drawn = overlay(image, segmented.labels, segmenter.classes)
-                halves.append(burn_in(drawn, f"{name}: {count / seconds[name]:.1f} FPS"))
-            both = side_by_side(halves, image.shape[:2])
-            writer.write(TimedFrame(from_rgb(both, frame), time))
-            advance()
+    seconds, seen = dict.fromkeys(segmenters, 0.0), 0
+
+    def draw(image: Picture, time: Fraction) -> dict[str, Picture]:
+        nonlocal seen
+        seen += 1
+        halves = []
+        for name, segmenter in segmenters.items():
+            segmented = segmenter(image)
+            seconds[name] += segmented.seconds
+            drawn = overlay(image, segmented.labels, segmenter.classes)
+            halves.append(burn_in(drawn, f"{name}: {seen / seconds[name]:.1f} FPS"))
+        return {"both": side_by_side(halves, image.shape[:2])}
+
+    count, damage = annotate_video(source, {"both": target}, draw, overwrite=overwrite)
     rates = {name: round(count / max(x, 1e-9), 2) for name, x in seconds.items()}
-    return {"frames": count, "frames_per_second": rates}, reader.damage
+    return {"frames": count, "frames_per_second": rates}, damage
 
 
 def write_labels(path: Path, labels: NDArray[np.uint8], classes: ClassList) -> None:

@@ -3,7 +3,6 @@
 # Nothing heavy is imported before the arguments are known to be good: --help has to be quick.
 from __future__ import annotations
 
-import json
 import sys
 from argparse import Namespace, RawDescriptionHelpFormatter
 from collections.abc import Sequence
@@ -17,10 +16,10 @@ from vision_shared.inputs import (
     InputError,
     check_output,
     expand_into_folder,
-    process_each,
 )
 from vision_shared.prediction import (
     ModelError,
+    Summary,
     answer,
     check_checkpoint,
     find_checkpoint,
@@ -82,9 +81,8 @@ def _predict(options: Namespace) -> ExitCode:
     for checkpoint in filter(None, (options.checkpoint, options.compare)):
         check_checkpoint(checkpoint, TASK)
     run = _Run(options)
-    code = process_each(inputs, run.process, to_stderr)
-    if options.json:
-        print(json.dumps({**run.summary, "exit_code": int(code)}, indent=2))
+    code = run.summary.process_each(inputs, run.segment, _line)
+    run.summary.print(code)
     return code
 
 
@@ -94,21 +92,10 @@ class _Run:
     def __init__(self, options: Namespace) -> None:
         self._options = options
         self._loaded: dict[str, Segmenter] = {}
-        self.summary: dict[str, Any] = {"checkpoints": [], "outputs": [], "left_out": []}
+        self.summary = Summary(as_json=options.json)
 
-    def process(self, path: Path) -> str | None:
-        """Do an input; return a line about what of it could not be used, or None."""
-        try:
-            facts, damage = self._segment(path)
-        except (InputError, OSError) as error:
-            self.summary["left_out"].append({"input": str(path), "reason": str(error)})
-            raise
-        self.summary["outputs"].append({"input": str(path), **facts, "damage": damage})
-        if not self._options.json:
-            print(_line(path, facts))
-        return damage
-
-    def _segment(self, path: Path) -> tuple[dict[str, Any], str | None]:
+    def segment(self, path: Path) -> tuple[dict[str, Any], str | None]:
+        """Do an input; return what `Summary.process_each` asks for."""
         from segmentation import outputs
         from vision_shared.inputs import check_input
 
@@ -148,7 +135,7 @@ class _Run:
         from segmentation.segmenter import Segmenter
 
         options = self._options
-        self.summary["checkpoints"].append(path)
+        self.summary.facts["checkpoints"].append(path)
         try:
             inference = Inference(options.window, mirrored=options.mirrored)
             return Segmenter.from_checkpoint(path, options.device, inference)

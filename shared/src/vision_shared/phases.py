@@ -4,9 +4,18 @@ A phase is a share of the run's optimiser steps, not a number of epochs, so that
 the same phases, and a resumed one finds itself in the right one.
 """
 
-from collections.abc import Mapping, Sequence
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
+
+import torch
+
+if TYPE_CHECKING:
+    from pytorch_lightning.utilities.types import OptimizerLRScheduler
+
+OptimizerName = Literal["adamw", "sgd"]
 
 
 @dataclass(frozen=True)
@@ -55,3 +64,28 @@ class Phases:
         """Return the rate on the "poly" schedule: each phase falls to 0 as (1 - p) ** power."""
         phase, done = self.at(progress)
         return phase.learning_rate * (1 - done) ** power
+
+
+def phased_optimizer(
+    parameters: Iterable[torch.nn.Parameter],
+    name: OptimizerName,
+    weight_decay: float,
+    learning_rate: Callable[[int], float],
+) -> OptimizerLRScheduler:
+    """Return what ``configure_optimizers`` does of a module trained in phases.
+
+    Args:
+        parameters: that any phase trains.
+        name: ``adamw``, or ``sgd`` with momentum 0.9.
+        weight_decay: of the optimiser.
+        learning_rate: of an optimiser step, from `Phases.learning_rate`.
+    """
+    optimizer: torch.optim.Optimizer
+    if name == "adamw":
+        optimizer = torch.optim.AdamW(parameters, lr=1.0, weight_decay=weight_decay)
+    elif name == "sgd":
+        optimizer = torch.optim.SGD(parameters, lr=1.0, momentum=0.9, weight_decay=weight_decay)
+    else:
+        raise ValueError(f"expected the optimizer adamw or sgd, got {name!r}")
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, learning_rate)
+    return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}

@@ -3,12 +3,13 @@
 # Nothing heavy is imported here: --help and errors about arguments have to be quick.
 from __future__ import annotations
 
+import json
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vision_shared.inputs import ExitCode, InputError
+from vision_shared.inputs import ExitCode, InputError, process_each
 
 if TYPE_CHECKING:
     import torch
@@ -40,6 +41,51 @@ def answer(work: Callable[[], ExitCode], report: Callable[[str], None]) -> ExitC
 def to_stderr(line: str) -> None:
     """Report a line of ``predict``."""
     print(f"predict: {line}", file=sys.stderr)
+
+
+class Summary:
+    """Does the inputs of a command, prints a line of each, and remembers them for ``--json``.
+
+    Args:
+        as_json: print nothing but, in the end, what is remembered.
+    """
+
+    def __init__(self, *, as_json: bool) -> None:
+        self.as_json = as_json
+        self.facts: dict[str, Any] = {"checkpoints": [], "outputs": [], "left_out": []}
+
+    def process_each(
+        self,
+        inputs: Sequence[Path],
+        work: Callable[[Path], tuple[dict[str, Any], str | None]],
+        line: Callable[[Path, dict[str, Any]], str],
+    ) -> ExitCode:
+        """Do every input; return the exit code.
+
+        Args:
+            inputs: files.
+            work: returns plain facts of what it wrote, and a line about what of the input could
+                not be used, or None; raises InputError or OSError for one that is left out.
+            line: says an input's facts in one line.
+        """
+
+        def process(path: Path) -> str | None:
+            try:
+                facts, damage = work(path)
+            except (InputError, OSError) as error:
+                self.facts["left_out"].append({"input": str(path), "reason": str(error)})
+                raise
+            self.facts["outputs"].append({"input": str(path), **facts, "damage": damage})
+            if not self.as_json:
+                print(line(path, facts))
+            return damage
+
+        return process_each(inputs, process, to_stderr)
+
+    def print(self, code: ExitCode) -> None:
+        """Print it, if as JSON."""
+        if self.as_json:
+            print(json.dumps({**self.facts, "exit_code": int(code)}, indent=2))
 
 
 def check_checkpoint(checkpoint: str | None, task: str, shipped: Path | None = None) -> None:

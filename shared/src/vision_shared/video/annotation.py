@@ -1,0 +1,66 @@
+"""Videos that a task draws from the frames of a video."""
+
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vision_shared.progress import frame_progress
+from vision_shared.video.colour import from_rgb, to_rgb
+from vision_shared.video.reader import TimedFrame, VideoReader
+from vision_shared.video.writer import VideoWriter
+
+Picture = NDArray[np.uint8]
+Draw = Callable[[Picture, Fraction], Mapping[str, Picture]]
+"""Takes a frame (H, W, 3) RGB and its time in seconds; returns pictures of its size, by name."""
+
+
+def annotate_video(
+    source: Path, targets: Mapping[str, Path], draw: Draw, *, overwrite: bool
+) -> tuple[int, str | None]:
+    """Write videos drawn from a video, streamed: memory does not grow with its length.
+
+    Frames are drawn on as a player shows them, turned by the display matrix as those of telephones
+    are. The first target keeps the audio.
+
+    Args:
+        source: the video.
+        targets: the videos to write, by the names that ``draw`` gives its pictures.
+        draw: sees each frame once, in order.
+        overwrite: replace files of those names.
+
+    Returns:
+        The number of frames; and one line about what of the video could not be decoded, or None.
+
+    Raises:
+        InputError: the video cannot be read, or an output may not be written.
+    """
+    count = 0
+    with ExitStack() as stack:
+        reader = stack.enter_context(VideoReader(source))
+        advance = stack.enter_context(frame_progress(source.name, reader.num_frames))
+        writers = {
+            name: stack.enter_context(
+                VideoWriter(
+                    path,
+                    reader,
+                    rate=reader.rate,
+                    tick=reader.tick,
+                    audio_stretch=1 if number == 0 else None,
+                    overwrite=overwrite,
+                )
+            )
+            for number, (name, path) in enumerate(targets.items())
+        }
+        for frame, time in reader.frames(next(iter(writers.values())).write_audio):
+            quarters = round(frame.rotation / 90)
+            drawn = draw(np.ascontiguousarray(np.rot90(to_rgb(frame), quarters)), time)
+            for name, writer in writers.items():
+                picture = np.ascontiguousarray(np.rot90(drawn[name], -quarters))
+                writer.write(TimedFrame(from_rgb(picture, frame), time))
+            count += 1
+            advance()
+    return count, reader.damage
