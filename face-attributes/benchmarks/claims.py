@@ -4,9 +4,11 @@ tags       rich tags localise: 1, 2, 5 and 10 attributes, each single one, and t
 identity   identities first, then attributes: with few labels and all; layers; the best neurons
 unseen     attributes that no network was trained on, by machines on frozen features
 systems    the talk's table: LNets+ANet beside three others and the majority class
+all        these four; a network that several ask for is trained once
 
-Numbers are of the test portraits: mean (least-greatest) over seeds, reported whichever way they
-fall. Validation portraits, of other people, fit the machines and choose nothing else.
+Numbers are of the test portraits: mean +- half of its 95 % interval (least-greatest) over seeds,
+reported whichever way they fall. Validation portraits, of other people, fit the machines and choose
+nothing else.
 """
 
 import argparse
@@ -37,7 +39,7 @@ from face_attributes.evaluation.attributes import MEASURES, attribute_scores, ma
 from face_attributes.evaluation.localisation import CENTRE_BOX
 from face_attributes.module import LNET, LNETS, UNTRAINED
 from face_attributes.svm import fit_svms
-from vision_shared.claims import mean_and_range, run_claim
+from vision_shared.claims import mean_and_interval, run_claim
 from vision_shared.tables import Table
 
 TAGS = (
@@ -276,7 +278,7 @@ def table(
 def cell(values: list[float], key: str) -> str:
     if key == "seconds":
         return f"{np.mean(values):.0f}" if any(values) else "-"
-    return mean_and_range([100 * value for value in values], 1)
+    return mean_and_interval([100 * value for value in values], 1)
 
 
 if __name__ == "__main__":

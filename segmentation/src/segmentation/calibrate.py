@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from vision_shared.tables import Table
 
 TASK = "segmentation"
-SWEEP = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.97, 0.985, 0.995, 1.0)
+SWEEP = (0.5, 0.7, 0.8, 0.9, 0.92, 0.95, 0.97, 0.985, 0.995, 1.0)
 
 
 @dataclass(frozen=True)

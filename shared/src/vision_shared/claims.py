@@ -1,6 +1,6 @@
 """What the scripts that test a paper's claims share: a config for each seed, and tables over seeds.
 
-python TASK/benchmarks/claims.py NAME [--seeds 3] [--runs runs/claims]
+python TASK/benchmarks/claims.py NAME|all [--seeds 3] [--runs runs/claims]
 """
 
 import argparse
@@ -24,29 +24,31 @@ Claim = Callable[[argparse.Namespace], list[Table]]
 def run_claim(
     description: str, claims: Mapping[str, Claim], add_options: Callable[..., None] | None = None
 ) -> None:
-    """Parse the command line, run one claim on one thread, print its tables and write them down.
+    """Parse the command line, run one claim or all on one thread, print and write each's tables.
 
     Args:
         description: what the script says of itself.
-        claims: by name; each takes the options and returns its tables.
+        claims: by name; each takes the options and returns its tables. Of all, in one process,
+            one can use what another has trained.
         add_options: adds the script's own options to the parser.
     """
     parser = argparse.ArgumentParser(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("claim", choices=sorted(claims))
+    parser.add_argument("claim", choices=[*claims, "all"])
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--runs", type=Path, default=Path("runs/claims"))
     if add_options is not None:
         add_options(parser)
     options = parser.parse_intermixed_args()
     torch.set_num_threads(1)
-    tables = claims[options.claim](options)
-    print_tables(tables)
     folder = options.runs / options.claim
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "table.md").write_text("\n".join(table.markdown() for table in tables))
-    print(f"tables  {folder / 'table.md'}")
+    for name in claims if options.claim == "all" else [options.claim]:
+        tables = claims[name](options)
+        print_tables(tables)
+        (folder / f"{name}.md").write_text("\n".join(table.markdown() for table in tables))
+        print(f"tables  {folder / name}.md", flush=True)
 
 
 def configure(package: str, folder: Path, overrides: Sequence[str], seed: int) -> DictConfig:
@@ -88,6 +90,27 @@ def fit_and_test(cfg: DictConfig, *callbacks: pl.Callback) -> Run:
 def mean_and_range(values: Sequence[float], digits: int = 2) -> str:
     """Return ``mean (least-greatest)``."""
     return f"{np.mean(values):.{digits}f} ({min(values):.{digits}f}-{max(values):.{digits}f})"
+
+
+def mean_and_interval(values: Sequence[float], digits: int = 2) -> str:
+    """Return ``mean +- half of its 95 % interval (least-greatest)``; the mean alone of one.
+
+    The interval is Student's, of normal values: of three, 2.5 times their deviation to each side.
+
+    Raises:
+        ValueError: more values than there are quantiles for.
+    """
+    if len(values) == 1:
+        return f"{values[0]:.{digits}f}"
+    if len(values) > len(QUANTILES) + 1:
+        raise ValueError(f"expected {len(QUANTILES) + 1} values at most, got {len(values)}")
+    half = QUANTILES[len(values) - 2] * np.std(values, ddof=1) / len(values) ** 0.5
+    spread = f"({min(values):.{digits}f}-{max(values):.{digits}f})"
+    return f"{np.mean(values):.{digits}f} +- {half:.{digits}f} {spread}"
+
+
+QUANTILES = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262)
+"""97.5 % of Student's t, of 1 to 9 degrees of freedom."""
 
 
 def mean_and_deviation(values: Sequence[float], digits: int = 2) -> str:

@@ -23,8 +23,8 @@ Two of one size side by side are half of what holds both apart.
 """
 
 
-CLOSE_UP = WindowRule(smallest=0.3, largest=0.8, margin=0.3)
-"""Windows in a region twice as large as what was found, of which a face takes about half."""
+CLOSE_UP = WindowRule(smallest=0.4, largest=0.9, margin=0.3)
+"""Windows in an enlarged region, most of which a face takes: no room for a wide ring."""
 
 
 class Localisation(NamedTuple):
@@ -73,7 +73,7 @@ class Localizer:
         *,
         score: ScoreName = "contrast",
         windows: WindowRule | None = None,
-        enlarge: float = 2.0,
+        enlarge: float = 1.6,
         close_up: WindowRule | None = None,
         image_side: int | None = None,
     ) -> None:
