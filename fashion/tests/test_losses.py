@@ -40,11 +40,22 @@ def test_attribute_loss_weighs_yes_and_no_and_leaves_out_the_unknown() -> None:
     assert plain.item() == pytest.approx(sum(terms) / 3)
     weights = torch.tensor([[5.0, 0.5], [7.0, 2.0]])
     weighted = losses.attribute_loss(logits, attributes, weights)
-    expected = 5 * terms[0] + 0.5 * terms[1] + 2 * terms[2]
-    assert weighted.item() == pytest.approx(expected / 3)
+    yes = math.log1p(math.exp(-2) / 10)  # of a logit of 2, with the log of 5 / 0.5 added to it
+    no = math.log1p(10), math.log1p(math.exp(3) * 3.5)
+    assert weighted.item() == pytest.approx((5 * yes + 0.5 * no[0] + 2 * no[1]) / 3)
     weighted.backward()
     assert logits.grad is not None
     assert (logits.grad != 0).tolist() == [[True, False], [True, True]]
+
+
+def test_attribute_loss_is_least_where_the_logit_is_the_true_rate_whatever_the_weights() -> None:
+    attributes = torch.tensor([[1], [-1], [-1], [-1]], dtype=torch.int8)
+    truth = math.log(1 / 3)
+    for weights in (None, torch.tensor([[2.0, 2 / 3]]), torch.tensor([[1.0, 9.0]])):
+        logit = torch.full((1, 1), truth, requires_grad=True)
+        losses.attribute_loss(logit.expand(4, 1), attributes, weights).backward()
+        assert logit.grad is not None
+        assert logit.grad.item() == pytest.approx(0, abs=1e-6)
 
 
 def test_balanced_weights_make_yes_and_no_weigh_the_same() -> None:

@@ -133,10 +133,11 @@ def test_max_pooling_survives_a_landmark_that_is_no_number() -> None:
 
 
 def test_controls_take_another_pictures_landmarks_and_the_corner() -> None:
-    landmarks, visible = torch.rand(3, 8, 2), torch.rand(3, 8) > 0.5
+    """Half a batch further: pictures of one item lie side by side."""
+    landmarks, visible = torch.rand(4, 8, 2), torch.rand(4, 8) > 0.5
     places, seen = choose_landmarks("shuffled", landmarks, visible)
-    assert torch.equal(places, landmarks[[1, 2, 0]])
-    assert torch.equal(seen, visible[[1, 2, 0]])
+    assert torch.equal(places, landmarks[[2, 3, 0, 1]])
+    assert torch.equal(seen, visible[[2, 3, 0, 1]])
     places, seen = choose_landmarks("corner", landmarks, visible)
     assert not places.any()
     assert torch.equal(seen, visible)

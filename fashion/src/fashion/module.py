@@ -138,7 +138,10 @@ class FashionModule(pl.LightningModule):
         if self.objective.identities == "proxy" and self.objective.proxies is None:
             self.hparams["num_items"] = self._data.num_items
             self.objective = self._make_objective(self._data.num_items)
-        self.objective.weigh_attributes(self._data.positive_rates())
+        rates = self._data.positive_rates()
+        self.objective.weigh_attributes(rates)
+        network: Any = self.net.network
+        network.expect_attributes(rates)
 
     def on_train_epoch_start(self) -> None:
         if self.net.detector is None:

@@ -19,10 +19,12 @@ def category_loss(logits: Tensor, category: Tensor) -> Tensor:
 def attribute_loss(logits: Tensor, attributes: Tensor, weights: Tensor | None = None) -> Tensor:
     """Mean sigmoid cross-entropy over the attributes that are known, weighted.
 
-    Liu et al., "DeepFashion", CVPR 2016, section 3.2.
+    Liu et al., "DeepFashion", CVPR 2016, section 3.2. Weights alone would make the network say
+    what would be likely if yes and no were as frequent as they weigh; the log of their ratio is
+    therefore added to its logits here, and these stay what they are called.
 
     Args:
-        logits: (B, A).
+        logits: (B, A), log-odds.
         attributes: (B, A) integers: 1 yes, -1 no, 0 unknown.
         weights: (A, 2), of a yes and of a no, see `balanced_weights`; None weighs all alike.
 
@@ -31,11 +33,13 @@ def attribute_loss(logits: Tensor, attributes: Tensor, weights: Tensor | None = 
     """
     _expect(logits, attributes)
     yes, known = attributes > 0, attributes != 0
-    losses = F.binary_cross_entropy_with_logits(logits.float(), yes.float(), reduction="none")
-    if weights is not None:
-        if weights.shape != (logits.shape[1], 2):
-            raise ValueError(f"expected weights ({logits.shape[1]}, 2), got {tuple(weights.shape)}")
-        losses = losses * torch.where(yes, weights[:, 0], weights[:, 1])
+    if weights is None:
+        weights = logits.new_ones(logits.shape[1], 2)
+    if weights.shape != (logits.shape[1], 2):
+        raise ValueError(f"expected weights ({logits.shape[1]}, 2), got {tuple(weights.shape)}")
+    logits = logits.float() + (weights[:, 0] / weights[:, 1]).log()
+    losses = F.binary_cross_entropy_with_logits(logits, yes.float(), reduction="none")
+    losses = losses * torch.where(yes, weights[:, 0], weights[:, 1])
     return (losses * known).sum() / known.sum().clamp_min(1)
 
 

@@ -60,6 +60,7 @@ class FashionNet(nn.Module):
     """
 
     steps = ("pose", "recognition")
+    attribute_prior: Tensor
 
     def __init__(
         self,
@@ -111,7 +112,19 @@ class FashionNet(nn.Module):
         width = fusion_width or width
         self.category = nn.Linear(width, num_categories) if num_categories else Nothing()
         self.attributes = nn.Linear(width, num_attributes) if num_attributes else Nothing()
+        self.register_buffer("attribute_prior", torch.zeros(num_attributes))
         self.embedding = nn.Linear(width, embedding_width)
+
+    def expect_attributes(self, rates: Tensor, least: float = 1e-3) -> None:
+        """Begin with what is known before a look: how frequent each attribute is.
+
+        Most are rare; their head then has to say only what a picture changes.
+
+        Args:
+            rates: (A,), the share of yes among what is known of each; NaN where nothing is.
+            least: rates are kept in [least, 1 - least].
+        """
+        self.attribute_prior.copy_(rates.nan_to_num(0.5).logit(least))
 
     def begin(self, step: str) -> None:
         """Begin a step of the training, one of ``steps``; it may come again.
@@ -148,7 +161,7 @@ class FashionNet(nn.Module):
             found,
             state_logits,
             self.category(fused),
-            self.attributes(fused),
+            self.attributes(fused) + self.attribute_prior,
             F.normalize(self.embedding(fused)),
         )
 

@@ -102,8 +102,8 @@ def choose_landmarks(
 ) -> tuple[Tensor, Tensor]:
     """Return where to pool, of what was predicted or, for an ``oracle``, annotated.
 
-    The rest are controls: ``shuffled`` takes the landmarks of the picture that comes next in the
-    batch, ``corner`` the top-left corner for all.
+    The rest are controls: ``shuffled`` takes the landmarks of the picture half a batch further, as
+    the next one is often of the same item; ``corner`` the top-left corner for all.
 
     Args:
         source: any but ``none``, which pools nothing.
@@ -111,7 +111,8 @@ def choose_landmarks(
         visible: (B, K) bool.
     """
     if source == "shuffled":
-        return landmarks.roll(-1, 0), visible.roll(-1, 0)
+        shift = -max(1, landmarks.shape[0] // 2)
+        return landmarks.roll(shift, 0), visible.roll(shift, 0)
     if source == "corner":
         return torch.zeros_like(landmarks), visible
     return landmarks, visible

@@ -16,6 +16,9 @@ from fashion.garment import Picture
 if TYPE_CHECKING:
     from fashion.retrieval.spotting import Spotted
 
+NAMED = 5
+"""Attributes of a garment that its title names, the likeliest."""
+
 STYLE = """\
 body { font: 15px/1.4 sans-serif; margin: 2em auto; max-width: 70em; color: #222; }
 section { display: flex; gap: 1em; border-top: 1px solid #ccc; padding: 1em 0; }
@@ -50,7 +53,7 @@ def _section(garment: Spotted, seconds: float) -> str:
     facts = garment.facts
     first, last = facts["first"], facts["last"]
     left, width = (100 * x / max(seconds, 1e-9) for x in (first, last - first))
-    words = ", ".join([facts["category"], *facts["attributes"]])
+    words = ", ".join([facts["category"], *list(facts["attributes"])[:NAMED]])
     hits = "\n".join(
         _figure(path.read_bytes(), f"{hit['similarity']:.3f} {hit['category']}, {hit['file']}")
         for path, hit in zip(garment.hits, facts["hits"], strict=True)

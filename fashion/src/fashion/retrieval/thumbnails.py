@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from fashion.garment import Box, Picture
 
@@ -20,15 +20,14 @@ GAP = 6
 
 
 def cut_out(image: Picture, box: Box) -> Picture:
-    """Return a garment and a little around it, (h, w, 3), its longer side `SIDE` at most."""
+    """Return a garment and a little around it, (h, w, 3), its longer side `SIDE`."""
     height, width = image.shape[:2]
     left, top, right, bottom = box
     x, y = SURROUNDINGS * (right - left), SURROUNDINGS * (bottom - top)
     x0, y0 = (int(np.clip(v, 0, m - 1)) for v, m in ((left - x, width), (top - y, height)))
     x1, y1 = (int(np.ceil(np.clip(v, 1, m))) for v, m in ((right + x, width), (bottom + y, height)))
-    small = Image.fromarray(image[y0 : max(y1, y0 + 1), x0 : max(x1, x0 + 1)])
-    small.thumbnail((SIDE, SIDE))
-    return np.asarray(small)
+    garment = Image.fromarray(image[y0 : max(y1, y0 + 1), x0 : max(x1, x0 + 1)])
+    return np.asarray(ImageOps.contain(garment, (SIDE, SIDE)))
 
 
 def sheet(rows: Sequence[Sequence[tuple[Picture, str]]], columns: int = 7) -> Picture:
