@@ -17,8 +17,8 @@ from face_attributes.data.heads import PORTRAIT_ATTRIBUTES
 from face_attributes.data.names import CELEBA_ATTRIBUTES
 from face_attributes.data.text import write_table
 from vision_shared.inputs import InputError
+from vision_shared.testing import are_equal, epochs, expect_epochs_to_repeat
 
-Batch = dict[str, Any]
 RENDER = {"side": 48, "people": [4, 2, 2], "pictures": 5, "backgrounds": 5, "seed": 0}
 
 
@@ -63,20 +63,6 @@ def prepared(data: FaceData, stage: str = "fit") -> Any:
     return data
 
 
-def epochs(data: FaceData, *numbers: int) -> list[Batch]:
-    loader = data.train_dataloader()
-    batches = []
-    for number in numbers:
-        loader.sampler.set_epoch(number)  # type: ignore[attr-defined]  # as Lightning does
-        batches += list(loader)
-    return batches
-
-
-def are_equal(ours: list[Batch], theirs: list[Batch]) -> bool:
-    pairs = list(zip(ours, theirs, strict=True))
-    return all(torch.equal(a[key], b[key]) for a, b in pairs for key in ("image", "index"))
-
-
 def test_training_batch_holds_pictures_tags_and_people_but_no_places(folder: Path) -> None:
     batches = epochs(prepared(portraits(folder)), 0)
     assert len(batches) == 5
@@ -98,12 +84,7 @@ def test_epochs_repeat_whatever_the_workers_and_after_a_resume(
         changes["pictures_per_identity"] = pictures_per_identity
         return prepared(portraits(folder, **changes))
 
-    alone = epochs(load(), 0, 1)
-    assert are_equal(alone, epochs(load(num_workers=1), 0, 1))
-    half = len(alone) // 2
-    assert are_equal(alone[half:], epochs(load(), 1))  # as after a resume
-    assert not are_equal(alone[:half], alone[half:])
-    assert not are_equal(alone, epochs(load(seed=1), 0, 1))
+    expect_epochs_to_repeat(load)
 
 
 def test_evaluation_sees_whole_pictures_in_order_with_their_places(folder: Path) -> None:

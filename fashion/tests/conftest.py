@@ -6,9 +6,12 @@ from typing import Any
 import pytest
 import torch
 
+from colour_shop import COLOURS, DRESS, TEE, photo, run
+from fashion import index
 from fashion.data.rendered import Recipe, render_once
 from fashion.models import build_pipeline
 from vision_shared.checkpoints import write_checkpoint
+from vision_shared.inputs import ExitCode
 
 pytest_plugins = ["vision_shared.testing"]
 
@@ -91,3 +94,30 @@ def plain_checkpoint(tmp_path: Path) -> Path:
 def cascade_checkpoint(tmp_path: Path) -> Path:
     """A small DFA without a detector, not trained."""
     return make_checkpoint(tmp_path / "dfa.ckpt", "dfa", finds=False)
+
+
+@pytest.fixture
+def colour_checkpoint(tmp_path: Path) -> Path:
+    write_checkpoint(
+        tmp_path / "net.ckpt",
+        task="fashion",
+        hyper_parameters={"network": {"name": "lite"}},
+        state_dict={"net.weight": torch.ones(3)},
+    )
+    return tmp_path / "net.ckpt"
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Path:
+    folder = tmp_path / "shop"
+    for colour in COLOURS:
+        photo(folder / f"id_{colour}" / "front.png", (colour, TEE))
+    photo(folder / "both.png", ("red", DRESS), ("blue", TEE))
+    return folder
+
+
+@pytest.fixture
+def built(colour_checkpoint: Path, shop: Path, tmp_path: Path) -> Path:
+    folder = tmp_path / "index"
+    assert run(index, "build", colour_checkpoint, shop, "-o", folder) == ExitCode.DONE
+    return folder

@@ -14,8 +14,7 @@ from fashion.data.items import renumbered, with_roles, with_validation
 from fashion.data.labels import Labels
 from fashion.data.layout import CATEGORIES, CONSUMER, GALLERY, QUERY, SHOP, UNKNOWN
 from vision_shared.inputs import InputError
-
-Batch = dict[str, Any]
+from vision_shared.testing import are_equal, epochs, expect_epochs_to_repeat
 
 
 def arguments(folder: Path, **changes: Any) -> dict[str, Any]:
@@ -60,20 +59,6 @@ def prepared(data: FashionData, stage: str = "fit") -> Any:
     return data
 
 
-def epochs(data: FashionData, *numbers: int) -> list[Batch]:
-    loader = data.train_dataloader()
-    batches = []
-    for number in numbers:
-        loader.sampler.set_epoch(number)  # type: ignore[attr-defined]  # as Lightning does
-        batches += list(loader)
-    return batches
-
-
-def are_equal(ours: list[Batch], theirs: list[Batch]) -> bool:
-    pairs = list(zip(ours, theirs, strict=True))
-    return all(torch.equal(a[key], b[key]) for a, b in pairs for key in ("image", "landmarks"))
-
-
 def table(parts: list[int], items: list[int], domains: list[int] | None = None) -> Garments:
     columns = unknown_columns(len(parts))
     columns.parts[:], columns.items[:] = parts, items
@@ -112,12 +97,7 @@ def test_epochs_repeat_whatever_the_workers_and_after_a_resume(
     def load(**changes: Any) -> FashionData:
         return prepared(make(pictures_per_item=pictures_per_item, **changes))
 
-    alone = epochs(load(), 0, 1)
-    assert are_equal(alone, epochs(load(num_workers=1), 0, 1))
-    half = len(alone) // 2
-    assert are_equal(alone[half:], epochs(load(), 1))  # as after a resume
-    assert not are_equal(alone[:half], alone[half:])
-    assert not are_equal(alone, epochs(load(seed=1), 0, 1))
+    expect_epochs_to_repeat(load)
 
 
 def test_item_batches_hold_k_pictures_of_items_below_the_number_of_items(make: Any) -> None:

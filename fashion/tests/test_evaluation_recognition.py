@@ -2,15 +2,9 @@
 
 import pytest
 import torch
-from sklearn.metrics import average_precision_score
 
 from fashion.data.layout import ABSENT, ATTRIBUTE_TYPES, OCCLUDED, SLOTS, TRUNCATED, VISIBLE
-from fashion.evaluation.attributes import (
-    AttributePrecision,
-    AttributeRecall,
-    attribute_table,
-    average_precision,
-)
+from fashion.evaluation.attributes import AttributePrecision, AttributeRecall, attribute_table
 from fashion.evaluation.boxes import BoxResults, box_precision, box_table, match_boxes
 from fashion.evaluation.categories import CategoryAccuracy, category_table
 from fashion.evaluation.landmarks import (
@@ -97,16 +91,6 @@ def test_ranking_all_attributes_differs_from_ranking_within_a_type() -> None:
     metric = AttributeRecall([0, 0, 0, 1], 2, ks=(1,))
     metric.update(torch.tensor([[3.0, 2.0, 1.0, 0.0]]), torch.tensor([[1, -1, -1, 1]]))
     assert metric.compute().recall[1].tolist() == [1, 1, 0.5]  # last of all, first of its type
-
-
-def test_average_precision_equals_scikit_learns_with_ties() -> None:
-    generator = torch.Generator().manual_seed(0)
-    scores = torch.rand(100, generator=generator).mul(10).round()
-    present = torch.rand(100, generator=generator) < 0.3
-    ours = float(average_precision(scores, present))
-    assert ours == pytest.approx(average_precision_score(present.tolist(), scores.tolist()))
-    constant = float(average_precision(torch.zeros(100), present))
-    assert constant == pytest.approx(float(present.float().mean()))
 
 
 def test_attribute_precision_leaves_out_what_is_not_known() -> None:

@@ -19,8 +19,7 @@ from segmentation.data.datamodule import (
 from segmentation.data.labels import CITYSCAPES, VOC
 from segmentation.data.scenes import SCENE_CLASSES
 from vision_shared.inputs import InputError
-
-Batch = dict[str, Any]
+from vision_shared.testing import are_equal, epochs, expect_epochs_to_repeat
 
 
 @pytest.fixture(scope="module")
@@ -58,20 +57,6 @@ def prepared(data: SegmentationData, stage: str = "fit") -> SegmentationData:
     return data
 
 
-def epochs(data: SegmentationData, *numbers: int) -> list[Batch]:
-    loader = data.train_dataloader()
-    batches = []
-    for number in numbers:
-        loader.sampler.set_epoch(number)  # type: ignore[attr-defined]  # as Lightning does
-        batches += list(loader)
-    return batches
-
-
-def are_equal(ours: list[Batch], theirs: list[Batch]) -> bool:
-    pairs = list(zip(ours, theirs, strict=True))
-    return all(torch.equal(a[key], b[key]) for a, b in pairs for key in ("image", "mask", "index"))
-
-
 def make_folder(folder: Path, sizes: list[tuple[int, int]]) -> Path:
     """A folder of the user's own with two classes; sizes are width, height."""
     for place in ("images", "masks"):
@@ -98,11 +83,7 @@ def test_training_batch_has_shapes_types_and_ranges(folder: Path) -> None:
 
 @pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")  # DataLoader, Python 3.12+
 def test_epochs_repeat_whatever_the_workers_and_after_a_resume(folder: Path) -> None:
-    alone = epochs(prepared(scenes_data(folder)), 0, 1)
-    assert are_equal(alone, epochs(prepared(scenes_data(folder, num_workers=2)), 0, 1))
-    assert are_equal(alone[2:], epochs(prepared(scenes_data(folder)), 1))  # as after a resume
-    assert not are_equal(alone[:2], alone[2:])
-    assert not are_equal(alone, epochs(prepared(scenes_data(folder, seed=1)), 0, 1))
+    expect_epochs_to_repeat(lambda **changes: prepared(scenes_data(folder, **changes)))
 
 
 def test_seed_of_a_sample_decides_its_augmentation(folder: Path) -> None:

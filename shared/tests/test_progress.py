@@ -7,7 +7,7 @@ def test_lines_tell_count_and_speed_away_from_a_terminal(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(progress, "SECONDS_BETWEEN_LINES", 0.0)
-    with progress.frame_progress("clip.mp4", 2) as advance:
+    with progress.show_progress("clip.mp4", 2, "frames") as advance:
         advance()
         advance()
     captured = capsys.readouterr()
@@ -21,7 +21,7 @@ def test_lines_tell_count_and_speed_away_from_a_terminal(
 
 
 def test_lines_come_seconds_apart(capsys: pytest.CaptureFixture[str]) -> None:
-    with progress.frame_progress("clip.mp4", None) as advance:
+    with progress.show_progress("clip.mp4", None, "frames") as advance:
         for _ in range(1000):
             advance()
     assert capsys.readouterr().err == ""
@@ -32,10 +32,10 @@ def test_bar_is_drawn_on_a_terminal(
 ) -> None:
     monkeypatch.setenv("FORCE_COLOR", "1")  # rich takes standard error for a terminal
     monkeypatch.setenv("COLUMNS", "120")
-    with progress.frame_progress("[clip].mp4", 3) as advance:
+    with progress.show_progress("[shop]", 3, "pictures") as advance:
         for _ in range(3):
             advance()
     captured = capsys.readouterr()
     assert captured.out == ""
-    for part in ("[clip].mp4", "3/3", "frames/s"):
+    for part in ("[shop]", "3/3", "pictures/s"):
         assert part in captured.err

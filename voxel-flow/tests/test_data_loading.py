@@ -7,11 +7,9 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from torch import Tensor
 
+from vision_shared.testing import are_equal, epochs, expect_epochs_to_repeat
 from voxel_flow.data.datamodule import RenderedData, VideoData
-
-Batch = dict[str, Tensor]
 
 
 def make_clip(folder: Path, num_frames: int, size: tuple[int, int], seed: int) -> None:
@@ -71,20 +69,6 @@ def prepared(data: VideoData, stage: str = "fit") -> VideoData:
     return data
 
 
-def epochs(data: VideoData, *numbers: int) -> list[Batch]:
-    loader = data.train_dataloader()
-    batches = []
-    for number in numbers:
-        loader.sampler.set_epoch(number)  # type: ignore[attr-defined]  # as Lightning does
-        batches += list(loader)
-    return batches
-
-
-def are_equal(ours: list[Batch], theirs: list[Batch]) -> bool:
-    pairs = zip(ours, theirs, strict=True)
-    return all(torch.equal(a[key], b[key]) for a, b in pairs for key in a)
-
-
 def test_training_batch_has_shape_range_and_time(folder: Path) -> None:
     batches = epochs(prepared(video_data(folder)), 0)
     assert len(batches) == 6
@@ -100,12 +84,8 @@ def test_training_batch_has_shape_range_and_time(folder: Path) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")  # DataLoader, Python 3.12+
-def test_epochs_repeat_whatever_the_workers(folder: Path) -> None:
-    alone = epochs(prepared(video_data(folder)), 0, 1)
-    assert are_equal(alone, epochs(prepared(video_data(folder, num_workers=2)), 0, 1))
-    assert are_equal(alone[6:], epochs(prepared(video_data(folder)), 1))  # as after a resume
-    assert not are_equal(alone[:6], alone[6:])
-    assert not are_equal(alone, epochs(prepared(video_data(folder, seed=1)), 0, 1))
+def test_epochs_repeat_whatever_the_workers_and_after_a_resume(folder: Path) -> None:
+    expect_epochs_to_repeat(lambda **changes: prepared(video_data(folder, **changes)))
 
 
 def test_evaluation_batches_are_of_one_clip_and_see_every_triplet(folder: Path) -> None:

@@ -17,7 +17,7 @@ from face_attributes.evaluation.answers import GatheredAnswers, GatheredFeatures
 from face_attributes.evaluation.attributes import MEASURES, attribute_scores
 from face_attributes.evaluation.finders import FinderComparison
 from face_attributes.evaluation.identities import identities_table, same_person_auc
-from face_attributes.localize import Localizer, fit_threshold
+from face_attributes.face_search import NUM_SCORED, FaceSearch
 from face_attributes.losses import attribute_loss, identity_loss
 from face_attributes.models import LNetsANet, Tagging, build_network
 from face_attributes.report import attribute_tables
@@ -31,14 +31,8 @@ UNTRAINED = "without training"
 LNET, LNETS = "LNet_o", "LNet_o, then LNet_s"
 SVMS, LINEAR = "support vector machines", "linear layer"
 
-NUM_SCORED = 100
-"""Pictures with a face, and as many without, that set the threshold after every epoch."""
-
 FALSE_ALARMS = 0.1
 """Per image, where the recall is logged."""
-
-CLOSER = 2
-"""LNet_s is tested on pictures with so many times the pixels a side that LNet_o looks at."""
 
 
 class FaceAttributesModule(pl.LightningModule):
@@ -87,7 +81,7 @@ class FaceAttributesModule(pl.LightningModule):
                 "data.pictures_per_identity is for ANet, which learns identities: set it to null"
             )
         self.net: Any = self._build(network)
-        self.localizer = localizer
+        self.search = None if localizer is None else FaceSearch(localizer, part)
         self.learning_rate = learning_rate
         self.weight_decay = weight_decay
         self.similarity_weight = similarity_weight
@@ -123,14 +117,15 @@ class FaceAttributesModule(pl.LightningModule):
         """Let the data show what the parts before this one find."""
         if self.part in (None, "lnet_o"):
             return
+        assert self.search is not None
         device = self.trainer.strategy.root_device
         self.net.to(device)
-        finder = self._localizer(self.net, closer=self.part == "anet")
+        finder = self.search.localizer(self.net, closer=self.part == "anet")
         used = [self.net.lnet_o, *([finder.lnet_s] if finder.lnet_s is not None else [])]
         tensors = [tensor for net in used for tensor in net.state_dict().values()]
         self._data.show_found(
             lambda picture: finder(picture.to(device)).boxes[0],
-            name_of(*tensors, repr(self.localizer)),
+            name_of(*tensors, repr(self.search.settings)),
         )
 
     def training_step(self, batch: dict[str, Tensor], _: int) -> Tensor:
@@ -155,10 +150,11 @@ class FaceAttributesModule(pl.LightningModule):
             return
         self.val_answers.update(self.learner.head(features).sigmoid(), batch["attributes"])
         self.val_features.update(features, batch["attributes"])
-        missing = NUM_SCORED - sum(map(len, self._face_scores))
-        if self._sets_threshold() and missing > 0:
-            localizer = self._localizer(self.net, closer=False)
-            self._face_scores.append(localizer.best_regions(image[:missing])[1])
+        if self.search is not None and self.search.trains and self._data.backgrounds is not None:
+            missing = NUM_SCORED - sum(map(len, self._face_scores))
+            if missing > 0:
+                localizer = self.search.localizer(self.net)
+                self._face_scores.append(localizer.best_regions(image[:missing])[1])
 
     def on_validation_epoch_end(self) -> None:
         if self.num_identities is not None:
@@ -169,20 +165,12 @@ class FaceAttributesModule(pl.LightningModule):
         svms = getattr(self.learner, "svms", None)
         if svms is not None:
             svms.weight, svms.bias = fit_svms(*self.val_features.compute())
-        if self._face_scores:
-            self._set_threshold()
+        if self.search is not None and self._face_scores:
+            faces = torch.cat(self._face_scores)
+            self.log("val/face_auc", self.search.set_threshold(self.net, faces, self._data).auc)
+            self._face_scores.clear()
         self.val_answers.reset()
         self.val_features.reset()
-
-    def _set_threshold(self) -> None:
-        samples = self._data.background_samples("val")
-        images = [samples[i]["image"] for i in range(min(NUM_SCORED, len(samples)))]
-        localizer = self._localizer(self.net, closer=False)
-        empty = localizer.best_regions(torch.stack(images).to(self.device))[1]
-        decision = fit_threshold(torch.cat(self._face_scores), empty)
-        self._face_scores.clear()
-        localizer.lnet_o.threshold.fill_(decision.threshold)
-        self.log("val/face_auc", decision.auc)
 
     def on_test_start(self) -> None:
         for metric in (self.test_answers, self.linear_answers):
@@ -191,14 +179,12 @@ class FaceAttributesModule(pl.LightningModule):
         self.untrained_features.reset()
         self._fresh = [self.untrained()]  # in a list, lest it become a part of this module
         self.finders: FinderComparison | None = None
-        if self.localizer is not None and self.num_identities is None:
-            finders = {LNET: self._localizer(self.net, closer=False)}
+        if self.search is not None and self.num_identities is None:
+            finders = {LNET: self.search.localizer(self.net)}
             if self.part in ("lnet_s", "anet") and self.net.lnet_s is not None:
-                finders = {LNETS: self._localizer(self.net, closer=True), **finders}
-            finders[UNTRAINED] = self._localizer(self._fresh[0], closer=False)
-            typical = self._data.typical_boxes(NUM_SCORED, self._whole_size())
-            threshold = float(finders[LNET].lnet_o.threshold)
-            self.finders = FinderComparison(finders, threshold, typical)
+                finders = {LNETS: self.search.localizer(self.net, closer=True), **finders}
+            finders[UNTRAINED] = self.search.localizer(self._fresh[0])
+            self.finders = self.search.comparison(finders, self._data)
 
     def test_step(self, batch: dict[str, Tensor], _: int) -> None:
         image, labels = batch["image"], batch["attributes"]
@@ -212,21 +198,10 @@ class FaceAttributesModule(pl.LightningModule):
         self.linear_answers.update(self.learner.head(tagging.features).sigmoid(), labels)
 
     def on_test_epoch_end(self) -> None:
-        if self.finders is not None:
-            self._look_for_faces(self.finders)
+        if self.search is not None and self.finders is not None:
+            number = int(self.trainer.num_test_batches[0]) * self._data.eval_batch_size
+            self.search.test(self.finders, self._data, number, self.device)
         self.log_dict({f"test/{name}": value for name, value in self._test_figures().items()})
-
-    def _look_for_faces(self, finders: FinderComparison) -> None:
-        """Look at the whole pictures of the test, with and without faces."""
-        samples = self._data.whole_samples("test", self._whole_size())
-        number = int(self.trainer.num_test_batches[0]) * self._data.eval_batch_size
-        for sample in map(samples.__getitem__, range(min(number, len(samples)))):
-            if sample["box"].isfinite().all():
-                finders.update(sample["image"].to(self.device), sample["box"][None])
-        if self._data.backgrounds is not None:
-            empty = self._data.background_samples("test", self._whole_size())
-            for sample in map(empty.__getitem__, range(len(empty))):
-                finders.update(sample["image"].to(self.device), torch.zeros(0, 4))
 
     def _test_figures(self) -> dict[str, float]:
         if self.num_identities is not None:
@@ -280,8 +255,8 @@ class FaceAttributesModule(pl.LightningModule):
             return {}
         images = batch["image"][:4]
         found = None
-        if self.localizer is not None and self.part in (None, "lnet_o"):
-            localizer = self._localizer(self.net, closer=False)
+        if self.search is not None and self.search.trains:
+            localizer = self.search.localizer(self.net)
             found = [localizer(image) for image in images]
         return draw_tagging(batch, self.learner(images).logits.sigmoid(), self.attributes, found)
 
@@ -301,24 +276,6 @@ class FaceAttributesModule(pl.LightningModule):
     @property
     def _data(self) -> FaceData:
         return self.trainer.datamodule  # type: ignore[attr-defined]
-
-    def _sets_threshold(self) -> bool:
-        looks = self.localizer is not None and self.part in (None, "lnet_o")
-        return looks and self._data.backgrounds is not None
-
-    def _whole_size(self) -> tuple[int, int]:
-        """Of the pictures on which the localisation is tested."""
-        if self.part is None:
-            return self._data.eval_size
-        assert self.localizer is not None
-        side = CLOSER * self.localizer["image_side"]
-        return side, side
-
-    def _localizer(self, net: Any, *, closer: bool) -> Localizer:
-        assert self.localizer is not None
-        if self.part is None:
-            return Localizer(net, **self.localizer)
-        return Localizer(net.lnet_o, net.lnet_s if closer else None, **self.localizer)
 
     def untrained(self) -> nn.Module:
         """Return the network as it would be without training, from a fixed seed."""

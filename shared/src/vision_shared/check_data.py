@@ -55,9 +55,9 @@ def check_each(name: str, number: int, check: Callable[[int], None], report: Rep
         check: takes an index; raises InputError or OSError for a fault, which is reported.
         report: takes a fault.
     """
-    from vision_shared.progress import frame_progress
+    from vision_shared.progress import show_progress
 
-    with frame_progress(name, number) as advance:
+    with show_progress(name, number, "pictures") as advance:
         for index in range(number):
             try:
                 check(index)

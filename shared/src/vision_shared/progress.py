@@ -1,4 +1,4 @@
-"""How far a long command is, in frames and frames per second, on standard error."""
+"""How far a long command is, in frames or pictures and how many a second, on standard error."""
 
 import sys
 import time
@@ -13,31 +13,38 @@ from rich.text import Text
 SECONDS_BETWEEN_LINES = 5.0
 
 
-def frame_progress(name: str, total: int | None) -> AbstractContextManager[Callable[[], None]]:
-    """Enter a context whose value is to be called once per finished frame.
+def show_progress(
+    name: str, total: int | None, unit: str
+) -> AbstractContextManager[Callable[[], None]]:
+    """Enter a context whose value is to be called once per finished frame, picture or the like.
 
     A bar on a terminal; elsewhere (a log, a pipe) a plain line every few seconds.
 
     Args:
         name: what is being worked on, e.g. the file's name.
-        total: how many frames are expected, as far as it is known.
+        total: how many are expected, as far as it is known.
+        unit: what is counted, e.g. ``frames``.
     """
     console = Console(stderr=True)
-    return _bar(console, name, total) if console.is_terminal else _lines(name, total)
+    return _bar(console, name, total, unit) if console.is_terminal else _lines(name, total, unit)
 
 
-class _FramesPerSecond(ProgressColumn):
+class _Rate(ProgressColumn):
+    def __init__(self, unit: str) -> None:
+        super().__init__()
+        self.unit = unit
+
     def render(self, task: Task) -> Text:
-        return Text(f"{task.finished_speed or task.speed or 0:.1f} frames/s")
+        return Text(f"{task.finished_speed or task.speed or 0:.1f} {self.unit}/s")
 
 
 @contextmanager
-def _bar(console: Console, name: str, total: int | None) -> Iterator[Callable[[], None]]:
+def _bar(console: Console, name: str, total: int | None, unit: str) -> Iterator[Callable[[], None]]:
     columns = (
         TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
-        _FramesPerSecond(),
+        _Rate(unit),
         RemainingColumn(),
     )
     with Progress(*columns, console=console) as progress:
@@ -46,7 +53,7 @@ def _bar(console: Console, name: str, total: int | None) -> Iterator[Callable[[]
 
 
 @contextmanager
-def _lines(name: str, total: int | None) -> Iterator[Callable[[], None]]:
+def _lines(name: str, total: int | None, unit: str) -> Iterator[Callable[[], None]]:
     start = printed = time.monotonic()
     done = 0
 
@@ -58,6 +65,6 @@ def _lines(name: str, total: int | None) -> Iterator[Callable[[], None]]:
             printed = now
             of_total = f"/{total}" if total else ""
             rate = done / (now - start)
-            print(f"{name}: {done}{of_total} frames, {rate:.1f} frames/s", file=sys.stderr)
+            print(f"{name}: {done}{of_total} {unit}, {rate:.1f} {unit}/s", file=sys.stderr)
 
     yield advance

@@ -1,12 +1,18 @@
-"""Fixtures for the tasks' tests: ``pytest_plugins = ["vision_shared.testing"]``."""
+"""What the tasks' tests share; ``pytest_plugins = ["vision_shared.testing"]`` for the fixture."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
+import torch
 from hydra import compose, initialize_config_module
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, open_dict
+
+from vision_shared.datamodule import TaskData
+
+Batch = dict[str, Any]
 
 
 @pytest.fixture
@@ -28,3 +34,39 @@ def config(tmp_path: Path) -> Iterator[Callable[..., DictConfig]]:
 
     yield make
     HydraConfig.instance().cfg = None
+
+
+def expect_epochs_to_repeat(load: Callable[..., TaskData]) -> None:
+    """Assert that the seed and the epoch decide what trains, not the workers, nor a resume.
+
+    Args:
+        load: takes changes of a datamodule's arguments; returns it set up to fit.
+    """
+    alone = epochs(load(), 0, 1)
+    assert are_equal(alone, epochs(load(num_workers=2), 0, 1))
+    half = len(alone) // 2
+    assert are_equal(alone[half:], epochs(load(), 1))  # as after a resume
+    assert not are_equal(alone[:half], alone[half:])
+    assert not are_equal(alone, epochs(load(seed=1), 0, 1))
+
+
+def epochs(data: TaskData, *numbers: int) -> list[Batch]:
+    """Load epochs of training as Lightning does."""
+    loader = data.train_dataloader()
+    batches = []
+    for number in numbers:
+        loader.sampler.set_epoch(number)  # type: ignore[attr-defined]
+        batches += list(loader)
+    return batches
+
+
+def are_equal(ours: Sequence[Batch], theirs: Sequence[Batch]) -> bool:
+    """Whether batches hold the same; NaN is the same as NaN."""
+    pairs = zip(ours, theirs, strict=True)
+    return all(a.keys() == b.keys() and all(_same(a[key], b[key]) for key in a) for a, b in pairs)
+
+
+def _same(one: Any, other: Any) -> bool:
+    if isinstance(one, torch.Tensor):
+        return torch.allclose(one, other, rtol=0, atol=0, equal_nan=True)
+    return one == other

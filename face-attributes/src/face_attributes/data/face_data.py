@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pytorch_lightning as pl
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
@@ -24,9 +23,8 @@ from face_attributes.data.samples import (
     TrainingSamples,
     background_paths,
 )
+from vision_shared.datamodule import TaskData, checked_size
 from vision_shared.inputs import InputError
-from vision_shared.loaders import epoch_loader, evaluation_loader, training_loader
-from vision_shared.samplers import IdentitySampler
 
 Size = tuple[int, int]
 
@@ -34,7 +32,7 @@ FOUND = ("heads", "faces")
 """Regions that networks find: LNet_o's, and those where LNet_s then finds a face."""
 
 
-class FaceData(pl.LightningDataModule, ABC):
+class FaceData(TaskData, ABC):
     """Loaders of faces with attributes.
 
     What batches hold stands in `face_attributes.data.samples`. With ``pictures_per_identity`` K,
@@ -42,7 +40,6 @@ class FaceData(pl.LightningDataModule, ABC):
     of the training people that are held out of it; without, the part ``val``.
 
     Args:
-        root: folder of all data.
         folder: of this data set.
         attributes: names of those to learn, in this order; `None` is all.
         region: what samples show: ``whole`` pictures; the ``box`` of a face, from its landmarks
@@ -54,13 +51,9 @@ class FaceData(pl.LightningDataModule, ABC):
         scale: smallest and largest random factor of training; below 1 shows more than the region.
         jitter: largest relative change of brightness and contrast in training, in [0, 1).
         num_train: pictures that train, spread over all; `None` is all.
-        batch_size: of training, in each process.
-        eval_batch_size: of validation and test.
-        epoch_size: training samples in an epoch, over all processes; `None` is each picture once.
         pictures_per_identity: K; `None` for plain batches, drawn from all pictures.
         backgrounds: folder of pictures without faces; `None` where there is none.
-        num_workers: processes that load, for each process that trains.
-        seed: of order and augmentation.
+        common: the arguments of `vision_shared.datamodule.TaskData`.
 
     Raises:
         InputError: sizes, or a batch that does not divide by K.
@@ -69,7 +62,6 @@ class FaceData(pl.LightningDataModule, ABC):
     def __init__(
         self,
         *,
-        root: str,
         folder: str,
         attributes: Sequence[str] | None,
         region: str,
@@ -79,16 +71,11 @@ class FaceData(pl.LightningDataModule, ABC):
         scale: tuple[float, float],
         jitter: float,
         num_train: int | None,
-        batch_size: int,
-        eval_batch_size: int,
-        epoch_size: int | None,
         pictures_per_identity: int | None,
         backgrounds: str | None,
-        num_workers: int,
-        seed: int,
+        **common: Any,
     ) -> None:
-        super().__init__()
-        self.root = Path(root)
+        super().__init__(**common)
         self.folder = Path(folder)
         self.chosen = None if attributes is None else tuple(attributes)
         self.region = region
@@ -98,14 +85,9 @@ class FaceData(pl.LightningDataModule, ABC):
         self.scale = scale
         self.jitter = jitter
         self.num_train = num_train
-        self.batch_size = batch_size
-        self.eval_batch_size = eval_batch_size
-        self.epoch_size = epoch_size
         self.pictures_per_identity = pictures_per_identity
+        self.check_identity_batches("data.pictures_per_identity", pictures_per_identity)
         self.backgrounds = None if backgrounds is None else Path(backgrounds)
-        self.num_workers = num_workers
-        self.seed = seed
-        check_batches(batch_size, pictures_per_identity, epoch_size)
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -247,59 +229,12 @@ class FaceData(pl.LightningDataModule, ABC):
         return Regions("box", self.context, read_boxes(path, faces.names), path)
 
     def train_dataloader(self) -> DataLoader[Any]:
-        if self.pictures_per_identity is not None:
-            return self.identity_loader(self.pictures_per_identity)
-        return training_loader(
-            self.train_set,
-            self.trainer,
-            batch_size=self.batch_size,
-            epoch_size=self.epoch_size,
-            num_workers=self.num_workers,
-            seed=self.seed,
-        )
-
-    def val_dataloader(self) -> DataLoader[Any]:
-        return self.loader(self.val_set)
-
-    def test_dataloader(self) -> DataLoader[Any]:
-        return self.loader(self.test_set)
-
-    def loader(self, samples: EvaluationSamples | BackgroundSamples) -> DataLoader[Any]:
-        """Load samples in order."""
-        return evaluation_loader(samples, self.eval_batch_size, num_workers=self.num_workers)
-
-    def identity_loader(self, num_pictures: int) -> DataLoader[Any]:
-        try:
-            sampler = IdentitySampler.of_trainer(
-                self.trainer,
-                self.train_set.faces.identities,
-                num_identities=self.batch_size // num_pictures,
-                num_pictures=num_pictures,
-                seed=self.seed,
-            )
-        except ValueError as error:
-            raise InputError(f"{self.folder}: {error}: lower data.batch_size") from error
-        return epoch_loader(self.train_set, sampler, self.batch_size, num_workers=self.num_workers)
+        if self.pictures_per_identity is None:
+            return super().train_dataloader()
+        identities = self.train_set.faces.identities
+        return self.identity_loader(identities, self.pictures_per_identity, self.folder)
 
     @property
     def cache(self) -> Path:
         """Where what is known of the faces is kept packed."""
         return self.root / "face-attributes" / "cache"
-
-
-def checked_size(key: str, size: Sequence[int]) -> Size:
-    if len(size) != 2 or min(size) < 1:
-        raise InputError(f"expected {key}=[height, width] in pixels, got {list(size)}")
-    return size[0], size[1]
-
-
-def check_batches(batch_size: int, num_pictures: int | None, epoch_size: int | None) -> None:
-    if num_pictures is None:
-        return
-    if num_pictures < 2 or batch_size % num_pictures:
-        raise InputError(
-            "expected data.pictures_per_identity of 2 or more, and data.batch_size a multiple of "
-            f"it, got {num_pictures} and {batch_size}"
-        )
-    if epoch_size is not None:
-        raise InputError("data.epoch_size has no meaning with data.pictures_per_identity: set null")

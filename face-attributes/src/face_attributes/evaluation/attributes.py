@@ -17,6 +17,7 @@ from face_attributes.evaluation.published import (
     DatasetName,
     published_accuracies,
 )
+from vision_shared.ranking import average_precision
 from vision_shared.tables import Table
 
 MEASURES = {
@@ -54,32 +55,10 @@ def attribute_scores(answers: Answers) -> dict[str, Tensor]:
     return {
         "accuracy": _ratio(hits + rejects, positives + negatives),
         "balanced_accuracy": (recall + _ratio(rejects, negatives)) / 2,
-        "average_precision": average_precision(answers),
+        "average_precision": average_precision(answers.probabilities, labels),
         "f1": torch.where(positives > 0, f1, torch.nan),
         "positive_rate": _ratio(positives, positives + negatives),
     }
-
-
-def average_precision(answers: Answers) -> Tensor:
-    """(A,): mean over the positives of the precision at their score, ties at the score's end.
-
-    The area under the precision-recall curve without interpolation, as scikit-learn has it. NaN
-    without a positive; constant probabilities give the positive rate.
-    """
-    columns = []
-    for scores, labels in zip(answers.probabilities.T, answers.labels.T, strict=True):
-        known = labels != 0
-        scores, order = scores[known].sort(descending=True)
-        present = (labels[known][order] == 1).double()
-        hits = present.cumsum(0)
-        # Equal scores are one step of the curve: all of them count at the last one's place.
-        _, counts = scores.unique_consecutive(return_counts=True)
-        ends = (counts.cumsum(0) - 1).repeat_interleave(counts)
-        precision = (hits / torch.arange(1, len(hits) + 1, device=hits.device))[ends]
-        total = present.sum()
-        ap = (precision * present).sum() / total if total > 0 else present.new_tensor(torch.nan)
-        columns.append(ap)
-    return torch.stack(columns)
 
 
 def majority_answers(labels: Tensor, rates: Tensor) -> Answers:

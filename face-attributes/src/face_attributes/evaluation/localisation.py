@@ -9,6 +9,7 @@ from torchmetrics import Metric
 from torchmetrics.utilities.data import dim_zero_cat
 
 from face_attributes.boxes import box_iou, contains
+from vision_shared.ranking import hits_at_scores
 from vision_shared.tables import Table
 
 FOUND = 0.5
@@ -104,14 +105,13 @@ class LocalisationResults(Metric):
     def compute(self) -> LocalisationScores:
         num_images, num_faces, with_faces, found = self.counts.tolist()
         peaks, hits = self.hits.tolist()
-        scores, is_face = dim_zero_cat(self.scores), dim_zero_cat(self.is_face)
-        recall, false_alarms = _curve(scores, is_face, num_faces, num_images)
+        found_faces, boxes = hits_at_scores(dim_zero_cat(self.scores), dim_zero_cat(self.is_face))
         return LocalisationScores(
             hit_rate=_share(hits, peaks),
             found=_share(found, with_faces),
             mean_iou=_share(float(self.iou), with_faces),
-            recall=recall,
-            false_alarms=false_alarms,
+            recall=found_faces / max(1, num_faces),
+            false_alarms=(boxes - found_faces) / max(1, num_images),
             num_images=int(num_images),
             num_faces=int(num_faces),
         )
@@ -153,18 +153,6 @@ def localisation_table(systems: Mapping[str, LocalisationScores]) -> Table:
         "recall: of all faces, at so many false alarms an image."
     )
     return Table("Localisation", columns, rows, note)
-
-
-def _curve(
-    scores: Tensor, is_face: Tensor, num_faces: float, num_images: float
-) -> tuple[Tensor, Tensor]:
-    """Recall and false alarms an image at each distinct score, from the highest down."""
-    scores, order = scores.sort(descending=True, stable=True)
-    is_face = is_face[order]
-    _, counts = scores.unique_consecutive(return_counts=True)
-    ends = counts.cumsum(0) - 1
-    recall = is_face.double().cumsum(0)[ends] / max(1, num_faces)
-    return recall, (~is_face).double().cumsum(0)[ends] / max(1, num_images)
 
 
 def _share(part: float, whole: float) -> float:

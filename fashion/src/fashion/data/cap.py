@@ -12,19 +12,16 @@ Newer archives name the folder Anno_coarse; `cap_fine` reads the Anno_fine besid
 from collections.abc import Mapping
 from pathlib import Path
 
-from fashion.data.garments import Columns, Garments, Vocabulary, unknown_columns
-from fashion.data.layout import ATTRIBUTE_TYPES, PARTS
+from fashion.data.garments import Columns, Garments, Vocabulary
+from fashion.data.layout import ATTRIBUTE_TYPES
 from fashion.data.official import (
     Files,
     encoded,
     fill_boxes,
     fill_landmarks,
+    find_files,
     matched,
-    need_list,
-    picture_folder,
-    places,
-    read_partition,
-    unique_pictures,
+    read_parts,
 )
 from fashion.data.text import Report, read_labels, read_names
 
@@ -42,13 +39,8 @@ LISTS = {
 
 
 def find_cap(root: Path) -> Files:
-    """Find the files.
-
-    Raises:
-        FileNotFoundError: a list or the pictures are not there; says where to get them.
-    """
-    lists = {key: need_list(root, name, FOLDERS, BENCHMARK) for key, name in LISTS.items()}
-    return Files(picture_folder(root, lists["partition"]), lists)
+    """Find the files; raises as `find_files`."""
+    return find_files(root, BENCHMARK, FOLDERS, LISTS)
 
 
 def read_cap(files: Files, report: Report) -> Garments:
@@ -58,10 +50,7 @@ def read_cap(files: Files, report: Report) -> Garments:
         InputError: a list that cannot be used at all.
     """
     lists = files.lists
-    pictures = unique_pictures(read_partition(lists["partition"], PARTS, 2, report), report)
-    rows = places(pictures)
-    columns = unknown_columns(len(rows))
-    columns.parts[:] = [PARTS.index(row.fields[1]) for row in pictures.values()]
+    rows, columns = read_parts(files, report)
     categories, _ = read_names(lists["category_names"], report, has_types=True)
     _fill_categories(lists["categories"], rows, columns, len(categories), report)
     fill_boxes(lists["boxes"], rows, columns, report)
@@ -71,7 +60,7 @@ def read_cap(files: Files, report: Report) -> Garments:
     words = Vocabulary(
         tuple(categories), tuple(attributes), tuple(types), type_names(types, ATTRIBUTE_TYPES)
     )
-    return Garments(files.folder, encoded(pictures), columns, labels, words, lists["partition"])
+    return Garments(files.folder, encoded(rows), columns, labels, words, lists["partition"])
 
 
 def type_names(types: list[int], names: tuple[str, ...]) -> tuple[str, ...]:

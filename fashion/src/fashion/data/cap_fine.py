@@ -21,7 +21,7 @@ from fashion.data.cap import BENCHMARK, type_names
 from fashion.data.garments import Columns, Garments, Vocabulary, unknown_columns
 from fashion.data.labels import LabelsWriter
 from fashion.data.layout import CATEGORIES, LOWER, PARTS, SLOTS, SLOTS_OF_TYPE, UPPER, VISIBLE
-from fashion.data.official import PAGE, PICTURE_FOLDERS, Files, encoded, find_list
+from fashion.data.official import PAGE, Files, encoded, find_list, picture_folder
 from fashion.data.text import AGAIN, Report, Row, lines_of, read_names
 from vision_shared.inputs import InputError, check_input
 
@@ -50,7 +50,7 @@ def find_cap_fine(root: Path) -> Files:
     for key, name in names.items():
         if (path := find_list(root, name, FOLDERS)) is not None:
             lists[key] = path
-    return Files(_picture_folder(root, lists["train"]), lists)
+    return Files(picture_folder(root, _rows(lists["train"]), lists["train"]), lists)
 
 
 def read_cap_fine(files: Files, report: Report) -> Garments:
@@ -156,14 +156,3 @@ def _fillers(
         return None
 
     return {"attr": attr, "cate": cate, "bbox": bbox, "landmarks": landmarks}
-
-
-def _picture_folder(root: Path, listed_in: Path) -> Path:
-    names = [row.fields[0] for row in _rows(listed_in)[:100]]
-    for folder in PICTURE_FOLDERS:
-        if any((root / folder / name).exists() for name in names):
-            return root / folder
-    raise FileNotFoundError(
-        f"{root / names[0]}: not found: unpack the pictures of DeepFashion's {BENCHMARK} "
-        f"({PAGE}) so that their folder is {root / 'img'}"
-    )

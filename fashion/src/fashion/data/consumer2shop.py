@@ -26,10 +26,8 @@ from fashion.data.official import (
     encoded,
     fill_boxes,
     fill_landmarks,
-    find_list,
+    find_files,
     item_number,
-    need_list,
-    picture_folder,
     places,
     read_partition,
 )
@@ -38,6 +36,7 @@ from vision_shared.inputs import InputError
 
 BENCHMARK = "Consumer-to-shop Clothes Retrieval Benchmark"
 FOLDERS = ("Anno", "Eval", "Anno/attributes", "Anno/Anno")
+NEEDED = {"partition": "list_eval_partition.txt", "boxes": "list_bbox_consumer2shop.txt"}
 OPTIONAL = {
     "landmarks": "list_landmarks_consumer2shop.txt",
     "attribute_names": "list_attr_cloth.txt",
@@ -48,17 +47,8 @@ DOMAINS = {1: SHOP, 2: CONSUMER}
 
 
 def find_consumer2shop(root: Path) -> Files:
-    """Find the files.
-
-    Raises:
-        FileNotFoundError: a list or the pictures are not there; says where to get them.
-    """
-    names = {"partition": "list_eval_partition.txt", "boxes": "list_bbox_consumer2shop.txt"}
-    lists = {key: need_list(root, name, FOLDERS, BENCHMARK) for key, name in names.items()}
-    for key, name in OPTIONAL.items():
-        if (path := find_list(root, name, FOLDERS)) is not None:
-            lists[key] = path
-    return Files(picture_folder(root, lists["partition"]), lists)
+    """Find the files; raises as `find_files`."""
+    return find_files(root, BENCHMARK, FOLDERS, NEEDED, OPTIONAL)
 
 
 def read_consumer2shop(files: Files, report: Report) -> Garments:

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pytorch_lightning as pl
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
@@ -26,14 +25,11 @@ from fashion.data.items import (
 from fashion.data.layout import ATTRIBUTE_TYPES, CATEGORIES
 from fashion.data.rendered import Recipe, render_once
 from fashion.data.samples import REGIONS, EvaluationSamples, Region, TrainingSamples
+from vision_shared.datamodule import TaskData, checked_size
 from vision_shared.inputs import InputError
-from vision_shared.loaders import epoch_loader, evaluation_loader, training_loader
-from vision_shared.samplers import IdentitySampler
-
-Size = tuple[int, int]
 
 
-class FashionData(pl.LightningDataModule):
+class FashionData(TaskData):
     """Loaders of garments; what batches hold stands in `fashion.data.samples`.
 
     Parts are train, val and test. Where a data set has items, those of val and test are not in
@@ -41,7 +37,6 @@ class FashionData(pl.LightningDataModule):
     training has no val, every twentieth item is held out for it.
 
     Args:
-        root: folder of all data.
         benchmark: one of `fashion.data.benchmarks.BENCHMARKS`.
         folder: of this data set.
         attributes: names of those to learn, in this order; `None` is all.
@@ -52,13 +47,9 @@ class FashionData(pl.LightningDataModule):
         shift: its largest random move in training, as a part of its size.
         jitter: largest relative change of brightness and contrast in training, in [0, 1).
         num_train: pictures that train, spread over all; `None` is all.
-        batch_size: of training, in each process.
-        eval_batch_size: of validation and test.
-        epoch_size: training samples in an epoch, over all processes; `None` is each picture once.
         pictures_per_item: K: training batches hold K pictures each of batch_size / K items; `None`
             for plain batches.
-        num_workers: processes that load, for each process that trains.
-        seed: of order and augmentation.
+        common: the arguments of `vision_shared.datamodule.TaskData`.
 
     Raises:
         InputError: an unknown name, a size, or a batch that does not divide by K.
@@ -67,7 +58,6 @@ class FashionData(pl.LightningDataModule):
     def __init__(
         self,
         *,
-        root: str,
         benchmark: str,
         folder: str,
         attributes: Sequence[str] | None,
@@ -78,34 +68,24 @@ class FashionData(pl.LightningDataModule):
         shift: float,
         jitter: float,
         num_train: int | None,
-        batch_size: int,
-        eval_batch_size: int,
-        epoch_size: int | None,
         pictures_per_item: int | None,
-        num_workers: int,
-        seed: int,
+        **common: Any,
     ) -> None:
-        super().__init__()
+        super().__init__(**common)
         check_choice("data.benchmark", benchmark, BENCHMARKS)
         check_choice("data.region", region, REGIONS)
-        check_batches(batch_size, pictures_per_item, epoch_size)
-        self.root = Path(root)
+        self.check_identity_batches("data.pictures_per_item", pictures_per_item)
         self.benchmark = benchmark
         self.folder = Path(folder)
         self.chosen = None if attributes is None else tuple(attributes)
         self.region: Region = region
         self.context = context
-        self.size = checked_size(size)
+        self.size = checked_size("data.size", size)
         self.scale = (scale[0], scale[1])
         self.shift = shift
         self.jitter = jitter
         self.num_train = num_train
-        self.batch_size = batch_size
-        self.eval_batch_size = eval_batch_size
-        self.epoch_size = epoch_size
         self.pictures_per_item = pictures_per_item
-        self.num_workers = num_workers
-        self.seed = seed
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -207,39 +187,10 @@ class FashionData(pl.LightningDataModule):
         return num_training_items(self.garments)
 
     def train_dataloader(self) -> DataLoader[Any]:
-        if self.pictures_per_item is not None:
-            return self.item_loader(self.pictures_per_item)
-        return training_loader(
-            self.train_set,
-            self.trainer,
-            batch_size=self.batch_size,
-            epoch_size=self.epoch_size,
-            num_workers=self.num_workers,
-            seed=self.seed,
-        )
-
-    def val_dataloader(self) -> DataLoader[Any]:
-        return self.loader(self.val_set)
-
-    def test_dataloader(self) -> DataLoader[Any]:
-        return self.loader(self.test_set)
-
-    def loader(self, samples: EvaluationSamples) -> DataLoader[Any]:
-        """Load samples in order."""
-        return evaluation_loader(samples, self.eval_batch_size, num_workers=self.num_workers)
-
-    def item_loader(self, num_pictures: int) -> DataLoader[Any]:
-        try:
-            sampler = IdentitySampler.of_trainer(
-                self.trainer,
-                self.train_set.garments.columns.items,
-                num_identities=self.batch_size // num_pictures,
-                num_pictures=num_pictures,
-                seed=self.seed,
-            )
-        except ValueError as error:
-            raise InputError(f"{self.folder}: {error}: lower data.batch_size") from error
-        return epoch_loader(self.train_set, sampler, self.batch_size, num_workers=self.num_workers)
+        if self.pictures_per_item is None:
+            return super().train_dataloader()
+        items = self.train_set.garments.columns.items
+        return self.identity_loader(items, self.pictures_per_item, self.folder)
 
     @property
     def cache(self) -> Path:
@@ -279,21 +230,3 @@ class GarmentsData(FashionData):
 def check_choice(key: str, choice: str, choices: Sequence[str]) -> None:
     if choice not in choices:
         raise InputError(f"expected {key} to be one of {', '.join(choices)}, got {choice!r}")
-
-
-def checked_size(size: Sequence[int]) -> Size:
-    if len(size) != 2 or min(size) < 1:
-        raise InputError(f"expected data.size=[height, width] in pixels, got {list(size)}")
-    return size[0], size[1]
-
-
-def check_batches(batch_size: int, num_pictures: int | None, epoch_size: int | None) -> None:
-    if num_pictures is None:
-        return
-    if num_pictures < 2 or batch_size % num_pictures:
-        raise InputError(
-            "expected data.pictures_per_item of 2 or more, and data.batch_size a multiple of it, "
-            f"got {num_pictures} and {batch_size}"
-        )
-    if epoch_size is not None:
-        raise InputError("data.epoch_size has no meaning with data.pictures_per_item: set null")

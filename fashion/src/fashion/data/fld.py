@@ -9,19 +9,15 @@ img/img_00000001.jpg
 
 from pathlib import Path
 
-from fashion.data.garments import Garments, Vocabulary, unknown_columns
+from fashion.data.garments import Garments, Vocabulary
 from fashion.data.labels import Labels
-from fashion.data.layout import PARTS
 from fashion.data.official import (
     Files,
     encoded,
     fill_boxes,
     fill_landmarks,
-    need_list,
-    picture_folder,
-    places,
-    read_partition,
-    unique_pictures,
+    find_files,
+    read_parts,
 )
 from fashion.data.text import Report
 
@@ -35,13 +31,8 @@ LISTS = {
 
 
 def find_fld(root: Path) -> Files:
-    """Find the files.
-
-    Raises:
-        FileNotFoundError: a list or the pictures are not there; says where to get them.
-    """
-    lists = {key: need_list(root, name, FOLDERS, BENCHMARK) for key, name in LISTS.items()}
-    return Files(picture_folder(root, lists["partition"]), lists)
+    """Find the files; raises as `find_files`."""
+    return find_files(root, BENCHMARK, FOLDERS, LISTS)
 
 
 def read_fld(files: Files, report: Report) -> Garments:
@@ -51,12 +42,9 @@ def read_fld(files: Files, report: Report) -> Garments:
         InputError: a list that cannot be used at all.
     """
     lists = files.lists
-    pictures = unique_pictures(read_partition(lists["partition"], PARTS, 2, report), report)
-    rows = places(pictures)
-    columns = unknown_columns(len(rows))
-    columns.parts[:] = [PARTS.index(row.fields[1]) for row in pictures.values()]
+    rows, columns = read_parts(files, report)
     fill_boxes(lists["boxes"], rows, columns, report)
     fill_landmarks(lists["landmarks"], rows, columns, report, has_variation=True)
     labels = Labels.unknown(len(rows))
-    names = encoded(pictures)
+    names = encoded(rows)
     return Garments(files.folder, names, columns, labels, Vocabulary(), lists["partition"])

@@ -8,14 +8,15 @@ Only Category and Attribute Prediction has no VARIATION, though its README says 
 as they stand: whether they count from 0 or 1 is documented nowhere.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 
-from fashion.data.garments import Columns
-from fashion.data.layout import SLOTS_OF_TYPE, STATES, TRUNCATED, TYPES, VARIATIONS
+from fashion.data.garments import Columns, unknown_columns
+from fashion.data.layout import PARTS, SLOTS_OF_TYPE, STATES, TRUNCATED, TYPES, VARIATIONS
 from fashion.data.text import Report, Row, read_rows, report_missing
 from vision_shared.inputs import InputError
 
@@ -37,28 +38,46 @@ class Files:
     lists: Mapping[str, Path]
 
 
+def find_files(
+    root: Path,
+    benchmark: str,
+    folders: Sequence[str],
+    needed: Mapping[str, str],
+    optional: Mapping[str, str] | None = None,
+) -> Files:
+    """Find the files of a benchmark.
+
+    Args:
+        root: below which they lie.
+        benchmark: what it is called.
+        folders: where below the root its lists are looked for.
+        needed: names of lists, ``partition`` among them, by a short name.
+        optional: those that may be missing.
+
+    Raises:
+        FileNotFoundError: a needed list or the pictures are not there; says where to get them.
+    """
+    lists = {}
+    for key, name in {**needed, **(optional or {})}.items():
+        path = find_list(root, name, folders)
+        if path is not None:
+            lists[key] = path
+        elif key in needed:
+            raise FileNotFoundError(
+                f"{root / folders[0] / name}: not found: get DeepFashion's {benchmark} at {PAGE} "
+                f"and unpack it there, with the folders {', '.join(dict.fromkeys(folders))}"
+            )
+    rows = read_rows(lists["partition"], lambda fault: None)
+    return Files(picture_folder(root, rows, lists["partition"]), lists)
+
+
 def find_list(root: Path, name: str, folders: Sequence[str]) -> Path | None:
     paths = (root / folder / name for folder in (*folders, ""))
     return next((path for path in paths if path.exists()), None)
 
 
-def need_list(root: Path, name: str, folders: Sequence[str], benchmark: str) -> Path:
-    """Find a list below the root.
-
-    Raises:
-        FileNotFoundError: it is not there; says where to get it.
-    """
-    path = find_list(root, name, folders)
-    if path is None:
-        raise FileNotFoundError(
-            f"{root / folders[0] / name}: not found: get DeepFashion's {benchmark} at {PAGE} and "
-            f"unpack it there, with the folders {', '.join(dict.fromkeys(folders))}"
-        )
-    return path
-
-
-def picture_folder(root: Path, listed_in: Path) -> Path:
-    """The folder below which the names in a list lie.
+def picture_folder(root: Path, rows: Iterable[Row], listed_in: Path) -> Path:
+    """The folder below which the pictures of a list's rows lie.
 
     A list names img/..., archives unpack to Img/img/..., img/img/... and the like: where one of
     the list's first pictures is there, so are the others.
@@ -66,18 +85,14 @@ def picture_folder(root: Path, listed_in: Path) -> Path:
     Raises:
         FileNotFoundError: nowhere.
     """
-    names = []
-    for row in read_rows(listed_in, lambda fault: None):
-        names.append(row.fields[0])
-        if len(names) == 100:
-            break
+    names = [row.fields[0] for row in islice(rows, 100)]
     for folder in PICTURE_FOLDERS:
         if any((root / folder / name).exists() for name in names):
             return root / folder
     first = names[0] if names else "img"
     raise FileNotFoundError(
         f"{root / first}: not found, nor below {', '.join(PICTURE_FOLDERS[1:])}: unpack the "
-        f"pictures that {listed_in} lists so that their folder is {root / 'img'}"
+        f"pictures that {listed_in} lists ({PAGE}) so that their folder is {root / 'img'}"
     )
 
 
@@ -104,6 +119,19 @@ def matched(
     is_there = np.zeros(len(rows), bool)
     is_there[list(lines)] = True
     report_missing(path, list(rows), is_there, report)
+
+
+def read_parts(files: Files, report: Report) -> tuple[dict[str, int], Columns]:
+    """The places of a partition's pictures, by their names, and columns that know their parts.
+
+    Raises:
+        InputError: a list that cannot be used at all.
+    """
+    partition = read_partition(files.lists["partition"], PARTS, 2, report)
+    pictures = unique_pictures(partition, report)
+    columns = unknown_columns(len(pictures))
+    columns.parts[:] = [PARTS.index(row.fields[1]) for row in pictures.values()]
+    return places(pictures), columns
 
 
 def read_partition(

@@ -17,6 +17,7 @@ from torchmetrics.utilities.data import dim_zero_cat
 from fashion.data.layout import ATTRIBUTE_TYPES
 from fashion.evaluation.categories import expect_scores
 from fashion.evaluation.published import ATTRIBUTES, CATEGORY_SOURCE
+from vision_shared.ranking import average_precision
 from vision_shared.tables import Table
 
 KS = (3, 5)
@@ -117,34 +118,7 @@ class AttributePrecision(Metric):
 
     def compute(self) -> Tensor:
         """Return (A,) float64; NaN without a positive. Its ``nanmean()`` is the mAP."""
-        scores, labels = dim_zero_cat(self.scores), dim_zero_cat(self.labels)
-        return torch.stack(
-            [
-                average_precision(column[known], present[known])
-                for column, present, known in zip(
-                    scores.T, (labels == 1).T, (labels != 0).T, strict=True
-                )
-            ]
-        )
-
-
-def average_precision(scores: Tensor, present: Tensor) -> Tensor:
-    """Return the area under the precision-recall curve, without interpolation, float64.
-
-    Equal scores are one step of the curve, so constant scores give the positive rate.
-
-    Args:
-        scores: (N,), higher is likelier.
-        present: (N,) bool; NaN is returned where none is.
-    """
-    scores, order = scores.sort(descending=True)
-    hits = present[order].double().cumsum(0)
-    _, counts = scores.unique_consecutive(return_counts=True)
-    ends = counts.cumsum(0) - 1
-    hits = hits[ends]
-    precision = hits / (ends + 1)
-    gained = hits.diff(prepend=hits.new_zeros(1))
-    return (gained * precision).sum() / present.sum()
+        return average_precision(dim_zero_cat(self.scores), dim_zero_cat(self.labels))
 
 
 def expect_labels(labels: Tensor, scores: Tensor) -> None:

@@ -9,6 +9,7 @@ from torchmetrics import Metric
 from torchmetrics.utilities.data import dim_zero_cat
 from torchvision.ops import box_iou
 
+from vision_shared.ranking import hits_at_scores
 from vision_shared.tables import Table
 
 FOUND = 0.5
@@ -129,16 +130,8 @@ def box_precision(scores: Tensor, is_garment: Tensor, num_garments: int) -> floa
     """
     if num_garments == 0:
         return torch.nan
-    if len(scores) == 0:
-        return 0.0
-    scores, order = scores.sort(descending=True, stable=True)
-    hits = is_garment[order].double().cumsum(0)
-    # Equal scores are one step of the curve: no order of the images may decide among them.
-    _, counts = scores.unique_consecutive(return_counts=True)
-    ends = counts.cumsum(0) - 1
-    hits = hits[ends]
-    precision = hits / (ends + 1)
-    best_after = precision.flip(0).cummax(0).values.flip(0)
+    hits, reached = hits_at_scores(scores, is_garment)
+    best_after = (hits / reached).flip(0).cummax(0).values.flip(0)
     gained = hits.diff(prepend=hits.new_zeros(1))
     return float((gained * best_after).sum() / num_garments)
 

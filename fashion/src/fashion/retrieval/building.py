@@ -15,7 +15,7 @@ from fashion.retrieval.thumbnails import cut_out
 from fashion.retrieval.writing import Entry, IndexWriter
 from vision_shared.images import READABLE, read_image
 from vision_shared.inputs import ExitCode, InputError, process_each
-from vision_shared.progress import frame_progress
+from vision_shared.progress import show_progress
 
 COMMITTED = 32
 """Pictures between two points to which a command that is killed goes back."""
@@ -102,7 +102,7 @@ def add_pictures(
 ) -> ExitCode:
     """Add pictures, with a progress bar; what cannot be used is reported and counted."""
     adder = PictureAdder(writer, recogniser)
-    with frame_progress(writer.folder.name, len(pictures)) as advance:
+    with show_progress(writer.folder.name, len(pictures), "pictures") as advance:
 
         def process(path: Path) -> None:
             try:

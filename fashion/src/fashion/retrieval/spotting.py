@@ -10,17 +10,14 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-import av
-import numpy as np
-
 from fashion.garment import Picture, Recogniser
 from fashion.retrieval.garment_index import GarmentIndex
 from fashion.retrieval.page import timeline_page
 from fashion.retrieval.tracking import Track, Tracker
 from fashion.retrieval.writing import describe
 from vision_shared.inputs import new_file
-from vision_shared.progress import frame_progress
-from vision_shared.video.colour import to_rgb
+from vision_shared.progress import show_progress
+from vision_shared.video.annotation import upright
 from vision_shared.video.reader import VideoReader
 
 LEAST_SIGHTINGS = 2
@@ -116,7 +113,7 @@ def spot_video(
             for end in ("_timeline.json", "_spots.html")
         )
         reader = stack.enter_context(VideoReader(video))
-        advance = stack.enter_context(frame_progress(video.name, reader.num_frames))
+        advance = stack.enter_context(show_progress(video.name, reader.num_frames, "frames"))
         seconds = 0.0
         for time, ended in spotter.spot(reader):
             seconds = time
@@ -132,9 +129,3 @@ def spot_video(
         lines.write_text(json.dumps(timeline, indent=2) + "\n")
         page.write_text(timeline_page(timeline, spotted), encoding="utf-8")
     return timeline, reader.damage
-
-
-def upright(frame: av.VideoFrame) -> Picture:
-    """Return a frame as a person sees it, (H, W, 3) RGB: phones note how they were held."""
-    turns = round(frame.rotation / 90)
-    return np.ascontiguousarray(np.rot90(to_rgb(frame), turns))

@@ -4,7 +4,6 @@ from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any, Literal
 
-import pytorch_lightning as pl
 from torch.utils.data import DataLoader
 
 from segmentation.data.augment import Augmentation
@@ -22,13 +21,14 @@ from segmentation.data.samples import (
 from segmentation.data.scenes import SCENE_CLASSES
 from segmentation.data.sets import SegmentationSet
 from segmentation.data.voc import voc_set
+from vision_shared.datamodule import TaskData
 from vision_shared.inputs import InputError
-from vision_shared.loaders import evaluation_loader, training_loader
+from vision_shared.loaders import evaluation_loader
 
 Split = Literal["train", "val", "test"]
 
 
-class SegmentationData(pl.LightningDataModule, ABC):
+class SegmentationData(TaskData, ABC):
     """Loaders of pictures with masks.
 
     A batch holds `image` (B, 3, H, W), float32 RGB in [0, 1], `mask` (B, H, W), int64 with 255
@@ -37,45 +37,29 @@ class SegmentationData(pl.LightningDataModule, ABC):
 
     Args:
         classes: of the masks.
-        root: folder of all data.
         folder: of this data set.
-        batch_size: of training, in each process.
-        eval_batch_size: most pictures of one size in a batch of validation and test.
-        epoch_size: training samples in an epoch, over all processes; `None` is each picture once.
         crop_size: side of the training squares, in pixels.
         scale: smallest and largest random factor before the crop.
         jitter: largest relative change of brightness, contrast and saturation, in [0, 1].
-        num_workers: processes that load, for each process that trains.
-        seed: of order and augmentation.
+        common: the arguments of `vision_shared.datamodule.TaskData`.
     """
 
     def __init__(
         self,
         classes: ClassList,
         *,
-        root: str,
         folder: str,
-        batch_size: int,
-        eval_batch_size: int,
-        epoch_size: int | None,
         crop_size: int,
         scale: tuple[float, float],
         jitter: float,
-        num_workers: int,
-        seed: int,
+        **common: Any,
     ) -> None:
-        super().__init__()
+        super().__init__(**common)
         self.classes = classes
-        self.root = Path(root)
         self.folder = Path(folder)
-        self.batch_size = batch_size
-        self.eval_batch_size = eval_batch_size
-        self.epoch_size = epoch_size
         self.crop_size = crop_size
         self.scale = scale
         self.jitter = jitter
-        self.num_workers = num_workers
-        self.seed = seed
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -122,23 +106,7 @@ class SegmentationData(pl.LightningDataModule, ABC):
         pictures.check()
         return pictures
 
-    def train_dataloader(self) -> DataLoader[Any]:
-        return training_loader(
-            self.train_set,
-            self.trainer,
-            batch_size=self.batch_size,
-            epoch_size=self.epoch_size,
-            num_workers=self.num_workers,
-            seed=self.seed,
-        )
-
-    def val_dataloader(self) -> DataLoader[Any]:
-        return self.evaluation_loader(self.val_set)
-
-    def test_dataloader(self) -> DataLoader[Any]:
-        return self.evaluation_loader(self.test_set)
-
-    def evaluation_loader(self, samples: EvaluationSamples) -> DataLoader[Any]:
+    def loader(self, samples: EvaluationSamples) -> DataLoader[Any]:
         batches: list[list[int]] | int = 1
         if self.eval_batch_size > 1:
             sizes = (picture_size(sample.image_path) for sample in samples.pictures.samples)

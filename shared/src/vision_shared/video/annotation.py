@@ -5,10 +5,11 @@ from contextlib import ExitStack
 from fractions import Fraction
 from pathlib import Path
 
+import av
 import numpy as np
 from numpy.typing import NDArray
 
-from vision_shared.progress import frame_progress
+from vision_shared.progress import show_progress
 from vision_shared.video.colour import from_rgb, to_rgb
 from vision_shared.video.reader import TimedFrame, VideoReader
 from vision_shared.video.writer import VideoWriter
@@ -41,7 +42,7 @@ def annotate_video(
     count = 0
     with ExitStack() as stack:
         reader = stack.enter_context(VideoReader(source))
-        advance = stack.enter_context(frame_progress(source.name, reader.num_frames))
+        advance = stack.enter_context(show_progress(source.name, reader.num_frames, "frames"))
         writers = {
             name: stack.enter_context(
                 VideoWriter(
@@ -56,11 +57,20 @@ def annotate_video(
             for number, (name, path) in enumerate(targets.items())
         }
         for frame, time in reader.frames(next(iter(writers.values())).write_audio):
-            quarters = round(frame.rotation / 90)
-            drawn = draw(np.ascontiguousarray(np.rot90(to_rgb(frame), quarters)), time)
+            drawn = draw(upright(frame), time)
             for name, writer in writers.items():
-                picture = np.ascontiguousarray(np.rot90(drawn[name], -quarters))
+                picture = np.ascontiguousarray(np.rot90(drawn[name], -_quarters(frame)))
                 writer.write(TimedFrame(from_rgb(picture, frame), time))
             count += 1
             advance()
     return count, reader.damage
+
+
+def upright(frame: av.VideoFrame) -> Picture:
+    """Return a frame as a player shows it, (H, W, 3) RGB: telephones note how they were held."""
+    return np.ascontiguousarray(np.rot90(to_rgb(frame), _quarters(frame)))
+
+
+def _quarters(frame: av.VideoFrame) -> int:
+    """How often a player turns a frame by 90 degrees counterclockwise."""
+    return round(frame.rotation / 90)

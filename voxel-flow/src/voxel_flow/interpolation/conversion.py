@@ -16,7 +16,7 @@ import numpy as np
 
 from vision_shared.images import write_image
 from vision_shared.inputs import InputError, check_new_folder, check_output
-from vision_shared.progress import frame_progress
+from vision_shared.progress import show_progress
 from vision_shared.video.colour import to_rgb
 from vision_shared.video.reader import TimedFrame, VideoReader
 from vision_shared.video.writer import DEFAULT_CODEC, VideoWriter
@@ -153,7 +153,7 @@ class _Conversion:
     def run(self) -> int:
         """Write everything; return the number of frames."""
         target, overwrite = self._job.target, self._options.overwrite
-        with frame_progress(self._job.sources[0].name, self._expected()) as advance:
+        with show_progress(self._job.sources[0].name, self._expected(), "frames") as advance:
             if self._job.makes_video:
                 return self._write_video(advance)
             pictures, count = self._pictures(advance), _Count()

@@ -1,0 +1,77 @@
+"""How a network that trains looks for faces: its localisers, its threshold, and its test."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from face_attributes.data.face_data import FaceData, Size
+from face_attributes.evaluation.finders import FinderComparison
+from face_attributes.localize import Decision, Localizer, fit_threshold
+
+NUM_SCORED = 100
+"""Pictures with a face, and as many without, that set the threshold after every epoch."""
+
+CLOSER = 2
+"""LNet_s is tested on pictures with so many times the pixels a side that LNet_o looks at."""
+
+
+class FaceSearch:
+    """Looks for faces with the network of a module.
+
+    Args:
+        settings: the arguments of `Localizer`, but for networks and threshold.
+        part: of `LNetsANet`, which trains; None for a network of one part.
+    """
+
+    def __init__(self, settings: Mapping[str, Any], part: str | None) -> None:
+        self.settings = settings
+        self.part = part
+
+    @property
+    def trains(self) -> bool:
+        """Whether what trains is the network that looks at whole pictures."""
+        return self.part in (None, "lnet_o")
+
+    def localizer(self, net: Any, *, closer: bool = False) -> Localizer:
+        """Return what finds faces with a network; ``closer``: with LNet_s, too."""
+        if self.part is None:
+            return Localizer(net, **self.settings)
+        return Localizer(net.lnet_o, net.lnet_s if closer else None, **self.settings)
+
+    def set_threshold(self, net: Any, faces: Tensor, data: FaceData) -> Decision:
+        """Let pictures with faces, of scores (N,), and backgrounds say what a face is."""
+        samples = data.background_samples("val")
+        images = [samples[i]["image"] for i in range(min(NUM_SCORED, len(samples)))]
+        localizer = self.localizer(net)
+        empty = localizer.best_regions(torch.stack(images).to(faces.device))[1]
+        decision = fit_threshold(faces, empty)
+        localizer.lnet_o.threshold.fill_(decision.threshold)
+        return decision
+
+    def comparison(self, finders: Mapping[str, Localizer], data: FaceData) -> FinderComparison:
+        """Return what `test` fills; the first of the finders has a threshold."""
+        threshold = float(next(iter(finders.values())).lnet_o.threshold)
+        return FinderComparison(
+            finders, threshold, data.typical_boxes(NUM_SCORED, self._whole_size(data))
+        )
+
+    def test(
+        self, finders: FinderComparison, data: FaceData, number: int, device: torch.device
+    ) -> None:
+        """Look at up to so many whole pictures of the test, and at its backgrounds."""
+        samples = data.whole_samples("test", self._whole_size(data))
+        for sample in map(samples.__getitem__, range(min(number, len(samples)))):
+            if sample["box"].isfinite().all():
+                finders.update(sample["image"].to(device), sample["box"][None])
+        if data.backgrounds is not None:
+            empty = data.background_samples("test", self._whole_size(data))
+            for sample in map(empty.__getitem__, range(len(empty))):
+                finders.update(sample["image"].to(device), torch.zeros(0, 4))
+
+    def _whole_size(self, data: FaceData) -> Size:
+        if self.part is None:
+            return data.eval_size
+        side = CLOSER * self.settings["image_side"]
+        return side, side
