@@ -1,5 +1,6 @@
 """Measures by hand and beside scikit-learn's, and tables that hide nothing."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,7 @@ from face_attributes.evaluation.subgroups import (
     subgroup_table,
 )
 from face_attributes.report import attribute_tables, published_dataset
+from vision_shared.inputs import InputError
 
 
 def some_answers(num: int = 200, attributes: int = 3) -> Answers:
@@ -287,7 +289,7 @@ def test_table_of_contradictions_stands_beside_the_labels() -> None:
     assert contradiction_table(answers, ["Smiling", "Young"]) is None
 
 
-def data_of(kind: str, tmp_path: Path) -> FaceData:
+def data_of(kind: str, tmp_path: Path, groups: Sequence[str] = ()) -> FaceData:
     """A data set of 200 listed pictures, none of which is there: labels are all it is asked."""
     folder = tmp_path / kind
     names = np.array([f"{number:06d}.jpg" for number in range(200)]).astype("S")
@@ -302,7 +304,7 @@ def data_of(kind: str, tmp_path: Path) -> FaceData:
         **{"region": "whole", "context": 1.0, "size": (64, 64), "eval_size": None},
         **{"scale": (1, 1), "jitter": 0, "num_train": None, "batch_size": 4, "eval_batch_size": 4},
         **{"epoch_size": None, "pictures_per_identity": None, "backgrounds": None},
-        **{"num_workers": 0, "seed": 0},
+        **{"num_workers": 0, "seed": 0, "groups": groups},
     }
     if kind == "celeba":
         return CelebaData(pictures="aligned", **common)
@@ -316,12 +318,16 @@ GROUPED = ("Male", "Young", "Smiling", "Straight_Hair", "Wavy_Hair")
 def test_data_decides_which_tables_a_test_prints(tmp_path: Path) -> None:
     answers = some_answers(attributes=len(GROUPED))
     systems = {"ANet": answers, "another": answers}
-    tables = attribute_tables(systems, GROUPED, data_of("celeba", tmp_path))
+    tables = attribute_tables(systems, GROUPED, data_of("celeba", tmp_path, ["Male", "Young"]))
     assert [table.title for table in tables] == [
         *("Each attribute", "Attributes, means in %", "Beside the published accuracies"),
         *("By Male", "By Young", "Contradictions"),
     ]
     assert [row[0] for row in tables[1].rows] == ["ANet", "another", "majority class"]
-    by_hair = attribute_tables(systems, GROUPED, data_of("celeba", tmp_path / "2"), ["Wavy_Hair"])
-    assert "By Wavy_Hair" in [table.title for table in by_hair]
+    by_hair = data_of("celeba", tmp_path / "2", ["Wavy_Hair"])
+    titles = [table.title for table in attribute_tables(systems, GROUPED, by_hair)]
+    assert "By Wavy_Hair" in titles
+    assert "By Male" not in titles
+    with pytest.raises(InputError, match="got Hairy"):
+        data_of("celeba", tmp_path / "3", ["Hairy"]).faces("test")
     assert published_dataset(data_of("portraits", tmp_path)) is None

@@ -11,32 +11,24 @@ from face_attributes.evaluation.published import DatasetName
 from face_attributes.evaluation.subgroups import contradiction_table, subgroup_table
 from vision_shared.tables import Table
 
-GROUPS = ("Male", "Young", "Pale_Skin")
-"""Attributes that divide the images into groups, where the data has them."""
-
 
 def attribute_tables(
-    systems: Mapping[str, Answers],
-    names: Sequence[str],
-    data: FaceData,
-    groups: Sequence[str] = GROUPS,
+    systems: Mapping[str, Answers], names: Sequence[str], data: FaceData
 ) -> list[Table]:
     """Return all tables of attributes that a test has: means, each, published, groups.
 
     Args:
         systems: answers to the test's images by name, ours first; all but the means are of ours.
         names: of the attributes.
-        data: that was tested on; its validation part says what the majority is, and its official
-            test is what the paper's figures are of.
-        groups: the attributes by which recall and false alarms are divided; those that the data
-            does not have are left out.
+        data: that was tested on; its validation part says what the majority is, its official test
+            is what the paper's figures are of, and its groups divide recall and false alarms.
     """
     ours, rates = next(iter(systems.values())), data.positive_rates()
     tables = [attributes_table(ours, names, rates), systems_table(systems, rates)]
     dataset = published_dataset(data)
     if dataset is not None and set(names) & set(CELEBA_ATTRIBUTES):
         tables.append(published_table(ours, names, rates, dataset))
-    tables += [subgroup_table(ours, names, group) for group in groups if group in names]
+    tables += [subgroup_table(ours, names, group) for group in data.groups if group in names]
     contradictions = contradiction_table(ours, names)
     return tables if contradictions is None else [*tables, contradictions]
 

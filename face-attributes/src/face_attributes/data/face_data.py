@@ -53,6 +53,7 @@ class FaceData(TaskData, ABC):
         num_train: pictures that train, spread over all; `None` is all.
         pictures_per_identity: K; `None` for plain batches, drawn from all pictures.
         backgrounds: folder of pictures without faces; `None` where there is none.
+        groups: attributes by which a test divides recall and false alarms, where they are learnt.
         common: the arguments of `vision_shared.datamodule.TaskData`.
 
     Raises:
@@ -73,6 +74,7 @@ class FaceData(TaskData, ABC):
         num_train: int | None,
         pictures_per_identity: int | None,
         backgrounds: str | None,
+        groups: Sequence[str] = (),
         **common: Any,
     ) -> None:
         super().__init__(**common)
@@ -88,6 +90,7 @@ class FaceData(TaskData, ABC):
         self.pictures_per_identity = pictures_per_identity
         self.check_identity_batches("data.pictures_per_identity", pictures_per_identity)
         self.backgrounds = None if backgrounds is None else Path(backgrounds)
+        self.groups = tuple(groups)
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -122,6 +125,9 @@ class FaceData(TaskData, ABC):
     def all_faces(self) -> Faces:
         """All faces with the chosen attributes; those who train are numbered from 0."""
         faces = renumber(self.read_faces())
+        for group in set(self.groups) - set(self.known_attributes()):
+            known = ", ".join(self.known_attributes())
+            raise InputError(f"data.groups: expected attributes among {known}, got {group}")
         return faces.with_attributes(self.chosen or self.known_attributes())
 
     def faces(self, part: Part) -> Faces:
