@@ -43,27 +43,34 @@ def backward(
             sums += torch.stack([(gain * distance).sum() for distance in distances])
         grad_weights = sums.to(weights.dtype)
     if need_values:  # who sees whom is turned round, and how far they are is not
-        grad_values = _sum_both(grad / total, image, weights, window, window // 2)
+        grad_values = _sum_both(grad, image, weights, window, window // 2, total)
     return grad_values, grad_weights
 
 
-def _sum_both(values: Tensor, image: Tensor, weights: Tensor, window: int, before: int) -> Tensor:
-    """Return the sums of the neighbours' values, each times its distance."""
+def _sum_both(
+    values: Tensor,
+    image: Tensor,
+    weights: Tensor,
+    window: int,
+    before: int,
+    total: Tensor | None = None,
+) -> Tensor:
+    """Return the sums of the neighbours' values, over their total, each times its distance."""
     out = torch.empty_like(values)
-    for part, colour, space in _parts(values, image, window, before):
+    for part, colour, space in _parts(values, image, window, before, total):
         out[:, part] = (weights[0] * colour).add_(weights[1] * space)
     return out
 
 
 def _parts(
-    values: Tensor, image: Tensor, window: int, before: int
+    values: Tensor, image: Tensor, window: int, before: int, total: Tensor | None = None
 ) -> Iterator[tuple[slice, Tensor, Tensor]]:
     """Yield classes, and the sums of their values times squared distances in colour and space."""
     features = image.double() - 0.5, _positions(image)  # smaller numbers, and smaller errors
     step = max(1, _PART // max(1, image[:, 0].numel()))
     for first in range(0, values.shape[1], step):
         part = slice(first, first + step)
-        p = values[:, part].double()
+        p = values[:, part].double() if total is None else values[:, part].double() / total
         plain = _sum_windows(p, window, before)
         colour, space = (_sum_distances(p, plain, f, window, before) for f in features)
         yield part, colour, space
