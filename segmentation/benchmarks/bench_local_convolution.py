@@ -5,8 +5,8 @@ weighed and added up. *unfold* copies every neighbourhood first, a few rows of p
 so that its memory is bounded at all; at 512x512 it takes minutes, and is left out. All take their
 turns in one process, one thread and its own clock; times are medians. The loop's gradients at
 512x512 take minutes and gigabytes, and are left out, too. Memory is the growth of the resident set
-of a process of its own at its peak, beyond the result and its gradients. On CUDA, the kernel is timed beside the same loop
-by events. The bars are what we promise.
+of a process of its own at its peak, beyond the result and its gradients. On CUDA, the kernel is
+timed beside the same loop by events. The bars are what we promise.
 """
 
 import argparse
