@@ -1,12 +1,10 @@
 """What the claims share: steps of the pipeline trained and tested, and features of faces."""
 
 import argparse
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import pytorch_lightning as pl
 import torch
 from omegaconf import open_dict
 from torch import Tensor
@@ -17,7 +15,7 @@ from face_attributes.evaluation.attributes import attribute_scores
 from face_attributes.module import FaceAttributesModule
 from face_attributes.svm import fit_svms
 from vision_shared.checkpoints import write_checkpoint
-from vision_shared.claims import configure, fit_and_test
+from vision_shared.claims import CpuClock, configure, fit_and_test
 
 Look = Callable[[Any, Tensor], Tensor]
 """Takes an ANet and patches (B, 3, H, W); returns features (B, D)."""
@@ -91,18 +89,6 @@ def _train(
     )
     module.eval()
     return Trained(module, run.data, path, clock.seconds)
-
-
-class CpuClock(pl.Callback):
-    """Takes the CPU time of a training."""
-
-    seconds = 0.0
-
-    def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        self.began = time.process_time()
-
-    def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        self.seconds = time.process_time() - self.began
 
 
 def fully_connected(anet: Any, patches: Tensor) -> Tensor:

@@ -5,11 +5,9 @@ CPU time.
 """
 
 import argparse
-import time
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-import pytorch_lightning as pl
 import torch
 from torch import Tensor
 from torchmetrics.utilities.data import dim_zero_cat
@@ -19,7 +17,7 @@ from fashion.data.designs import LOCAL_ATTRIBUTES
 from fashion.evaluation.landmarks import LandmarkScores
 from fashion.evaluation.results import GarmentResults
 from fashion.module import FashionModule
-from vision_shared.claims import configure, fit_and_test
+from vision_shared.claims import CpuClock, configure, fit_and_test
 
 Scores = dict[str, float]
 
@@ -82,18 +80,6 @@ def _train(options: argparse.Namespace, seed: int, *overrides: str) -> Trained:
     assert isinstance(run.module, FashionModule)
     scores, trivial = figures(run.module.comparison, run.module.attributes, run.data)
     return Trained(scores | {"seconds": clock.seconds}, trivial)
-
-
-class CpuClock(pl.Callback):
-    """Takes the CPU time of a training."""
-
-    seconds = 0.0
-
-    def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        self.began = time.process_time()
-
-    def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        self.seconds = time.process_time() - self.began
 
 
 def figures(comparison: Comparison, attributes: Sequence[str], data: Any) -> tuple[Scores, Scores]:

@@ -4,6 +4,7 @@ python TASK/benchmarks/claims.py NAME|all [--seeds 3] [--runs runs/claims]
 """
 
 import argparse
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -85,6 +86,18 @@ def fit_and_test(cfg: DictConfig, *callbacks: pl.Callback) -> Run:
     trainer.fit(run.module, run.data)
     trainer.test(run.module, run.data, verbose=False)
     return run
+
+
+class CpuClock(pl.Callback):
+    """Takes the CPU time of a training."""
+
+    seconds = 0.0
+
+    def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self.began = time.process_time()
+
+    def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self.seconds = time.process_time() - self.began
 
 
 def mean_and_range(values: Sequence[float], digits: int = 2) -> str:
