@@ -26,6 +26,13 @@ def test_picture_tells_favour_from_penalty_and_where() -> None:
     assert (down, right) == (2 * pitch - 8 * 3, -pitch - 4 * 3)
 
 
+def test_penalty_that_training_starts_from_hides_no_context() -> None:
+    kernels = np.zeros((3, 3, 9, 9))
+    kernels[1, 1, 4, 4] = -1.0  # the Potts penalty
+    kernels[2, 1, 0, 4] = 0.05
+    assert find(draw_label_contexts(kernels, NAMES), PENALTY) is not None
+
+
 def test_picture_of_nothing_learned_has_white_cells() -> None:
     picture = draw_label_contexts(np.zeros((3, 3, 1, 1)), NAMES)
     assert find(picture, FAVOUR) is None

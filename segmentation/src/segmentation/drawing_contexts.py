@@ -18,7 +18,8 @@ def draw_label_contexts(
 
     The cell in row u and column v shows what it costs class u to have v around it: blue where v is
     favoured, red where it is penalised, at the place where v lies as seen from u in the middle. The
-    deepest colour is the picture's largest weight.
+    deepest colour is the largest weight around the middle, and any in it that is larger: there the
+    Potts penalty stands that training starts from.
 
     Args:
         kernels: (L, L, rows, columns), of `LabelContexts.matrices`: [u, v, dy, dx].
@@ -35,9 +36,19 @@ def draw_label_contexts(
     if kernels.ndim != 4 or kernels.shape[:2] != (count, count):
         raise ValueError(f"expected kernels ({count}, {count}, rows, columns), got {kernels.shape}")
     large = kernels.repeat(tap, 2).repeat(tap, 3)
-    colours = _diverge(large, float(np.abs(kernels).max()) or 1.0)
+    reach = _largest_around(kernels)
+    colours = _diverge(large, reach or 1.0)
     framed = np.pad(colours, ((0, 0), (0, 0), (1, 1), (1, 1), (0, 0)), constant_values=220)
-    return _frame(panels.grid(list(framed)), names)
+    return _frame(panels.grid(list(framed)), names, f"penalty, at most {reach:.2g}")
+
+
+def _largest_around(kernels: NDArray[np.floating]) -> float:
+    """Return the largest weight that is not in the middle, unless that is all there is."""
+    sizes = np.abs(kernels)
+    if sizes.shape[2:] != (1, 1):
+        sizes = sizes.copy()
+        sizes[..., sizes.shape[2] // 2, sizes.shape[3] // 2] = 0
+    return float(sizes.max())
 
 
 def _diverge(values: NDArray[np.floating], reach: float) -> NDArray[np.uint8]:
@@ -47,11 +58,11 @@ def _diverge(values: NDArray[np.floating], reach: float) -> NDArray[np.uint8]:
     return np.round(255 + np.abs(share) * (colour - 255.0)).astype(np.uint8)
 
 
-def _frame(cells: NDArray[np.uint8], names: Sequence[str]) -> NDArray[np.uint8]:
+def _frame(cells: NDArray[np.uint8], names: Sequence[str], penalty: str) -> NDArray[np.uint8]:
     """Write the names to the left and above, and the legend below."""
     length = max(_width(name) for name in names) + 8
     height, width = cells.shape[:2]
-    legend = "favour", "penalty"
+    legend = "favour", penalty
     wide = max(length + width, _width(legend[0]) + 12 + _width(legend[1]) + 8)
     picture = Image.new("RGB", (wide, length + height + 20), (255, 255, 255))
     picture.paste(
