@@ -4,10 +4,12 @@ from typing import Any
 
 import pytest
 import torch
+from torch import nn
 
 from fashion import losses
 from fashion.data.layout import ABSENT, OCCLUDED, VISIBLE
 from fashion.models import FashionNet, Recognition, build_network
+from fashion.models.fashionnet import Attributes
 
 TRUNK = {"name": "small", "channels": (8, 8, 8, 8), "branch": 8, "grid": 2}
 WIDTHS = {"pose_width": 32, "local_width": 16, "global_width": 16, "fusion_width": 32}
@@ -178,3 +180,11 @@ def test_what_there_is_not_is_refused() -> None:
         make(landmarks_from="oracle")(
             batch()["image"], batch()["landmarks"], batch()["states"][:, :6]
         )
+
+
+def test_attributes_begin_as_frequent_as_they_are() -> None:
+    head = Attributes(4, 3)
+    nn.init.zeros_(head.weight)
+    nn.init.zeros_(head.bias)
+    head.expect(torch.tensor([0.25, 0.0, torch.nan]))
+    torch.testing.assert_close(head(torch.rand(2, 4)).sigmoid()[1], torch.tensor([0.25, 1e-3, 0.5]))

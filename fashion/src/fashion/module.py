@@ -140,8 +140,9 @@ class FashionModule(pl.LightningModule):
             self.objective = self._make_objective(self._data.num_items)
         rates = self._data.positive_rates()
         self.objective.weigh_attributes(rates)
-        network: Any = self.net.network
-        network.expect_attributes(rates)
+        if self.attributes:
+            head: Any = self.net.network.attributes
+            head.expect(rates)
 
     def on_train_epoch_start(self) -> None:
         if self.net.detector is None:

@@ -27,6 +27,30 @@ from fashion.models.recognition import (
 from fashion.models.trunk import FullyConnected, Trunk, fc
 
 
+class Attributes(nn.Linear):
+    """(B, C) -> log-odds (B, A) of attributes, from what is known of them before a look.
+
+    Most are rare: how frequent each is need not be learnt first, and the layer says only what a
+    picture changes.
+    """
+
+    prior: Tensor
+
+    def __init__(self, inputs: int, number: int) -> None:
+        super().__init__(inputs, number)
+        self.register_buffer("prior", torch.zeros(number))
+
+    def expect(self, rates: Tensor, least: float = 1e-3) -> None:
+        """Take how frequent each is: (A,), in [0, 1]; NaN where that is not known.
+
+        Rates are kept in [least, 1 - least].
+        """
+        self.prior.copy_(rates.nan_to_num(0.5).logit(least))
+
+    def forward(self, input: Tensor) -> Tensor:
+        return super().forward(input) + self.prior
+
+
 class FashionNet(nn.Module):
     """A pose branch finds landmarks, a local one pools features there, a global one sees it all.
 
@@ -60,7 +84,6 @@ class FashionNet(nn.Module):
     """
 
     steps = ("pose", "recognition")
-    attribute_prior: Tensor
 
     def __init__(
         self,
@@ -111,20 +134,8 @@ class FashionNet(nn.Module):
         self.fusion = nn.Identity() if fusion_width is None else fc(width, fusion_width, dropout)
         width = fusion_width or width
         self.category = nn.Linear(width, num_categories) if num_categories else Nothing()
-        self.attributes = nn.Linear(width, num_attributes) if num_attributes else Nothing()
-        self.register_buffer("attribute_prior", torch.zeros(num_attributes))
+        self.attributes = Attributes(width, num_attributes) if num_attributes else Nothing()
         self.embedding = nn.Linear(width, embedding_width)
-
-    def expect_attributes(self, rates: Tensor, least: float = 1e-3) -> None:
-        """Begin with what is known before a look: how frequent each attribute is.
-
-        Most are rare; their head then has to say only what a picture changes.
-
-        Args:
-            rates: (A,), the share of yes among what is known of each; NaN where nothing is.
-            least: rates are kept in [least, 1 - least].
-        """
-        self.attribute_prior.copy_(rates.nan_to_num(0.5).logit(least))
 
     def begin(self, step: str) -> None:
         """Begin a step of the training, one of ``steps``; it may come again.
@@ -161,7 +172,7 @@ class FashionNet(nn.Module):
             found,
             state_logits,
             self.category(fused),
-            self.attributes(fused) + self.attribute_prior,
+            self.attributes(fused),
             F.normalize(self.embedding(fused)),
         )
 
