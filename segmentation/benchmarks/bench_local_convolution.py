@@ -80,8 +80,8 @@ def print_line(case: Case, repeats: int) -> None:
     seconds = time_on_cpu(runs, 1 if case.size > 128 else repeats)
     cells = [f"{case.size}x{case.size}", case.reading, case.passes]
     cells += [f"{1000 * seconds[name]:.4g}" if name in seconds else "" for name in CONTENDERS]
-    gain = seconds.get("shift", float("nan")) / seconds["ours"]
-    cells += [verdict(gain, case.times_shift, at_least=True) if "shift" in seconds else ""]
+    gains = [seconds["shift"] / seconds["ours"]] if "shift" in seconds else []
+    cells += [verdict(gain, case.times_shift, at_least=True) for gain in gains] or [""]
     cells += [memory.get(name, "") for name in CONTENDERS]
     print(f"| {' | '.join(cells)} |", flush=True)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import shutil
 import sys
-from argparse import Namespace, RawDescriptionHelpFormatter
+from argparse import Namespace
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from vision_shared.inputs import (
     VIDEO_SUFFIXES,
-    CommandParser,
     ExitCode,
     InputError,
     check_output,
@@ -27,6 +26,7 @@ from vision_shared.prediction import (
     answer,
     check_checkpoint,
     find_checkpoint,
+    predict_parser,
     to_stderr,
 )
 
@@ -94,28 +94,16 @@ def all_or_none(lines: TextIO) -> Iterator[None]:
 
 
 def _parse(arguments: Sequence[str] | None) -> Namespace:
-    parser = CommandParser(
-        prog="python -m face_attributes.predict",
-        description="Find the faces of pictures and videos, and describe them.",
-        epilog=EPILOG,
-        formatter_class=RawDescriptionHelpFormatter,
+    parser = predict_parser(
+        "python -m face_attributes.predict",
+        "Find the faces of pictures and videos, and describe them.",
+        EPILOG,
     )
     add = parser.add_argument
-    add("inputs", nargs="+", type=Path, metavar="INPUT", help="see below")
-    add("-o", "--output", type=Path, required=True, metavar="OUT", help="a folder, see below")
-    add(
-        "--checkpoint",
-        metavar="CKPT",
-        help="a checkpoint, or `last` (default): the newest under ./runs",
-        default="last",
-    )
     add("--anet", metavar="CKPT", help="of an ANet, which describes what LNet finds")
     add("--crop", choices=("aligned", "whole"), help="each picture is one face, see below")
     add("--attributes", metavar="NAME,...", help="tell of these only; =-NAME,... all but these")
     add("--maps", action="store_true", help="write response maps")
-    add("--device", choices=("auto", "cpu", "cuda"), default="auto")
-    add("--overwrite", action="store_true", help="replace existing outputs")
-    add("--json", action="store_true", help="print a summary as JSON, nothing else")
     options = parser.parse_args(arguments)
     if options.crop and options.maps:
         parser.error("--maps are of a search for faces, and --crop does not search: choose one")

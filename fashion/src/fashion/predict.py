@@ -4,14 +4,13 @@
 from __future__ import annotations
 
 import sys
-from argparse import ArgumentTypeError, Namespace, RawDescriptionHelpFormatter
+from argparse import ArgumentTypeError, Namespace
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vision_shared.inputs import (
     VIDEO_SUFFIXES,
-    CommandParser,
     ExitCode,
     check_output,
     expand_into_folder,
@@ -22,6 +21,7 @@ from vision_shared.prediction import (
     answer,
     check_checkpoint,
     find_checkpoint,
+    predict_parser,
     to_stderr,
 )
 
@@ -50,26 +50,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parse(arguments: Sequence[str] | None) -> Namespace:
-    parser = CommandParser(
-        prog="python -m fashion.predict",
-        description="Find, align and describe the garments of pictures and videos.",
-        epilog=EPILOG,
-        formatter_class=RawDescriptionHelpFormatter,
+    parser = predict_parser(
+        "python -m fashion.predict",
+        "Find, align and describe the garments of pictures and videos.",
+        EPILOG,
     )
     add = parser.add_argument
-    add("inputs", nargs="+", type=Path, metavar="INPUT", help="see below")
-    add("-o", "--output", type=Path, required=True, metavar="OUT", help="a folder, see below")
-    add(
-        "--checkpoint",
-        metavar="CKPT",
-        help="a checkpoint, or `last` (default): the newest under ./runs",
-        default="last",
-    )
     add("--whole", action="store_true", help="each picture is one garment, see below")
     add("--least-score", type=_share, metavar="P", help="of garments that are reported, in [0, 1]")
-    add("--device", choices=("auto", "cpu", "cuda"), default="auto")
-    add("--overwrite", action="store_true", help="replace existing outputs")
-    add("--json", action="store_true", help="print a summary as JSON, nothing else")
     return parser.parse_args(arguments)
 
 

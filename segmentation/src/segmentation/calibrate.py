@@ -209,8 +209,9 @@ def draw(points: Sequence[Point], chosen: Point, path: Path, *, overwrite: bool)
     ):
         axes.plot([value(p) for p in points], [p.miou for p in points], "o-", color="tab:blue")
         axes.plot(value(chosen), chosen.miou, "o", color="tab:red", markersize=10)
-        for p in points:
-            axes.annotate(f"{p.rho:g}", (value(p), p.miou), (3, 4), textcoords="offset points")
+        for i, p in enumerate(points):  # above and below by turns, for the last ones stand close
+            place = (-8, 7 if i % 2 else -15)
+            axes.annotate(f"{p.rho:g}", (value(p), p.miou), place, textcoords="offset points")
         axes.set_xlabel(unit)
         axes.grid(alpha=0.3)
     left.set_ylabel("mIoU, %")

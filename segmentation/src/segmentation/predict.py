@@ -4,14 +4,13 @@
 from __future__ import annotations
 
 import sys
-from argparse import Namespace, RawDescriptionHelpFormatter
+from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vision_shared.inputs import (
     VIDEO_SUFFIXES,
-    CommandParser,
     ExitCode,
     InputError,
     check_output,
@@ -23,6 +22,7 @@ from vision_shared.prediction import (
     answer,
     check_checkpoint,
     find_checkpoint,
+    predict_parser,
     to_stderr,
 )
 
@@ -50,27 +50,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parse(arguments: Sequence[str] | None) -> Namespace:
-    parser = CommandParser(
-        prog="python -m segmentation.predict",
-        description="Give every pixel of pictures and videos a class.",
-        epilog=EPILOG,
-        formatter_class=RawDescriptionHelpFormatter,
+    parser = predict_parser(
+        "python -m segmentation.predict",
+        "Give every pixel of pictures and videos a class.",
+        EPILOG,
     )
     add = parser.add_argument
-    add("inputs", nargs="+", type=Path, metavar="INPUT", help="see below")
-    add("-o", "--output", type=Path, required=True, metavar="OUT", help="a folder, see below")
-    add(
-        "--checkpoint",
-        metavar="CKPT",
-        help="a checkpoint, or `last` (default): the newest under ./runs",
-        default="last",
-    )
     add("--compare", metavar="CKPT", help="a second checkpoint, for a video of both")
     add("--window", type=int, metavar="PIXELS", help="slide a window over larger pictures")
     add("--mirrored", action="store_true", help="look at the mirrored picture as well")
-    add("--device", choices=("auto", "cpu", "cuda"), default="auto")
-    add("--overwrite", action="store_true", help="replace existing outputs")
-    add("--json", action="store_true", help="print a summary as JSON, nothing else")
     return parser.parse_args(arguments)
 
 

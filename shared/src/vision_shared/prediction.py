@@ -5,11 +5,12 @@ from __future__ import annotations
 
 import json
 import sys
+from argparse import RawDescriptionHelpFormatter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vision_shared.inputs import ExitCode, InputError, process_each
+from vision_shared.inputs import CommandParser, ExitCode, InputError, process_each
 
 if TYPE_CHECKING:
     import torch
@@ -41,6 +42,35 @@ def answer(work: Callable[[], ExitCode], report: Callable[[str], None]) -> ExitC
 def to_stderr(line: str) -> None:
     """Report a line of ``predict``."""
     print(f"predict: {line}", file=sys.stderr)
+
+
+def predict_parser(prog: str, description: str, epilog: str) -> CommandParser:
+    """Return the parser of a ``predict`` command that writes into a folder, with what all have.
+
+    Args:
+        prog: how it is called.
+        description: what it does, in a sentence.
+        epilog: what its inputs and outputs are; shown as it is.
+    """
+    parser = CommandParser(
+        prog=prog,
+        description=description,
+        epilog=epilog,
+        formatter_class=RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add("inputs", nargs="+", type=Path, metavar="INPUT", help="see below")
+    add("-o", "--output", type=Path, required=True, metavar="OUT", help="a folder, see below")
+    add(
+        "--checkpoint",
+        metavar="CKPT",
+        help="a checkpoint, or `last` (default): the newest under ./runs",
+        default="last",
+    )
+    add("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    add("--overwrite", action="store_true", help="replace existing outputs")
+    add("--json", action="store_true", help="print a summary as JSON, nothing else")
+    return parser
 
 
 class Summary:

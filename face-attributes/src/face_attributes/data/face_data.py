@@ -125,8 +125,8 @@ class FaceData(TaskData, ABC):
     def all_faces(self) -> Faces:
         """All faces with the chosen attributes; those who train are numbered from 0."""
         faces = renumber(self.read_faces())
-        for group in set(self.groups) - set(self.known_attributes()):
-            known = ", ".join(self.known_attributes())
+        for group in set(self.groups) - set(faces.attributes):
+            known = ", ".join(faces.attributes)
             raise InputError(f"data.groups: expected attributes among {known}, got {group}")
         return faces.with_attributes(self.chosen or self.known_attributes())
 
