@@ -248,7 +248,7 @@ def test_rates_of_groups_are_refused_below_thirty_examples() -> None:
     assert [list(row) for row in table.rows] == [
         ["Bald", "66.7 (30)", "- (1)", "-", "- (10)", "10.0 (30)", "-"]
     ]
-    assert "40 images, not: 31" in table.note
+    assert "With Male: 40 images, without: 31" in table.note
     with pytest.raises(ValueError, match="attribute among Male, Bald, got 'Young'"):
         subgroup_table(answers, names, by="Young")
 

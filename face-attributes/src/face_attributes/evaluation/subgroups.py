@@ -72,11 +72,11 @@ def subgroup_table(answers: Answers, names: Sequence[str], by: str) -> Table:
             gap = values[0] - values[1]
             cells.append("-" if gap.isnan() else f"{100 * float(gap):+.1f}")
         rows.append([name, *cells])
-    sides = [by, f"not {by}", "difference"]
-    columns = ["%", *(f"{kind}, {side}" for kind in ("recall", "false alarms") for side in sides)]
+    sides = ["without", "difference"]  # by what, the title says: names of attributes are long
+    columns = ["%", "recall: with", *sides, "false alarms: with", *sides]
     sizes = [int((grouping == value).sum()) for value in (1, -1)]
     note = (
-        f"{by}: {sizes[0]} images, not: {sizes[1]}, by the labels, which are annotators' "
+        f"With {by}: {sizes[0]} images, without: {sizes[1]}, by the labels, which are annotators' "
         f"perceptions. In brackets the examples behind a rate; none is given below {LEAST}."
     )
     return Table(f"By {by}", columns, rows, note)

@@ -165,6 +165,10 @@ class GarmentIndex:
         return InvertedIndex.read(path, settings.num_probes, self._faiss)
 
     @cached_property
+    def _ids(self) -> NDArray[np.int64]:
+        return np.ascontiguousarray(self.files.rows["id"])  # else each search would copy them
+
+    @cached_property
     def _vectors(self) -> Vectors:
         return self.files.vectors()
 
@@ -195,10 +199,9 @@ class GarmentIndex:
         settings = self.files.manifest.inverted
         assert settings is not None
         scores, ids = inverted.search(queries, top)
-        known = self.files.rows["id"]
-        rows = np.where(ids >= 0, np.searchsorted(known, ids), -1)
+        rows = np.where(ids >= 0, np.searchsorted(self._ids, ids), -1)
         found = Nearest(np.where(ids >= 0, scores, -np.inf).astype(np.float64), rows)
-        tail = int(np.searchsorted(known, settings.covers))
+        tail = int(np.searchsorted(self._ids, settings.covers))
         later = exact_nearest(self._blocks(None, tail), queries, top, self._faiss)
         return merge(found, later, top)
 
