@@ -24,7 +24,7 @@ Scores = dict[str, float]
 VARIATIONS = {"easy": (1,), "medium": (2, 4), "hard": (3, 5)}
 """Numbers of `fashion.data.layout.VARIATIONS`: medium and large poses, medium and large zooms."""
 
-NUM_ITEMS = (500, 20, 300)
+NUM_ITEMS = (1200, 20, 300)
 """That train, validate and test: validation is not looked at."""
 
 CHANNELS = ("[12,24,32,32]", "48")
@@ -44,6 +44,9 @@ class Trained(NamedTuple):
     scores: Scores
     trivial: Scores
 
+
+CLEAN = ("data.render.missing=0", "data.render.swapped=0")
+"""Training is told all of a garment's attributes, unless a claim says otherwise."""
 
 TRAINED: dict[tuple, Trained] = {}
 
@@ -65,6 +68,8 @@ def _train(options: argparse.Namespace, seed: int, *overrides: str) -> Trained:
         f"data.root={options.data}",
         f"data.folder={options.data}/fashion/garments-claims",
         f"data.render.items=[{','.join(map(str, NUM_ITEMS))}]",
+        "data.render.inshop=2",
+        *CLEAN,
         "data.num_workers=0",  # so that all of the time is this process's
         "module.detector=null",
         f"++module.network.trunk.channels={channels}",

@@ -18,8 +18,9 @@ from fashion.data.pen import Colour, Image, disc, fill, line, shade
 Point = tuple[float, float]
 
 GLYPH_COLOURS: tuple[Colour, ...] = ((255, 255, 255), (16, 16, 16), (255, 232, 40), (40, 226, 246))
-GLYPH_SHARE = 0.05
-"""Radius of a glyph beside the height of its garment."""
+GLYPH_SHARE, LEAST_GLYPH = 0.075, 7.5
+"""Radius of a glyph beside the height of its garment, and at least, pixels before they are halved:
+its shape has to be told apart in a sample of 64 pixels."""
 
 SHOULDER, HIP = 0.36, 0.3
 UPPER_ARM, FOREARM = 0.42, 0.42
@@ -124,7 +125,7 @@ def draw_garment(
 
 
 def glyph_radius(shape: Outline, pose: Pose) -> float:
-    return max(GLYPH_SHARE * (shape.bottom - shape.top) * pose.scale, 5.0)
+    return max(GLYPH_SHARE * (shape.bottom - shape.top) * pose.scale, LEAST_GLYPH)
 
 
 def draw_glyphs(image: Image, design: Design, pose: Pose, shape: Outline) -> None:
