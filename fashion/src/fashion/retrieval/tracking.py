@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 from fashion.garment import Box, Garment, Picture
 from fashion.retrieval.thumbnails import cut_out
 
-LEAST_LIKENESS = 0.6
-"""Cosine, with the mean looks of a track, below which a garment is another one wherever it is."""
+LEAST_LIKENESS = 0.75
+"""Cosine, with the mean looks of a track, below which a garment is another one wherever it is: of
+the default network's pairs on rendered street pictures, 98 % of one garment a little moved are
+above it, and 5 % of two garments of a type."""
 
 LEAST_AFFINITY = 0.45
 """Mean of IoU and cosine below which a garment begins a track of its own."""
