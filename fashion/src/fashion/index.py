@@ -89,7 +89,7 @@ def _build(options: Namespace, load: Load | None) -> ExitCode:
 
 def _add(options: Namespace, load: Load | None) -> ExitCode:
     from fashion.retrieval.building import find_pictures, indexed_files
-    from fashion.retrieval.identity import load_recogniser, matching_recogniser
+    from fashion.retrieval.identity import matching_recogniser
     from fashion.retrieval.storage import IndexFiles
     from fashion.retrieval.writing import opened
 
@@ -103,11 +103,7 @@ def _add(options: Namespace, load: Load | None) -> ExitCode:
             writer.set_unfinished(())
             return ExitCode.DONE
         recogniser = matching_recogniser(
-            options.index,
-            writer.manifest,
-            options.checkpoint,
-            options.device,
-            load or load_recogniser,
+            options.index, writer.manifest, options.checkpoint, options.device, load
         )
         return _fill(writer, recogniser, pictures, options.inputs)
 

@@ -70,21 +70,13 @@ def _words(value: str) -> tuple[str, ...]:
 
 
 def _search(options: Namespace, load: Load | None) -> ExitCode:
-    from fashion.retrieval.garment_index import GarmentIndex
-    from fashion.retrieval.identity import load_recogniser, matching_recogniser
+    from fashion.retrieval.opening import open_with_network
     from fashion.retrieval.queries import Search, search_photo
     from vision_shared.images import READABLE
 
     photos = expand_into_folder(options.photos, READABLE, options.output)
-    index = GarmentIndex(options.index)
-    for notice in index.notices:
-        _report(notice)
-    recogniser = matching_recogniser(
-        options.index,
-        index.files.manifest,
-        options.checkpoint,
-        options.device,
-        load or load_recogniser,
+    index, recogniser = open_with_network(
+        options.index, options.checkpoint, options.device, load, _report
     )
     search = Search(
         index,

@@ -73,20 +73,12 @@ def _rate(value: str) -> float:
 
 
 def _spot(options: Namespace, load: Load | None) -> ExitCode:
-    from fashion.retrieval.garment_index import GarmentIndex
-    from fashion.retrieval.identity import load_recogniser, matching_recogniser
+    from fashion.retrieval.opening import open_with_network
     from fashion.retrieval.spotting import Spotter, spot_video
 
     videos = expand_into_folder(options.videos, VIDEO_SUFFIXES, options.output)
-    index = GarmentIndex(options.index)
-    for notice in index.notices:
-        _report(notice)
-    recogniser = matching_recogniser(
-        options.index,
-        index.files.manifest,
-        options.checkpoint,
-        options.device,
-        load or load_recogniser,
+    index, recogniser = open_with_network(
+        options.index, options.checkpoint, options.device, load, _report
     )
     spotter = Spotter(index, recogniser, options.top, options.per_second)
 

@@ -43,7 +43,7 @@ def new_manifest(checkpoint: str, recogniser: Recogniser, *, whole: bool) -> Man
 
 
 def matching_recogniser(
-    folder: Path, manifest: Manifest, checkpoint: str | None, device: str, load: Load
+    folder: Path, manifest: Manifest, checkpoint: str | None, device: str, load: Load | None
 ) -> Recogniser:
     """Load the network that an index was made with.
 
@@ -52,7 +52,7 @@ def matching_recogniser(
         manifest: what it is.
         checkpoint: where the network is now; None where it was.
         device: its name.
-        load: makes the recogniser.
+        load: makes the recogniser; None is `load_recogniser`.
 
     Raises:
         ModelError: the network is not there, or is another one, or sees pictures in another way.
@@ -66,7 +66,7 @@ def matching_recogniser(
             f"{path}: network {digest[:12]}, but {folder} was made with {manifest.model[:12]}; "
             "name that one with --checkpoint, or make the index anew"
         )
-    recogniser = load(path, device)
+    recogniser = (load or load_recogniser)(path, device)
     transform = plain(recogniser.transform)
     if transform != manifest.transform:
         raise ModelError(
