@@ -34,16 +34,16 @@ def draw_garments(
     categories: Sequence[str],
     attributes: Sequence[str],
 ) -> Picture:
-    """Draw the first samples of a batch: true and found landmarks, category and attributes.
+    """Draw four samples of a batch: true and found landmarks, category and attributes.
 
     Args:
-        batch: of garments, of at least as many samples.
-        answer: of the first samples.
+        batch: of garments.
+        answer: of its samples.
         categories: names.
         attributes: names.
     """
     rows = []
-    for i, landmarks in enumerate(answer.landmarks.float().cpu().numpy()):
+    for i in _spread(len(answer.landmarks)):
         picture = _enlarged(batch["image"][i])
         size = np.array(picture.shape[1::-1])
         true_states = batch["states"][i].cpu().numpy()
@@ -51,7 +51,8 @@ def draw_garments(
         truth = draw_landmarks(
             picture, batch["landmarks"][i].cpu().numpy() * size, true_states, TRUE
         )
-        row = [draw_landmarks(truth, landmarks * size, states, FOUND)]
+        landmarks = answer.landmarks[i].float().cpu().numpy() * size
+        row = [draw_landmarks(truth, landmarks, states, FOUND)]
         if isinstance(answer, Recognition):
             row.append(_write(_lines(batch, answer, i, categories, attributes), picture.shape[:2]))
         rows.append(row)
@@ -73,9 +74,8 @@ def draw_neighbours(batch: Mapping[str, Tensor], embedding: Tensor) -> Picture |
     near = embedding[known].float() @ embedding[known].float().T
     near.fill_diagonal_(-torch.inf)
     best = near.topk(min(NUM_NEIGHBOURS, len(known) - 1), 1).indices.cpu()
-    spread = np.unique(np.linspace(0, len(known) - 1, 4).astype(int))
     rows = []
-    for query in spread.tolist():
+    for query in _spread(len(known)):
         item = batch["item"][known[query]]
         row = [_enlarged(batch["image"][known[query]])]
         for other in known[best[query]].tolist():
@@ -128,6 +128,11 @@ def draw_landmarks(
         elif state == OCCLUDED:
             pen.ellipse(place, outline=colour, width=max(1, radius // 2))
     return np.asarray(drawn)
+
+
+def _spread(number: int) -> list[int]:
+    """Return four places among so many: neighbours in a data set are often of one item."""
+    return np.unique(np.linspace(0, number - 1, 4).astype(int)).tolist()
 
 
 def _lines(

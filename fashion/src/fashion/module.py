@@ -248,10 +248,9 @@ class FashionModule(pl.LightningModule):
         )
 
     def panels(self, batch: dict[str, Any]) -> dict[str, np.ndarray]:
-        """Draw up to four samples with landmarks, and what of the batch is nearest to some."""
+        """Draw four samples with landmarks, and what of the batch is nearest to some."""
         answer = self._answer(batch)
-        few = type(answer)(*(_first(value) for value in answer))
-        drawn = {"garments": draw_garments(batch, few, self.categories, self.attributes)}
+        drawn = {"garments": draw_garments(batch, answer, self.categories, self.attributes)}
         if isinstance(answer, Recognition):
             nearest = draw_neighbours(batch, answer.embedding)
             if nearest is not None:
@@ -269,7 +268,3 @@ class FashionModule(pl.LightningModule):
     @property
     def _data(self) -> FashionData:
         return self.trainer.datamodule  # type: ignore[attr-defined]
-
-
-def _first(value: Any, number: int = 4) -> Any:
-    return value[:number] if isinstance(value, Tensor) else value
