@@ -182,11 +182,10 @@ def unseen(options: argparse.Namespace) -> list[Table]:
         hog = [
             box_features(s.faces, s.regions.boxes) for s in (run.data.val_set, run.data.test_set)
         ]
-        rows = {
-            "LNets+ANet": features_of(run, run.module.learner),
-            f"ANet {UNTRAINED}": features_of(run, fresh.anet),
-            "HOG, same faces": (hog[0], hog[1]),
-        }
+        rows = {"HOG, same faces": (hog[0], hog[1])}
+        for layer, look in LAYERS.items():
+            rows[f"LNets+ANet, {layer}"] = features_of(run, run.module.learner, look)
+            rows[f"{UNTRAINED}, {layer}"] = features_of(run, fresh.anet, look)
         for name, features in rows.items():
             found.setdefault(name, []).append(means(svm_scores(features, labels)))
         found.setdefault("majority class", []).append(majority(*labels))
