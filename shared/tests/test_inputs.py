@@ -146,6 +146,19 @@ def test_argument_errors_are_one_line(capsys: pytest.CaptureFixture[str]) -> Non
     ]
 
 
+def test_file_whose_name_looks_like_an_option_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    touch(tmp_path / "-old.mp4")
+    parser = CommandParser(prog="tool")
+    parser.add_argument("-o", "--output", required=True)
+    parser.add_argument("inputs", nargs="+")
+    with pytest.raises(SystemExit):
+        parser.parse_args(["-old.mp4", "-o", "out"])
+    assert capsys.readouterr().err.endswith("; name the file -old.mp4 as ./-old.mp4\n")
+
+
 def test_natural_order_counts() -> None:
     names = ["a10.png", "a2.png", "b1.png", "a02b.png"]
     ordered = [path.name for path in natural_order(Path(name) for name in names)]

@@ -118,6 +118,19 @@ def test_frames_come_in_order_at_exact_times(tmp_path: Path, suffix: str) -> Non
     assert [round(to_rgb(frame).mean() / 10) for frame, _ in frames] == list(range(10))
 
 
+@pytest.mark.parametrize(
+    "name", ["2024-05-01T12:30:00", "50%03d", "-o", "a 'b' \"c\"", "#1?x=2", "ü"]
+)
+def test_files_may_have_any_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    make_clip(tmp_path / "clip.mp4", num_frames=2).rename(f"{name}.mp4")
+    copy(Path(f"{name}.mp4"), Path(f"{name}2.mkv"), "libx264")
+    assert len(times_of(Path(f"{name}2.mkv"))) == 2
+    assert len(list(tmp_path.iterdir())) == 2
+
+
 def test_reader_tells_what_to_expect(tmp_path: Path) -> None:
     with VideoReader(make_clip(tmp_path / "clip.mkv", rate=2 * NTSC)) as reader:
         assert reader.rate == 2 * NTSC  # Matroska says 19001/317

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vision_shared.inputs import CommandParser, ExitCode, InputError
+from vision_shared.signals import Terminated, ending_signals
 
 if TYPE_CHECKING:
     from vision_shared.tables import Table
@@ -39,10 +40,14 @@ def check_data(
     """
     options = _parse(roots, arguments)
     try:
-        num_faults = sum(_check_root(options.data, root, check) for root in options.roots)
+        with ending_signals():
+            num_faults = sum(_check_root(options.data, root, check) for root in options.roots)
     except KeyboardInterrupt:
         print("check_data: interrupted", file=sys.stderr)
         return ExitCode.INTERRUPTED
+    except Terminated as ended:
+        print(f"check_data: ended by {ended}", file=sys.stderr)
+        return ended.exit_code
     return ExitCode.NOTHING_DONE if num_faults else ExitCode.DONE
 
 

@@ -13,7 +13,8 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from vision_shared.inputs import CommandParser, InputError
+from vision_shared.inputs import CommandParser, ExitCode, InputError
+from vision_shared.prediction import answer
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -114,14 +115,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--task", help="the task that the checkpoint has to be of")
     options = parser.parse_intermixed_args(arguments)  # overrides after --task, too
 
-    from vision_shared.tables import print_tables
+    def work() -> ExitCode:
+        from vision_shared.tables import print_tables
 
-    try:
         print_tables(evaluate(find_checkpoint(options.checkpoint, options.task), options.overrides))
-    except (InputError, FileNotFoundError) as error:
-        print(f"evaluate: {error}", file=sys.stderr)
-        return 2
-    return 0
+        return ExitCode.DONE
+
+    return answer(work, lambda line: print(f"evaluate: {line}", file=sys.stderr))
 
 
 if __name__ == "__main__":

@@ -14,13 +14,15 @@ written beside the model, as ``network.pt2.md``.
 from __future__ import annotations
 
 import sys
+from argparse import Namespace
 from collections.abc import Sequence
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vision_shared.inputs import CommandParser, InputError, check_output, new_file
+from vision_shared.inputs import CommandParser, ExitCode, check_output, new_file
+from vision_shared.prediction import answer
 
 if TYPE_CHECKING:
     from vision_shared.checkpoints import Checkpoint
@@ -77,28 +79,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.output.suffix not in SUFFIXES:
         parser.error(f"{options.output}: expected a name in {', '.join(SUFFIXES)}")
 
+    return answer(lambda: _export(options), lambda line: print(f"export: {line}", file=sys.stderr))
+
+
+def _export(options: Namespace) -> ExitCode:
     from vision_shared.checkpoints import WEIGHTS_SUFFIX, write_weights
     from vision_shared.evaluate import find_checkpoint
 
-    try:
-        checkpoint = find_checkpoint(options.checkpoint, options.task)
-        card, card_path = describe(checkpoint), Path(f"{options.output}.md")
-        if card is not None:
-            check_output(card_path, overwrite=options.overwrite)
-        if options.output.suffix == WEIGHTS_SUFFIX:
-            write_weights(options.output, checkpoint, overwrite=options.overwrite)
-            print(f"{options.output}: {options.output.stat().st_size / 2**20:.1f} MiB")
-        else:
-            difference = export(checkpoint, options.output, overwrite=options.overwrite)
-            print(f"{options.output}: differs from the network by at most {difference:.1e}")
-        if card is not None:
-            with new_file(card_path, overwrite=options.overwrite) as temporary:
-                temporary.write_text(card, encoding="utf-8")
-            print(f"{card_path}: its data, licences, metrics and limits")
-    except (InputError, FileNotFoundError) as error:
-        print(f"export: {error}", file=sys.stderr)
-        return 2
-    return 0
+    checkpoint = find_checkpoint(options.checkpoint, options.task)
+    card, card_path = describe(checkpoint), Path(f"{options.output}.md")
+    if card is not None:
+        check_output(card_path, overwrite=options.overwrite)
+    if options.output.suffix == WEIGHTS_SUFFIX:
+        write_weights(options.output, checkpoint, overwrite=options.overwrite)
+        print(f"{options.output}: {options.output.stat().st_size / 2**20:.1f} MiB")
+    else:
+        difference = export(checkpoint, options.output, overwrite=options.overwrite)
+        print(f"{options.output}: differs from the network by at most {difference:.1e}")
+    if card is not None:
+        with new_file(card_path, overwrite=options.overwrite) as temporary:
+            temporary.write_text(card, encoding="utf-8")
+        print(f"{card_path}: its data, licences, metrics and limits")
+    return ExitCode.DONE
 
 
 if __name__ == "__main__":

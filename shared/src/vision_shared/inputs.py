@@ -7,14 +7,14 @@ one line, and writes a file whole or not at all.
 import argparse
 import os
 import re
-import secrets
-import shutil
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from enum import IntEnum
 from pathlib import Path
 from typing import NoReturn
+
+from vision_shared.unfinished import unfinished
 
 VIDEO_SUFFIXES = frozenset(
     {".3gp", ".avi", ".flv", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts"}
@@ -29,7 +29,9 @@ class ExitCode(IntEnum):
     DONE = 0
     NOTHING_DONE = 2  # a bad argument, or not one input that could be used
     PARTLY_DONE = 3  # something was written; an input, or the rest of one, was left out
-    INTERRUPTED = 130  # what shells expect after Ctrl-C
+    HUNG_UP = 129  # what shells expect after SIGHUP: the terminal was closed
+    INTERRUPTED = 130  # after Ctrl-C
+    TERMINATED = 143  # after SIGTERM
 
 
 class InputError(ValueError):
@@ -39,8 +41,15 @@ class InputError(ValueError):
 class CommandParser(argparse.ArgumentParser):
     """An argument parser whose errors are one line, without the usage before it."""
 
+    def parse_known_args(self, args=None, namespace=None):  # type: ignore[no-untyped-def]
+        """Parse as ever; remember the arguments for `error`."""
+        self._arguments = sys.argv[1:] if args is None else list(args)
+        return super().parse_known_args(args, namespace)
+
     def error(self, message: str) -> NoReturn:
-        self.exit(ExitCode.NOTHING_DONE, f"{self.prog}: {message}\n")
+        files = [a for a in self._arguments if a.startswith("-") and Path(a).is_file()]
+        hint = f"; name the file {files[0]} as ./{files[0]}" if files else ""
+        self.exit(ExitCode.NOTHING_DONE, f"{self.prog}: {message}{hint}\n")
 
 
 def expand_inputs(paths: Iterable[Path], suffixes: Collection[str]) -> list[Path]:
@@ -155,27 +164,23 @@ def process_each(
 
 @contextmanager
 def new_file(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
-    """Yield a temporary path in the same folder, which takes the name ``path`` in the end.
+    """Yield a temporary path in the same file system, which becomes ``path`` in the end.
 
     When the block raises (Ctrl-C included), what it wrote is removed and ``path`` is as before. The
-    temporary name keeps the suffix, and the folder is made where it is missing.
+    temporary file has the name of ``path``, and its folder is made where it is missing.
 
     Raises:
         InputError: as `check_output`.
     """
     check_output(path, overwrite=overwrite)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.stem}.{secrets.token_hex(4)}{path.suffix}")
-    try:
+    with unfinished(path) as temporary:
         yield temporary
         temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 @contextmanager
 def new_folder(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
-    """Yield a temporary folder beside ``path``, which takes its name in the end.
+    """Yield a temporary folder in the same file system, which becomes ``path`` in the end.
 
     When the block raises (Ctrl-C included), the folder is removed and ``path`` is as before. An
     empty folder is as good as none.
@@ -186,19 +191,22 @@ def new_folder(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
             one that holds anything else is never removed.
 
     Raises:
-        InputError: ``path`` is a file, or a folder that may not be replaced.
+        InputError: ``path`` is a file, or a folder that may not be replaced; in the end, too, where
+            another process has filled it meanwhile.
     """
     check_new_folder(path, overwrite=overwrite)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    temporary.mkdir()
-    try:
+    with unfinished(path) as temporary:
+        temporary.mkdir()
         yield temporary
-        if path.exists():
-            shutil.rmtree(path)
-        temporary.rename(path)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        check_new_folder(path, overwrite=overwrite)
+        replace_folder(path, temporary)
+
+
+def replace_folder(path: Path, new: Path) -> None:
+    """Put the folder ``new`` in the place of ``path``, if there is one, which is removed."""
+    if path.exists():
+        path.rename(new.with_name(f"{new.name}.replaced"))  # removed with all that is unfinished
+    new.rename(path)
 
 
 def check_new_folder(path: Path, *, overwrite: bool = False) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vision_shared.inputs import CommandParser, ExitCode, InputError, process_each
+from vision_shared.signals import Terminated, ending_signals
 
 if TYPE_CHECKING:
     import torch
@@ -25,18 +26,27 @@ class ModelError(Exception):
 def answer(work: Callable[[], ExitCode], report: Callable[[str], None]) -> ExitCode:
     """Do the work of a command; whatever of the user's stops it becomes one line.
 
+    So does a signal that ends it, before which what is half-written is removed.
+
     Args:
-        work: returns the exit code; raises InputError or `ModelError`.
+        work: returns the exit code; raises InputError, `ModelError` or OSError.
         report: takes a line for the user.
     """
     try:
-        return work()
+        with ending_signals():
+            return work()
     except (InputError, ModelError) as error:
         report(str(error))
+        return ExitCode.NOTHING_DONE
+    except OSError as error:
+        report(f"{error.filename}: {error.strerror}" if error.filename else str(error))
         return ExitCode.NOTHING_DONE
     except KeyboardInterrupt:
         report("interrupted; no half-written file is left")
         return ExitCode.INTERRUPTED
+    except Terminated as ended:
+        report(f"ended by {ended}; no half-written file is left")
+        return ExitCode(ended.exit_code)
 
 
 def to_stderr(line: str) -> None:

@@ -1,16 +1,22 @@
 """Folders of rendered data: made once, whole or not at all, and anew where the recipe changed."""
 
 import logging
-import secrets
-import shutil
-from collections.abc import Callable
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from vision_shared.inputs import InputError
+from vision_shared.inputs import InputError, replace_folder
+from vision_shared.unfinished import try_lock, unfinished
 
 RECIPE = "recipe.json"
 
 log = logging.getLogger(__name__)
+
+_in_use: dict[Path, int] = {}
+"""The recipes of the data that this process reads, by folder: files kept open, and locked so that
+no other process replaces the data."""
 
 
 def render_once(
@@ -18,7 +24,8 @@ def render_once(
 ) -> None:
     """Render data into a folder that does not hold just this.
 
-    The folder appears whole or not at all. One with another recipe is replaced.
+    The folder appears whole or not at all. One with another recipe is replaced, unless another
+    process that asked for it still runs. Of processes that ask at once one renders.
 
     Args:
         folder: of the data.
@@ -28,27 +35,85 @@ def render_once(
         what: it is, e.g. ``scenes``.
 
     Raises:
-        InputError: the folder holds something else than rendered data.
+        InputError: the folder holds something else than rendered data, or is in use.
     """
-    if _holds(folder, recipe):
-        return
-    if folder.exists() and not (folder / RECIPE).exists() and any(folder.iterdir()):
-        raise InputError(
-            f"{folder}: holds no rendered {what}, and is not overwritten: name another data.folder"
-        )
-    log.info("rendering %d %s into %s", number, what, folder)
-    temporary = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}")
-    try:
-        temporary.mkdir(parents=True)
-        render(temporary)
-        (temporary / RECIPE).write_text(recipe)
-        if not _holds(folder, recipe):  # else another process was faster, and may read it
-            shutil.rmtree(folder, ignore_errors=True)
-            temporary.rename(folder)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+    folder = folder.absolute()
+    if not _holds(folder, recipe):
+        _check_replaceable(folder, what)
+        with _one_at_a_time(folder, what):
+            if not _holds(folder, recipe):  # else another process has just rendered it
+                log.info("rendering %d %s into %s", number, what, folder)
+                with unfinished(folder) as temporary:
+                    temporary.mkdir()
+                    render(temporary)
+                    (temporary / RECIPE).write_text(recipe)
+                    _check_replaceable(folder, what)
+                    replace_folder(folder, temporary)
+    _use(folder)
 
 
 def _holds(folder: Path, recipe: str) -> bool:
     path = folder / RECIPE
     return path.exists() and path.read_text() == recipe
+
+
+def _check_replaceable(folder: Path, what: str) -> None:
+    path = folder / RECIPE
+    if not path.exists():
+        if folder.exists() and any(folder.iterdir()):
+            raise InputError(
+                f"{folder}: holds no rendered {what}, and is not overwritten: name another "
+                "data.folder"
+            )
+        return
+    _stop_using(folder)
+    recipe = os.open(path, os.O_RDWR)
+    try:
+        if try_lock(recipe) is False:
+            raise InputError(
+                f"{folder}: holds {what} of another recipe that another process reads: wait for "
+                "it, or name another data.folder"
+            )
+    finally:
+        os.close(recipe)
+
+
+def _use(folder: Path) -> None:
+    _stop_using(folder)
+    _in_use[folder] = os.open(folder / RECIPE, os.O_RDONLY)
+    try_lock(_in_use[folder], shared=True)
+
+
+def _stop_using(folder: Path) -> None:
+    if folder in _in_use:
+        os.close(_in_use.pop(folder))
+
+
+@contextmanager
+def _one_at_a_time(folder: Path, what: str) -> Iterator[None]:
+    """Wait until no other process renders into a folder; have others wait during the block."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    path, waits = folder.with_name(f".{folder.name}.lock"), False
+    while True:
+        lock = os.open(path, os.O_CREAT | os.O_RDWR, 0o666)
+        is_free = try_lock(lock) is not False
+        if is_free and _is_open_at(lock, path):  # else its last holder has removed it
+            break
+        os.close(lock)
+        if not is_free:
+            if not waits:
+                log.info("waiting: another process renders %s into %s", what, folder)
+            waits = True
+            time.sleep(0.2)
+    try:
+        yield
+    finally:
+        path.unlink(missing_ok=True)
+        os.close(lock)
+
+
+def _is_open_at(file: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(file), path.stat())
+    except FileNotFoundError:
+        return False

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vision_shared.inputs import VIDEO_SUFFIXES, CommandParser, ExitCode, InputError
+from vision_shared.prediction import answer
 
 if TYPE_CHECKING:
     from vision_shared.tables import Table
@@ -32,16 +33,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--pairs", type=int, default=8, help="pairs of frames taken of each clip")
     parser.add_argument("--splits", type=int, default=5, help="random halves to train and test on")
     options = parser.parse_args(arguments)
-    try:
+
+    def work() -> ExitCode:
         clips, labels = find_actions(options.actions)
         table = _probe(options.checkpoint, clips, labels, options.pairs, options.splits)
-    except (InputError, FileNotFoundError) as error:
-        print(f"features: {error}", file=sys.stderr)
-        return ExitCode.NOTHING_DONE
-    from vision_shared.tables import print_tables
+        from vision_shared.tables import print_tables
 
-    print_tables([table])
-    return ExitCode.DONE
+        print_tables([table])
+        return ExitCode.DONE
+
+    return answer(work, lambda line: print(f"features: {line}", file=sys.stderr))
 
 
 def find_actions(folder: Path) -> tuple[list[Path], list[int]]:

@@ -16,7 +16,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vision_shared.inputs import CommandParser, InputError, check_input, check_output
+from vision_shared.inputs import CommandParser, ExitCode, InputError, check_input, check_output
+from vision_shared.prediction import answer
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -96,17 +97,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--overwrite", action="store_true")
     options = parser.parse_args(arguments)
     output = options.output or options.file.with_suffix(".ckpt")
-    try:
+
+    def work() -> ExitCode:
         check_output(output, overwrite=options.overwrite)
         settings, weights = import_weights(options.file)
         _write(output, settings, weights)
-    except InputError as error:
-        print(f"import_weights: {error}", file=sys.stderr)
-        return 2
-    print(
-        f"{output}: predict and evaluate take it; it was trained for time {settings['native_time']}"
-    )
-    return 0
+        time = settings["native_time"]
+        print(f"{output}: predict and evaluate take it; it was trained for time {time}")
+        return ExitCode.DONE
+
+    return answer(work, lambda line: print(f"import_weights: {line}", file=sys.stderr))
 
 
 def _write(output: Path, settings: dict[str, Any], weights: dict[str, Tensor]) -> None:

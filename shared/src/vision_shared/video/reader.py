@@ -221,10 +221,15 @@ class VideoReader:
             self._stop = "the file is cut off"
 
 
+def ffmpeg_name(path: Path) -> str:
+    """Return what FFmpeg calls a file; without ``file:``, what stands before a colon is a protocol."""
+    return f"file:{path}"
+
+
 def _open(path: Path) -> InputContainer:
     try:
         # a clip with odd metadata would raise UnicodeDecodeError otherwise
-        return av.open(str(path), metadata_errors="ignore")
+        return av.open(ffmpeg_name(path), metadata_errors="ignore")
     except av.error.FFmpegError as error:
         raise InputError(f"{path}: not a video that can be read ({error.strerror})") from error
 

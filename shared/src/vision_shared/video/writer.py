@@ -19,7 +19,7 @@ from vision_shared.inputs import InputError, new_file
 from vision_shared.video.audio import AudioTrack, StretchedAudioTrack
 from vision_shared.video.colour import depth, to_format
 from vision_shared.video.rates import LARGEST
-from vision_shared.video.reader import TimedFrame
+from vision_shared.video.reader import TimedFrame, ffmpeg_name
 
 DEFAULT_CODEC = "libx264"
 # Visually lossless; any other encoder runs at its own defaults
@@ -100,7 +100,7 @@ class VideoWriter:
         with ExitStack() as stack:
             temporary = stack.enter_context(new_file(self._path, overwrite=self._overwrite))
             stack.enter_context(self._one_line_errors())
-            self._container = stack.enter_context(av.open(str(temporary), "w"))
+            self._container = stack.enter_context(av.open(ffmpeg_name(temporary), "w"))
             self._stream = self._add_stream(self._container, encoder)
             self._tracks = self._add_audio(self._container)
             self._closing = stack.pop_all()

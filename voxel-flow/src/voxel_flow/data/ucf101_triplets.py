@@ -23,6 +23,7 @@ import cv2
 import numpy as np
 
 from vision_shared.inputs import CommandParser, ExitCode, InputError, new_file
+from vision_shared.prediction import answer
 from vision_shared.video.colour import to_rgb
 from vision_shared.video.reader import read_frames
 
@@ -109,7 +110,7 @@ def store_video(videos: Path, video: str, folder: Path, triplets_per_video: int)
             return 0
         chosen = np.linspace(0, len(found) - 1, min(triplets_per_video, len(found))).round()
         kept = [frame for number in chosen for frame in found[int(number)]]
-        with new_file(file) as part, part.open("wb") as out:
+        with new_file(file, overwrite=True) as part, part.open("wb") as out:
             np.save(out, np.stack(kept) if kept else np.zeros((0, *SIZE, 3), np.uint8))
     with file.open("rb") as stored:
         np.lib.format.read_magic(stored)
@@ -170,13 +171,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    try:
+
+    def work() -> ExitCode:
         counts = store_triplets(options.folder, options.split, options.triplets_per_video)
-    except FileNotFoundError as error:
-        print(f"{parser.prog}: {error}", file=sys.stderr)
-        return ExitCode.NOTHING_DONE
-    print(f"{sum(counts.values())} triplets of {len(counts)} videos")
-    return ExitCode.DONE
+        print(f"{sum(counts.values())} triplets of {len(counts)} videos")
+        return ExitCode.DONE
+
+    return answer(work, lambda line: print(f"{parser.prog}: {line}", file=sys.stderr))
 
 
 if __name__ == "__main__":
