@@ -25,8 +25,8 @@ from torch import Tensor
 from face_attributes.boxes import box_iou, contains
 from face_attributes.finder import FaceFinder
 from face_attributes.localize import fit_threshold
+from vision_shared.folders import find_files
 from vision_shared.images import READABLE, read_image
-from vision_shared.inputs import expand_inputs
 from vision_shared.tables import Table, print_tables
 
 PHOTOS = ("astronaut", "chelsea", "coffee", "rocket", "retina", "hubble_deep_field")
@@ -46,7 +46,9 @@ def main() -> None:
         parser.error(f"{options.checkpoint}: an ANet, which finds no faces")
     name, detect = load_detector()
     photos = {each: getattr(data, each)() for each in PHOTOS}
-    photos |= {path.name: read_image(path) for path in expand_inputs(options.photos, READABLE)}
+    for named in options.photos:
+        files = find_files(named, READABLE).files if named.is_dir() else [named]
+        photos |= {path.name: read_image(path) for path in files}
     print_tables([compare(finder, name, detect, photos), tell_crops(finder)])
 
 

@@ -26,7 +26,7 @@ from fashion.retrieval.building import finish
 from fashion.retrieval.exact import exact_nearest
 from fashion.retrieval.garment_index import GarmentIndex
 from fashion.retrieval.storage import ROW, IndexFiles, Manifest, part_path
-from fashion.retrieval.writing import create_index, opened
+from fashion.retrieval.writing import opened
 
 LENGTH, LATENT, STYLES, SPREAD = 512, 64, 2000, 0.5
 BLOCK = 50_000
@@ -144,7 +144,8 @@ def write_vectors(folder: Path, number: int) -> None:
         num_bytes=3,
         next_id=number,
     )
-    create_index(folder, manifest)
+    folder.mkdir(parents=True)
+    manifest.write(folder)
     with part_path(folder, "vectors", 0).open("wb") as file:
         for block in draw(number, seed=2):
             block.tofile(file)

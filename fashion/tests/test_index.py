@@ -12,8 +12,11 @@ import torch
 from colour_shop import DRESS, TEE, ColourRecogniser, lines, photo, run
 from fashion import index, search
 from fashion.garment import Box, Garment, Picture
+from fashion.retrieval.building import PictureAdder
 from fashion.retrieval.garment_index import GarmentIndex
+from fashion.retrieval.identity import new_manifest
 from fashion.retrieval.storage import IndexFiles
+from fashion.retrieval.writing import opened
 from vision_shared.checkpoints import write_checkpoint
 from vision_shared.inputs import ExitCode
 
@@ -116,6 +119,107 @@ def test_interrupted_build_is_continued_by_add(
     capsys.readouterr()
     assert run(index, "build", colour_checkpoint, shop, "-o", folder) == ExitCode.NOTHING_DONE
     assert "`add` to it" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("num_done", "left"),
+    [
+        (None, ("lock",)),
+        (None, (".unfinished-01234567/index.json", "lock")),
+        (0, ()),
+        (0, ("vectors.0.f32", "rows.0.bin", "thumbnails/000000/000000000.jpg")),
+        (0, ("vectors.0.f32", "attributes.0.f16", "rows.0.bin", "garments.0.jsonl")),
+        (2, ("vectors.1.f32", "garments.1.jsonl", "inverted.0.2.faiss")),
+    ],
+)
+def test_build_goes_on_from_whatever_a_kill_left(
+    colour_checkpoint: Path,
+    shop: Path,
+    tmp_path: Path,
+    num_done: int | None,
+    left: tuple[str, ...],
+    capsys: pytest.CaptureFixture,
+) -> None:
+    folder = tmp_path / "index"
+    build = [str(a) for a in ("build", colour_checkpoint, shop, "-o", folder)]
+    if num_done is not None:
+        manifest = new_manifest(str(colour_checkpoint), ColourRecogniser(), whole=False)
+        with opened(folder, manifest) as writer:
+            writer.set_unfinished([str(shop)])
+            adder = PictureAdder(writer, ColourRecogniser())
+            for path in sorted(shop.rglob("*.png"))[1 : 1 + num_done]:
+                adder.add(path)
+            adder.flush()
+    for name in left:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        with (folder / name).open("ab") as file:
+            file.write(b"half-written")
+    assert index.main(build, lambda *_: ColourRecogniser()) == ExitCode.DONE
+    assert f"{num_done} of 5" in capsys.readouterr().out or not num_done
+    assert sorted(line["id"] for line in lines(folder)) == list(range(6))
+    assert len({json.dumps([line["file"], line["box"]]) for line in lines(folder)}) == 6
+    assert not GarmentIndex(folder).notices
+    inside = {path.name for path in folder.iterdir() if not path.name.startswith(".")}
+    assert inside == {
+        *("index.json", "lock", "thumbnails", "vectors.0.f32", "attributes.0.f16"),
+        *("rows.0.bin", "garments.0.jsonl"),
+    }
+
+
+def test_unfinished_index_of_another_network_is_not_mixed(
+    colour_checkpoint: Path, shop: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    folder = tmp_path / "index"
+    run(index, "build", colour_checkpoint, shop, "-o", folder)
+    with opened(folder) as writer:
+        writer.set_unfinished([str(shop)])
+    code = run(index, "build", colour_checkpoint, shop, "-o", folder, "--whole")
+    assert code == ExitCode.NOTHING_DONE and len(lines(folder)) == 6
+    assert "an unfinished index of another network" in capsys.readouterr().err
+
+
+def test_pictures_that_changed_under_their_names_are_noticed(
+    built: Path, shop: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    replaced, gone, touched = (
+        shop / n for n in ("both.png", "id_red/front.png", "id_blue/front.png")
+    )
+    photo(replaced, ("black", TEE))
+    gone.unlink()
+    touched.touch()
+    query, out = photo(tmp_path / "query.png", ("red", TEE)), tmp_path / "out"
+    assert run(search, built, query, "-o", out) == ExitCode.DONE
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1 and "2 pictures of what was found replaced or missing" in said
+    (garment,) = json.loads((out / "query.json").read_text())["garments"]
+    changes = {hit["file"]: hit.get("changed") for hit in garment["hits"]}
+    assert changes[str(replaced)] == "replaced" and changes[str(gone)] == "missing"
+    assert changes[str(touched)] is None and "stamp" not in garment["hits"][0]
+    assert run(index, "add", built, shop) == ExitCode.DONE
+    said = capsys.readouterr().err
+    assert f"1 picture ({replaced}) is replaced since the index has them" in said
+    assert f"1 picture ({gone}) is there no more" in said
+    (line,) = [line for line in lines(built) if line["file"] == str(replaced)]
+    assert line["attributes"] == {"black": 1.0}
+    assert run(index, "remove", built, gone) == ExitCode.DONE
+    capsys.readouterr()
+    assert run(index, "add", built, shop) == ExitCode.DONE
+    said = capsys.readouterr()
+    assert "4 of 4 pictures are there already" in said.out
+    assert not re.search("replaced|no more", said.err)
+
+
+def test_links_to_folders_are_followed_once(
+    built: Path, shop: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    photo(tmp_path / "store" / "new.png", ("green", DRESS))
+    (shop / "cycle").symlink_to(shop)
+    (shop / "store").symlink_to(tmp_path / "store")
+    capsys.readouterr()
+    assert run(index, "add", built, shop, tmp_path / "store") == ExitCode.DONE
+    said = capsys.readouterr()
+    assert "1 link to a folder followed" in said.err and "5 of 6 pictures" in said.out
+    assert lines(built)[-1]["file"] == str(tmp_path / "store" / "new.png")
 
 
 def test_another_network_is_refused_in_one_line(

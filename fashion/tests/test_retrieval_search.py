@@ -19,12 +19,14 @@ from fashion.retrieval.building import finish
 from fashion.retrieval.exact import exact_nearest, in_blocks
 from fashion.retrieval.garment_index import GarmentIndex
 from fashion.retrieval.inverted import number_of_lists
+from fashion.retrieval.stamps import FileStamp
 from fashion.retrieval.storage import IndexFiles, Manifest, part_path
 from fashion.retrieval.style import attribute_weights, style_scores
-from fashion.retrieval.writing import Entry, create_index, opened
+from fashion.retrieval.writing import Entry, opened
 from vision_shared.inputs import InputError
 from vision_shared.prediction import ModelError
 
+STAMP = FileStamp(size=1, modified=2, digest="3")
 THUMBNAIL = np.zeros((4, 3, 3), np.uint8)
 Vectors = NDArray[np.float32]
 
@@ -56,14 +58,14 @@ def entries(
             attributes={"floral": floral[i % len(floral)], "Maxi": float(i % 4 == 0)},
             embedding=vector,
         )
-        made.append(Entry(f"/shop/{i:04d}.jpg", garment, THUMBNAIL))
+        made.append(Entry(f"/shop/{i:04d}.jpg", STAMP, garment, THUMBNAIL))
     return made
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    create_index(tmp_path / "index", Manifest("net.ckpt", "abc", {"side": 64}, whole=False))
-    return tmp_path / "index"
+    with opened(tmp_path / "index", Manifest("net.ckpt", "abc", {"side": 64}, whole=False)):
+        return tmp_path / "index"
 
 
 def fill(folder: Path, vectors: Vectors, lists_from: int = 10_000, **kinds: Sequence) -> str:
@@ -214,7 +216,7 @@ def test_network_that_changes_is_refused(folder: Path) -> None:
     other = entries(clusters(1))[0]
     renamed = replace(other.garment, attributes={"plain": 0.1})
     with opened(folder) as writer, pytest.raises(ModelError, match="attributes"):
-        writer.add([Entry("a.jpg", renamed, THUMBNAIL)])
+        writer.add([Entry("a.jpg", STAMP, renamed, THUMBNAIL)])
     assert len(IndexFiles(folder)) == 3
 
 
@@ -237,13 +239,15 @@ import sys
 from pathlib import Path
 import numpy as np
 from fashion.garment import Garment
+from fashion.retrieval.stamps import FileStamp
 from fashion.retrieval.writing import Entry, opened
 vector = np.eye(16, dtype=np.float32)[0]
 garment = Garment((0, 0, 1, 1), 0, 1.0, np.zeros((8, 2), np.float32), np.zeros(8, np.int64), "Tee",
                   1.0, {"floral": 1.0, "Maxi": 0.0}, vector)
 with opened(Path(sys.argv[1])) as writer:
     while True:
-        writer.add([Entry("a.jpg", garment, np.zeros((4, 4, 3), np.uint8))] * 7)
+        entry = Entry("a.jpg", FileStamp(1, 2, "3"), garment, np.zeros((4, 4, 3), np.uint8))
+        writer.add([entry] * 7)
 """
 
 

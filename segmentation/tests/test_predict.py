@@ -120,7 +120,7 @@ def test_existing_outputs_are_kept(cascade_checkpoint: Path, tmp_path: Path) -> 
     ("arguments", "message"),
     [
         (["a.png", "-o", "out", "--checkpoint", "none.ckpt"], "no such checkpoint"),
-        (["a.png", "b/a.jpg", "-o", "out"], "would both become a*"),
+        (["a.png", "a.jpg", "a_jpg.png", "-o", "out"], "would both become a_jpg*"),
         (["a.png"], "-o/--output"),
         (["a.png", "-o", "out"], "make train TASK=segmentation"),
     ],

@@ -1,10 +1,12 @@
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from vision_shared.images import read_image, write_image
+from vision_shared.images import READABLE, read_image, write_image
 from vision_shared.inputs import InputError
 
 
@@ -54,6 +56,39 @@ def test_transparency_is_composited_on_black(tmp_path: Path) -> None:
     pixels = np.array([[[200, 100, 50, 255], [200, 100, 50, 0], [200, 100, 50, 128]]], np.uint8)
     Image.fromarray(pixels).save(tmp_path / "a.png")
     assert read_image(tmp_path / "a.png").tolist() == [[[200, 100, 50], [0, 0, 0], [100, 50, 25]]]
+
+
+@pytest.mark.parametrize("name", ["a.heic", "a.hif", "a.avif", "a.jfif", "really HEIF.jpg"])
+def test_formats_of_telephones_and_browsers_are_read(
+    tmp_path: Path, picture: np.ndarray, name: str
+) -> None:
+    heif = pytest.importorskip("pillow_heif")
+    large = picture.repeat(16, 0).repeat(16, 1)
+    if name.startswith(("a.h", "really")):
+        heif.from_pillow(Image.fromarray(large)).save(tmp_path / name, quality=95)
+    else:
+        form = "AVIF" if name.endswith("avif") else "JPEG"
+        Image.fromarray(large).save(tmp_path / name, form, quality=95)
+    assert Path(name).suffix in READABLE
+    assert np.abs(read_image(tmp_path / name).astype(int) - large).mean() < 12
+
+
+def test_heic_without_its_package_names_the_remedy(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "a.heic").write_bytes(b"\0\0\0\x18ftypheic" + bytes(100))
+    script = (
+        "import sys; sys.modules['pillow_heif'] = None\n"
+        "from vision_shared.images import read_image\n"
+        "try:\n    read_image(sys.argv[1])\nexcept ValueError as error:\n    print(error)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(tmp_path / "a.heic")], capture_output=True, text=True
+    )
+    assert (
+        done.stdout
+        == f"{tmp_path / 'a.heic'}: a HEIC image; `pip install pillow-heif` to read it\n"
+    )
 
 
 def test_unreadable_pictures_are_named_in_one_line(tmp_path: Path, picture: np.ndarray) -> None:

@@ -8,7 +8,6 @@ from vision_shared.inputs import (
     ExitCode,
     InputError,
     check_input,
-    expand_inputs,
     missing_files,
     natural_order,
     new_file,
@@ -31,21 +30,9 @@ def process(path: Path) -> str | None:
     return "cut: stops after 2 s" if path.name == "cut" else None
 
 
-def test_folder_expands_to_its_own_files_sorted(tmp_path: Path) -> None:
-    touch(tmp_path / "b.mp4", tmp_path / "a.MP4", tmp_path / "n.txt", tmp_path / "deep/c.mp4")
-    assert expand_inputs([tmp_path], {".mp4"}) == [tmp_path / "a.MP4", tmp_path / "b.mp4"]
-
-
-def test_named_file_is_kept_whatever_its_suffix(tmp_path: Path) -> None:
-    named = [tmp_path / "clip.weird", tmp_path / "missing.mp4"]
-    touch(named[0])
-    assert expand_inputs(named, {".mp4"}) == named
-
-
 def test_folder_without_videos_is_refused_when_opened(tmp_path: Path) -> None:
-    (folder,) = expand_inputs([tmp_path], {".mp4"})
     with pytest.raises(InputError, match="a folder without a video file"):
-        check_input(folder, "video")
+        check_input(tmp_path, "video")
 
 
 def test_missing_and_empty_inputs_are_named(tmp_path: Path) -> None:

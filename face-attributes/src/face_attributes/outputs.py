@@ -24,11 +24,21 @@ LONGEST = 20
 """A picture's longer side over its shorter one, at most: every picture is scaled by the shorter."""
 
 
-def targets(source: Path, folder: Path, *, is_video: bool, has_maps: bool) -> dict[str, Path]:
-    """Return what an input becomes beside its lines: ``faces``, and ``response`` of a search."""
+ENDINGS = tuple(f"_{name}{end}" for name in ("faces", "response") for end in (".png", ".mp4"))
+"""Of the names of all pictures and videos that are written."""
+
+
+def targets(name: Path, *, is_video: bool, has_maps: bool) -> dict[str, Path]:
+    """Return what an input becomes beside its lines: ``faces``, and ``response`` of a search.
+
+    Args:
+        name: of both, without what each one's own name ends in.
+        is_video: what the input is.
+        has_maps: whether there is a search whose maps are wanted.
+    """
     suffix = ".mp4" if is_video else ".png"
-    names = ["faces"] + ["response"] * has_maps
-    return {name: folder / f"{source.stem}_{name}{suffix}" for name in names}
+    whats = ["faces"] + ["response"] * has_maps
+    return {what: name.with_name(f"{name.name}_{what}{suffix}") for what in whats}
 
 
 def describe_picture(

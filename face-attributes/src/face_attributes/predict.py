@@ -6,7 +6,7 @@ from __future__ import annotations
 import shutil
 import sys
 from argparse import Namespace
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import SpooledTemporaryFile
@@ -17,7 +17,6 @@ from vision_shared.inputs import (
     ExitCode,
     InputError,
     check_output,
-    expand_into_folder,
     new_file,
 )
 from vision_shared.prediction import (
@@ -39,7 +38,8 @@ HELD_IN_MEMORY = 1 << 24
 """Bytes of lines, before they go to a temporary file."""
 
 EPILOG = """\
-INPUT is pictures, videos, and folders of them; OUT is a folder. It gets
+INPUT is pictures, videos (animated GIF, WebP and PNG, too), and folders of them; OUT is a folder,
+in which what comes of folders in folders keeps their names. It gets
   faces.jsonl         a line for each picture and each frame of a video: the file, of a frame its
                       number and its time in seconds, and the faces, each with its box (left, top,
                       right, bottom, in pixels), its score, and its attributes with probabilities
@@ -111,15 +111,25 @@ def _parse(arguments: Sequence[str] | None) -> Namespace:
 
 
 def _predict(options: Namespace) -> ExitCode:
+    from face_attributes.outputs import ENDINGS
+    from vision_shared.folders import expand_into_folder
     from vision_shared.images import READABLE
+    from vision_shared.video.animation import is_video
 
-    inputs = expand_into_folder(options.inputs, READABLE | VIDEO_SUFFIXES, options.output)
+    names = expand_into_folder(
+        options.inputs,
+        READABLE | VIDEO_SUFFIXES,
+        options.output,
+        to_stderr,
+        endings=ENDINGS,
+        is_video=is_video,
+    )
     for checkpoint in filter(None, (options.checkpoint, options.anet)):
         check_checkpoint(checkpoint, TASK)
     check_output(options.output / LINES, overwrite=options.overwrite)
     with SpooledTemporaryFile(HELD_IN_MEMORY, "w+", encoding="utf-8") as lines:
-        run = _Run(options, lines)
-        code = run.summary.process_each(inputs, run.describe, _line)
+        run = _Run(options, names, lines)
+        code = run.summary.process_each(list(names), run.describe, _line)
         if lines.tell():
             _keep(lines, options.output / LINES, overwrite=options.overwrite)
     run.summary.print(code)
@@ -129,8 +139,8 @@ def _predict(options: Namespace) -> ExitCode:
 class _Run:
     """Does inputs with networks that are loaded when the first one comes."""
 
-    def __init__(self, options: Namespace, lines: Any) -> None:
-        self._options = options
+    def __init__(self, options: Namespace, names: Mapping[Path, str], lines: Any) -> None:
+        self._options, self._names = options, names
         self._lines: TextIO = lines
         self._loaded: FaceFinder | None = None
         self.summary = Summary(as_json=options.json)
@@ -139,18 +149,18 @@ class _Run:
         """Do an input; return what `Summary.process_each` asks for."""
         from face_attributes import outputs
         from vision_shared.inputs import check_input
+        from vision_shared.video.animation import is_video
 
-        options = self._options
-        is_video = path.suffix.lower() in VIDEO_SUFFIXES
-        check_input(path, "video" if is_video else "picture")
+        options, moves = self._options, is_video(path)
+        check_input(path, "video" if moves else "picture")
         finder = self._finder()
         has_maps = options.maps and finder.looks
-        written = outputs.targets(path, options.output, is_video=is_video, has_maps=has_maps)
-        for target in written.values():
-            check_output(target, overwrite=options.overwrite)
+        name = options.output / self._names[path]
+        written = outputs.targets(name, is_video=moves, has_maps=has_maps)
+        self.summary.claim(path, written.values(), overwrite=options.overwrite)
         common = (path, written, finder, self._lines)
         with all_or_none(self._lines):
-            if is_video:
+            if moves:
                 return outputs.describe_video(*common, overwrite=options.overwrite)
             return outputs.describe_picture(*common, overwrite=options.overwrite), None
 

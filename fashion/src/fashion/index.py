@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import sys
 from argparse import Namespace, RawDescriptionHelpFormatter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,7 +26,9 @@ EPILOG = """\
   remove INDEX PATH...            remove the garments of pictures, or of all pictures of folders
 
 An index is a folder: embeddings, a line of JSON for each garment, small pictures, and which network
-made it. When a command is killed the index holds what was done so far, and `add` goes on.
+made it. When a command is killed the index holds what was done so far, and the same command, or
+`add`, goes on. `add` looks again at pictures that were replaced under their names, and names those
+that are gone.
 
 Exit codes: 0 all done; 2 nothing done; 3 some pictures left out; 130 interrupted."""
 
@@ -72,15 +74,15 @@ def _build(options: Namespace, load: Load | None) -> ExitCode:
     check_checkpoint(options.checkpoint, TASK)
     from fashion.retrieval.building import find_pictures
     from fashion.retrieval.identity import load_recogniser, new_manifest
-    from fashion.retrieval.writing import create_index, discard, opened
+    from fashion.retrieval.writing import discard, opened
 
     folder = options.output
-    pictures = find_pictures(options.inputs, folder)
+    pictures = find_pictures(options.inputs, folder, _report)
     checkpoint = find_checkpoint(options.checkpoint, TASK)
     recogniser = (load or load_recogniser)(checkpoint, options.device)
-    create_index(folder, new_manifest(checkpoint, recogniser, whole=options.whole))
-    with opened(folder) as writer:
-        code = _fill(writer, recogniser, pictures, options.inputs)
+    manifest = new_manifest(checkpoint, recogniser, whole=options.whole)
+    with opened(folder, manifest) as writer:
+        code = _fill(writer, lambda: recogniser, pictures, options.inputs)
         is_empty = writer.manifest.num == 0
     if is_empty:
         discard(folder)
@@ -88,23 +90,18 @@ def _build(options: Namespace, load: Load | None) -> ExitCode:
 
 
 def _add(options: Namespace, load: Load | None) -> ExitCode:
-    from fashion.retrieval.building import find_pictures, indexed_files
+    from fashion.retrieval.building import find_pictures
     from fashion.retrieval.identity import matching_recogniser
-    from fashion.retrieval.storage import IndexFiles
     from fashion.retrieval.writing import opened
 
     with opened(options.index) as writer:
-        there = indexed_files(IndexFiles(options.index))
-        found = find_pictures(options.inputs, options.index)
-        pictures = [path for path in found if str(path) not in there]
-        known = len(found) - len(pictures)
-        print(f"{options.index}: {known} of {len(found)} pictures are there already")
-        if not pictures:
-            writer.set_unfinished(())
-            return ExitCode.DONE
-        recogniser = matching_recogniser(
-            options.index, writer.manifest, options.checkpoint, options.device, load
-        )
+        pictures = find_pictures(options.inputs, options.index, _report)
+
+        def recogniser() -> Recogniser:
+            return matching_recogniser(
+                options.index, writer.manifest, options.checkpoint, options.device, load
+            )
+
         return _fill(writer, recogniser, pictures, options.inputs)
 
 
@@ -119,17 +116,27 @@ def _remove(options: Namespace, load: Load | None) -> ExitCode:
 
 
 def _fill(
-    writer: IndexWriter, recogniser: Recogniser, pictures: Sequence[Path], inputs: Sequence[Path]
+    writer: IndexWriter,
+    recogniser: Callable[[], Recogniser],
+    pictures: Sequence[Path],
+    inputs: Sequence[Path],
 ) -> ExitCode:
-    from fashion.retrieval.building import add_pictures, finish
+    """Add the pictures that the index lacks, or has as they are no longer."""
+    from fashion.retrieval.building import add_pictures, finish, update_known
 
     before = writer.manifest.num
-    writer.set_unfinished([str(path.resolve()) for path in inputs])
-    code = add_pictures(writer, recogniser, pictures, _report)
-    if writer.manifest.num > before:
-        print(f"{writer.folder}: {finish(writer)}")
+    new = update_known(writer, pictures, inputs, _report)
+    if writer.manifest.num:
+        known = len(pictures) - len(new)
+        print(f"{writer.folder}: {known} of {len(pictures)} pictures are there already")
+    if new:
+        network = recogniser()
+        writer.set_unfinished([str(path.resolve()) for path in inputs])
+        code = add_pictures(writer, network, new, _report)
     else:
-        writer.set_unfinished(())
+        code = ExitCode.DONE
+    if writer.manifest.num != before or writer.manifest.unfinished:
+        print(f"{writer.folder}: {finish(writer)}")
     return code
 
 

@@ -27,11 +27,21 @@ def looker(recogniser: Recogniser, *, whole: bool) -> Look:
     return recogniser
 
 
-def targets(source: Path, folder: Path, *, is_video: bool) -> dict[str, Path]:
-    """Return what an input becomes: ``picture`` and ``facts``, a line a frame of a video."""
+ENDINGS = ("_garments.png", "_garments.mp4")
+"""Of the names of all pictures and videos that are written."""
+
+
+def targets(name: Path, *, is_video: bool) -> dict[str, Path]:
+    """Return what an input becomes: ``picture`` and ``facts``, a line a frame of a video.
+
+    Args:
+        name: of both, without what each one's own name ends in.
+        is_video: what the input is.
+    """
+    picture, facts = ("_garments.mp4", ".jsonl") if is_video else ("_garments.png", ".json")
     return {
-        "picture": folder / f"{source.stem}_garments{'.mp4' if is_video else '.png'}",
-        "facts": folder / f"{source.stem}.json{'l' if is_video else ''}",
+        "picture": name.with_name(f"{name.name}{picture}"),
+        "facts": name.with_name(f"{name.name}{facts}"),
     }
 
 

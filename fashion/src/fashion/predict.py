@@ -5,16 +5,11 @@ from __future__ import annotations
 
 import sys
 from argparse import ArgumentTypeError, Namespace
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vision_shared.inputs import (
-    VIDEO_SUFFIXES,
-    ExitCode,
-    check_output,
-    expand_into_folder,
-)
+from vision_shared.inputs import VIDEO_SUFFIXES, ExitCode
 from vision_shared.prediction import (
     ModelError,
     Summary,
@@ -31,7 +26,8 @@ if TYPE_CHECKING:
 TASK = "fashion"
 
 EPILOG = """\
-INPUT is pictures, videos, and folders of them; OUT is a folder. Of a picture NAME it gets
+INPUT is pictures, videos (animated GIF, WebP and PNG, too), and folders of them; OUT is a folder,
+in which what comes of folders in folders keeps their names. Of a picture NAME it gets
   NAME.json           the garments, best first: box (left, top, right, bottom), type and score;
                       landmarks, x and y, and whether each is visible or occluded; category and
                       attributes with their probabilities. All places are in pixels
@@ -72,12 +68,22 @@ def _share(value: str) -> float:
 
 
 def _predict(options: Namespace) -> ExitCode:
+    from fashion.outputs import ENDINGS
+    from vision_shared.folders import expand_into_folder
     from vision_shared.images import READABLE
+    from vision_shared.video.animation import is_video
 
-    inputs = expand_into_folder(options.inputs, READABLE | VIDEO_SUFFIXES, options.output)
+    names = expand_into_folder(
+        options.inputs,
+        READABLE | VIDEO_SUFFIXES,
+        options.output,
+        to_stderr,
+        endings=ENDINGS,
+        is_video=is_video,
+    )
     check_checkpoint(options.checkpoint, TASK)
-    run = _Run(options)
-    code = run.summary.process_each(inputs, run.describe, _line)
+    run = _Run(options, names)
+    code = run.summary.process_each(list(names), run.describe, _line)
     run.summary.print(code)
     return code
 
@@ -85,8 +91,8 @@ def _predict(options: Namespace) -> ExitCode:
 class _Run:
     """Does inputs with a network that is loaded when the first one comes."""
 
-    def __init__(self, options: Namespace) -> None:
-        self._options = options
+    def __init__(self, options: Namespace, names: Mapping[Path, str]) -> None:
+        self._options, self._names = options, names
         self._loaded: GarmentRecogniser | None = None
         self.summary = Summary(as_json=options.json)
 
@@ -94,15 +100,14 @@ class _Run:
         """Do an input; return what `Summary.process_each` asks for."""
         from fashion import outputs
         from vision_shared.inputs import check_input
+        from vision_shared.video.animation import is_video
 
-        options = self._options
-        is_video = path.suffix.lower() in VIDEO_SUFFIXES
-        check_input(path, "video" if is_video else "picture")
-        written = outputs.targets(path, options.output, is_video=is_video)
-        for target in written.values():
-            check_output(target, overwrite=options.overwrite)
+        options, moves = self._options, is_video(path)
+        check_input(path, "video" if moves else "picture")
+        written = outputs.targets(options.output / self._names[path], is_video=moves)
+        self.summary.claim(path, written.values(), overwrite=options.overwrite)
         look = outputs.looker(self._recogniser(), whole=options.whole)
-        if is_video:
+        if moves:
             return outputs.describe_video(path, written, look, overwrite=options.overwrite)
         return outputs.describe_picture(path, written, look, overwrite=options.overwrite), None
 

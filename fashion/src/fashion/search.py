@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vision_shared.inputs import CommandParser, ExitCode, expand_into_folder, process_each
+from vision_shared.inputs import CommandParser, ExitCode, process_each
 from vision_shared.prediction import answer
 
 if TYPE_CHECKING:
@@ -72,9 +72,12 @@ def _words(value: str) -> tuple[str, ...]:
 def _search(options: Namespace, load: Load | None) -> ExitCode:
     from fashion.retrieval.opening import open_with_network
     from fashion.retrieval.queries import Search, search_photo
+    from vision_shared.folders import expand_into_folder
     from vision_shared.images import READABLE
 
-    photos = expand_into_folder(options.photos, READABLE, options.output)
+    names = expand_into_folder(
+        options.photos, READABLE, options.output, _report, endings=("_similar.png",)
+    )
     index, recogniser = open_with_network(
         options.index, options.checkpoint, options.device, load, _report
     )
@@ -90,10 +93,14 @@ def _search(options: Namespace, load: Load | None) -> ExitCode:
     rows = search.rows()
 
     def process(photo: Path) -> None:
-        found = search_photo(photo, search, rows, options.output, overwrite=options.overwrite)
+        name = options.output / names[photo]
+        found = search_photo(photo, search, rows, name, overwrite=options.overwrite)
         print(_line(found))
 
-    return process_each(photos, process, _report)
+    code = process_each(list(names), process, _report)
+    if index.changes is not None:
+        _report(index.changes)
+    return code
 
 
 def _line(found: dict[str, Any]) -> str:

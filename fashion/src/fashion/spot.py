@@ -14,7 +14,6 @@ from vision_shared.inputs import (
     VIDEO_SUFFIXES,
     CommandParser,
     ExitCode,
-    expand_into_folder,
     process_each,
 )
 from vision_shared.prediction import answer
@@ -75,19 +74,24 @@ def _rate(value: str) -> float:
 def _spot(options: Namespace, load: Load | None) -> ExitCode:
     from fashion.retrieval.opening import open_with_network
     from fashion.retrieval.spotting import Spotter, spot_video
+    from vision_shared.folders import expand_into_folder
 
-    videos = expand_into_folder(options.videos, VIDEO_SUFFIXES, options.output)
+    names = expand_into_folder(options.videos, VIDEO_SUFFIXES, options.output, _report)
     index, recogniser = open_with_network(
         options.index, options.checkpoint, options.device, load, _report
     )
     spotter = Spotter(index, recogniser, options.top, options.per_second)
 
     def process(video: Path) -> str | None:
-        timeline, damage = spot_video(video, spotter, options.output, overwrite=options.overwrite)
+        name = options.output / names[video]
+        timeline, damage = spot_video(video, spotter, name, overwrite=options.overwrite)
         print(f"{video}: {len(timeline['garments'])} garments in {timeline['seconds']:.1f} s")
         return damage
 
-    return process_each(videos, process, _report)
+    code = process_each(list(names), process, _report)
+    if index.changes is not None:
+        _report(index.changes)
+    return code
 
 
 def _report(line: str) -> None:

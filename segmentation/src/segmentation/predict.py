@@ -5,17 +5,11 @@ from __future__ import annotations
 
 import sys
 from argparse import Namespace
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vision_shared.inputs import (
-    VIDEO_SUFFIXES,
-    ExitCode,
-    InputError,
-    check_output,
-    expand_into_folder,
-)
+from vision_shared.inputs import VIDEO_SUFFIXES, ExitCode, InputError
 from vision_shared.prediction import (
     ModelError,
     Summary,
@@ -32,7 +26,8 @@ if TYPE_CHECKING:
 TASK = "segmentation"
 
 EPILOG = """\
-INPUT is pictures, videos, and folders of them; OUT is a folder. Of a picture NAME it gets
+INPUT is pictures, videos (animated GIF, WebP and PNG, too), and folders of them; OUT is a folder,
+in which what comes of folders in folders keeps their names. Of a picture NAME it gets
   NAME.png           the class of each pixel, a PNG of indices with the classes' palette
   NAME_overlay.png   the classes' colours over the picture
   NAME_stages.png    how hard each pixel was: the stage of the cascade that decided it
@@ -63,13 +58,23 @@ def _parse(arguments: Sequence[str] | None) -> Namespace:
 
 
 def _predict(options: Namespace) -> ExitCode:
+    from segmentation.outputs import ENDINGS
+    from vision_shared.folders import expand_into_folder
     from vision_shared.images import READABLE
+    from vision_shared.video.animation import is_video
 
-    inputs = expand_into_folder(options.inputs, READABLE | VIDEO_SUFFIXES, options.output)
+    names = expand_into_folder(
+        options.inputs,
+        READABLE | VIDEO_SUFFIXES,
+        options.output,
+        to_stderr,
+        endings=ENDINGS,
+        is_video=is_video,
+    )
     for checkpoint in filter(None, (options.checkpoint, options.compare)):
         check_checkpoint(checkpoint, TASK)
-    run = _Run(options)
-    code = run.summary.process_each(inputs, run.segment, _line)
+    run = _Run(options, names)
+    code = run.summary.process_each(list(names), run.segment, _line)
     run.summary.print(code)
     return code
 
@@ -77,8 +82,8 @@ def _predict(options: Namespace) -> ExitCode:
 class _Run:
     """Does inputs with one network, or two, loaded when the first input comes."""
 
-    def __init__(self, options: Namespace) -> None:
-        self._options = options
+    def __init__(self, options: Namespace, names: Mapping[Path, str]) -> None:
+        self._options, self._names = options, names
         self._loaded: dict[str, Segmenter] = {}
         self.summary = Summary(as_json=options.json)
 
@@ -86,25 +91,24 @@ class _Run:
         """Do an input; return what `Summary.process_each` asks for."""
         from segmentation import outputs
         from vision_shared.inputs import check_input
+        from vision_shared.video.animation import is_video
 
-        options = self._options
-        is_video = path.suffix.lower() in VIDEO_SUFFIXES
-        check_input(path, "video" if is_video else "picture")
+        options, moves = self._options, is_video(path)
+        check_input(path, "video" if moves else "picture")
         if options.compare:
-            if not is_video:
+            if not moves:
                 raise InputError(f"{path}: --compare takes videos")
-            target = options.output / f"{path.stem}_compare.mp4"
-            check_output(target, overwrite=options.overwrite)
+            target = options.output / f"{self._names[path]}_compare.mp4"
+            self.summary.claim(path, [target], overwrite=options.overwrite)
             return outputs.compare_video(
                 path, target, self._segmenters(), overwrite=options.overwrite
             )
         segmenter = next(iter(self._segmenters().values()))
         written = outputs.targets(
-            path, options.output, is_video=is_video, has_stages=_has_stages(segmenter)
+            options.output / self._names[path], is_video=moves, has_stages=_has_stages(segmenter)
         )
-        for target in written.values():
-            check_output(target, overwrite=options.overwrite)
-        if is_video:
+        self.summary.claim(path, written.values(), overwrite=options.overwrite)
+        if moves:
             return outputs.segment_video(path, written, segmenter, overwrite=options.overwrite)
         return outputs.segment_picture(path, written, segmenter, overwrite=options.overwrite), None
 

@@ -1,6 +1,7 @@
 """Reading and writing pictures as uint8 RGB arrays (H, W, 3)."""
 
 import warnings
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,13 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from vision_shared.inputs import InputError, check_input, new_file
 
-READABLE = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
+HEIF = frozenset({".heic", ".heics", ".heif", ".hif"})
+"""What telephones write; it takes the package pillow-heif to read them."""
+
+READABLE = HEIF | {
+    *(".apng", ".avif", ".bmp", ".gif", ".jfif", ".jpe", ".jpeg", ".jpg", ".png", ".tif"),
+    *(".tiff", ".webp"),
+}
 WRITABLE = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
 
 
@@ -29,14 +36,32 @@ def read_image(path: str | Path) -> NDArray[np.uint8]:
         with warnings.catch_warnings():
             # a large picture is no attack here: Pillow still refuses twice the size it warns of
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            with Image.open(path) as image:
+            with open_image(path) as image:
                 return np.array(_opaque(ImageOps.exif_transpose(image)).convert("RGB"))
-    except UnidentifiedImageError as error:
-        raise InputError(f"{path}: not a picture that can be read") from error
+    except InputError:
+        raise
     except Image.DecompressionBombError as error:
         raise InputError(f"{path}: too large a picture ({error})") from error
     except (OSError, SyntaxError, ValueError) as error:
         raise InputError(f"{path}: a damaged picture ({error})") from error
+
+
+def open_image(path: Path) -> Image.Image:
+    """Open a picture without decoding it; to be closed.
+
+    Raises:
+        InputError: it is of no known format, or of one that needs a package that is not there.
+        OSError, ValueError, ...: as `PIL.Image.open`.
+    """
+    _register_formats()
+    try:
+        return Image.open(path)
+    except UnidentifiedImageError as error:
+        if _is_heif(path) and not _register_formats():
+            raise InputError(
+                f"{path}: a HEIC image; `pip install pillow-heif` to read it"
+            ) from error
+        raise InputError(f"{path}: not a picture that can be read") from error
 
 
 def write_image(path: str | Path, image: NDArray[np.uint8], *, overwrite: bool = True) -> None:
@@ -58,6 +83,24 @@ def write_image(path: str | Path, image: NDArray[np.uint8], *, overwrite: bool =
         raise InputError(f"{path}: expected a name that ends in {', '.join(sorted(WRITABLE))}")
     with new_file(path, overwrite=overwrite) as temporary:
         Image.fromarray(image).save(temporary, quality=95)
+
+
+@cache
+def _register_formats() -> bool:
+    """Have Pillow read HEIF; return whether the package for it is there."""
+    try:
+        from pillow_heif import register_heif_opener
+    except ImportError:
+        return False
+    register_heif_opener()
+    return True
+
+
+def _is_heif(path: Path) -> bool:
+    """Whether a file begins as HEIF does (ISO/IEC 23008-12), whatever its name."""
+    with path.open("rb") as file:
+        start = file.read(12)
+    return start[4:8] == b"ftyp" and start[8:12] in {b"heic", b"heix", b"hevc", b"mif1", b"msf1"}
 
 
 def _opaque(image: Image.Image) -> Image.Image:

@@ -7,8 +7,9 @@ one line, and writes a file whole or not at all.
 import argparse
 import os
 import re
+import sys
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from enum import IntEnum
 from pathlib import Path
@@ -50,39 +51,6 @@ class CommandParser(argparse.ArgumentParser):
         files = [a for a in self._arguments if a.startswith("-") and Path(a).is_file()]
         hint = f"; name the file {files[0]} as ./{files[0]}" if files else ""
         self.exit(ExitCode.NOTHING_DONE, f"{self.prog}: {message}{hint}\n")
-
-
-def expand_inputs(paths: Iterable[Path], suffixes: Collection[str]) -> list[Path]:
-    """Replace folders by their files that end in ``suffixes``, sorted by name, not recursively.
-
-    A path that is not a folder is kept as it is, whatever its suffix: the user named it. So is a
-    folder without any such file: whoever opens it says what is wrong with it, and it is counted.
-    """
-    files: list[Path] = []
-    for path in paths:
-        inside = sorted(path.iterdir()) if path.is_dir() else []
-        found = [file for file in inside if file.suffix.lower() in suffixes and file.is_file()]
-        files += found or [path]
-    return files
-
-
-def expand_into_folder(
-    paths: Iterable[Path], suffixes: Collection[str], output: Path
-) -> list[Path]:
-    """Return the files of `expand_inputs`, each of which becomes files in ``output`` by its stem.
-
-    Raises:
-        InputError: ``output`` is a file, or two of them have one stem.
-    """
-    if output.exists() and not output.is_dir():
-        raise InputError(f"{output}: is a file, expected the name of a folder")
-    inputs = expand_inputs(paths, suffixes)
-    stems: dict[str, Path] = {}
-    for path in inputs:
-        other = stems.setdefault(path.stem, path)
-        if other != path:
-            raise InputError(f"{other} and {path} would both become {path.stem}*; rename one")
-    return inputs
 
 
 def natural_order(paths: Iterable[Path]) -> list[Path]:

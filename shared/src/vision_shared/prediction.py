@@ -6,11 +6,11 @@ from __future__ import annotations
 import json
 import sys
 from argparse import RawDescriptionHelpFormatter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vision_shared.inputs import CommandParser, ExitCode, InputError, process_each
+from vision_shared.inputs import CommandParser, ExitCode, InputError, check_output, process_each
 from vision_shared.signals import Terminated, ending_signals
 
 if TYPE_CHECKING:
@@ -93,6 +93,8 @@ class Summary:
     def __init__(self, *, as_json: bool) -> None:
         self.as_json = as_json
         self.facts: dict[str, Any] = {"checkpoints": [], "outputs": [], "left_out": []}
+        self._inputs: set[Path] = set()
+        self._made_of: dict[Path, Path] = {}
 
     def process_each(
         self,
@@ -109,6 +111,8 @@ class Summary:
             line: says an input's facts in one line.
         """
 
+        self._inputs = {path.absolute() for path in inputs}
+
         def process(path: Path) -> str | None:
             try:
                 facts, damage = work(path)
@@ -121,6 +125,20 @@ class Summary:
             return damage
 
         return process_each(inputs, process, to_stderr)
+
+    def claim(self, source: Path, targets: Iterable[Path], *, overwrite: bool) -> None:
+        """Raise `InputError` unless an input may become these files.
+
+        They may be no input, nor what another input has become; else as `check_output`.
+        """
+        for target in targets:
+            place = target.absolute()
+            if place in self._inputs:
+                raise InputError(f"{source}: would replace the input {target}; choose another -o")
+            other = self._made_of.setdefault(place, source)
+            if other != source:
+                raise InputError(f"{source}: would become {target}, as {other} has; rename one")
+            check_output(target, overwrite=overwrite)
 
     def print(self, code: ExitCode) -> None:
         """Print it, if as JSON."""

@@ -33,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _predict(options: Namespace) -> ExitCode:
-    jobs = {job.sources[0]: job for job in command_line.plan(options)}
+    jobs = {job.sources[0]: job for job in command_line.plan(options, to_stderr)}
     check_checkpoint(options.checkpoint, TASK, SHIPPED)
     if options.codec is not None:
         from vision_shared.video.writer import find_encoder

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +11,11 @@ import numpy as np
 from fashion.garment import Garment, Picture, Recogniser, whole_picture
 from fashion.retrieval.exact import find_faiss
 from fashion.retrieval.inverted import LISTS_FROM, SAMPLE, InvertedIndex
+from fashion.retrieval.stamps import FileStamp
 from fashion.retrieval.storage import IndexFiles, Inverted
 from fashion.retrieval.thumbnails import cut_out
 from fashion.retrieval.writing import Entry, IndexWriter
+from vision_shared.folders import find_files
 from vision_shared.images import READABLE, read_image
 from vision_shared.inputs import ExitCode, InputError, process_each
 from vision_shared.progress import show_progress
@@ -24,34 +27,41 @@ LEAST_GROWTH = 0.1
 """Share of garments outside the approximate index from which on it is made anew."""
 
 
-def find_pictures(paths: Iterable[Path], index: Path) -> list[Path]:
-    """Return all pictures in folders and the folders in them, but those of an index, sorted.
+def find_pictures(paths: Iterable[Path], index: Path, report: Callable[[str], None]) -> list[Path]:
+    """Return all pictures in folders and the folders in them, but those of an index.
+
+    Args:
+        paths: files and folders that the user named; see `vision_shared.folders.find_files`.
+        index: the index's folder.
+        report: takes a line for the user about what was found in a folder, or left out.
 
     Raises:
         InputError: a path is not there, or a folder holds no picture.
     """
-    index, found = index.resolve(), dict[Path, None]()
+    pictures = dict[Path, None]()
     for path in paths:
         if not path.exists():
             raise InputError(f"{path}: no such file or folder")
-        path = path.resolve()
-        inside = [path] if path.is_file() else sorted(path.rglob("*"))
-        pictures = [file for file in inside if path.is_file() or _is_picture(file, path)]
-        pictures = [file for file in pictures if not file.is_relative_to(index)]
-        if not pictures:
+        if not path.is_dir():
+            pictures[real_name(path)] = None
+            continue
+        found = find_files(path, READABLE, index)
+        if not found.files:
             raise InputError(f"{path}: a folder without a picture in it")
-        found |= dict.fromkeys(pictures)
-    return list(found)
+        if found.notice is not None:
+            report(found.notice)
+        pictures |= dict.fromkeys(real_name(file) for file in found.files)
+    return list(pictures)
 
 
-def _is_picture(file: Path, root: Path) -> bool:
-    is_hidden = any(part.startswith(".") for part in file.relative_to(root).parts)
-    return file.suffix.lower() in READABLE and not is_hidden and file.is_file()
+def real_name(path: Path) -> Path:
+    """Return what an index calls a file: one name, whichever links to its folder led there."""
+    return _real_folder(path.parent) / path.name
 
 
-def indexed_files(files: IndexFiles) -> set[str]:
-    """Return the pictures that have a garment in an index."""
-    return {line["file"] for line in files.all_lines()}
+@lru_cache(maxsize=1024)
+def _real_folder(folder: Path) -> Path:
+    return folder.resolve()
 
 
 class PictureAdder:
@@ -74,11 +84,12 @@ class PictureAdder:
         Raises:
             InputError: it cannot be read, or there is no garment in it.
         """
+        stamp = FileStamp.of(path)  # first: what replaces the file from here on is noticed later
         image = read_image(path)
         garments = recognise(self._recogniser, image, whole=self._writer.manifest.whole)
         if not garments:
             raise InputError(f"{path}: no garment was found in it")
-        self._waiting += [Entry(str(path), g, cut_out(image, g.box)) for g in garments]
+        self._waiting += [Entry(str(path), stamp, g, cut_out(image, g.box)) for g in garments]
         self._pictures += 1
         if self._pictures % COMMITTED == 0:
             self.flush()
@@ -115,17 +126,67 @@ def add_pictures(
     return code
 
 
+def known_pictures(files: IndexFiles) -> dict[str, FileStamp | None]:
+    """Return the pictures that have a garment in an index, as they were then, where it is known."""
+    return {line["file"]: FileStamp.read(line) for line in files.all_lines()}
+
+
+def update_known(
+    writer: IndexWriter,
+    pictures: Sequence[Path],
+    inputs: Iterable[Path],
+    report: Callable[[str], None],
+) -> list[Path]:
+    """Remove the garments of pictures that were replaced; return the pictures to be added.
+
+    Those that are gone are reported alone: perhaps a disk is not there.
+
+    Args:
+        writer: of the index.
+        pictures: that are there, of `find_pictures`.
+        inputs: the folders that they were looked for in.
+        report: takes a line for the user.
+    """
+    known = known_pictures(IndexFiles(writer.folder))
+    there = {str(path) for path in pictures}
+    replaced = [
+        name
+        for name, stamp in known.items()
+        if name in there and stamp and stamp.change(Path(name))
+    ]
+    roots = [path.resolve() for path in inputs]
+    gone = [
+        name
+        for name in known
+        if not Path(name).exists() and any(Path(name).is_relative_to(root) for root in roots)
+    ]
+    if replaced:
+        report(f"{_some(replaced)} replaced since the index has them; they are looked at again")
+        remove_pictures(writer, [Path(name) for name in replaced])
+    if gone:
+        report(
+            f"{_some(gone)} there no more, their garments still are: "
+            f"`python -m fashion.index remove {writer.folder} PATH...`"
+        )
+    return [path for path in pictures if str(path) not in known or str(path) in set(replaced)]
+
+
+def _some(names: Sequence[str]) -> str:
+    listed = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
+    return f"{len(names)} pictures ({listed}) are" if len(names) > 1 else f"1 picture ({listed}) is"
+
+
 def remove_pictures(writer: IndexWriter, paths: Collection[Path]) -> int:
     """Remove the garments of pictures and of folders' pictures; return how many.
 
     Raises:
         InputError: the index has nothing of one of the paths.
     """
-    wanted = [path.resolve() for path in paths]
     lines = [Path(line["file"]) for line in IndexFiles(writer.folder).all_lines()]
     leaves = np.zeros(len(lines), bool)
-    for path in wanted:
-        concerned = [file.is_relative_to(path) for file in lines]
+    for path in paths:
+        wanted = {real_name(path), path.resolve()}
+        concerned = [not wanted.isdisjoint((file, *file.parents)) for file in lines]
         if not any(concerned):
             raise InputError(f"{path}: {writer.folder} has no garment of it")
         leaves |= concerned

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from fashion.retrieval.exact import Nearest, Vectors, exact_nearest, find_faiss, merge
 from fashion.retrieval.inverted import LISTS_FROM, InvertedIndex
+from fashion.retrieval.stamps import KEY, Change, FileStamp
 from fashion.retrieval.storage import IndexFiles
 from fashion.retrieval.style import attribute_weights, style_scores
 from fashion.retrieval.writing import LIKELY
@@ -44,6 +45,10 @@ class Hit(NamedTuple):
 class GarmentIndex:
     """An index on disk, to search.
 
+    Attributes:
+        changed: pictures of garments that `describe` has described, which are no longer what they
+            were, and what became of them.
+
     Args:
         folder: of the index.
         faiss: the module; None does everything in torch, exactly. By default what is installed.
@@ -56,6 +61,7 @@ class GarmentIndex:
         self.files = IndexFiles(folder)
         if len(self.files) == 0:
             raise InputError(f"{folder}: an index without a garment; `add` to it")
+        self.changed: dict[str, Change] = {}
         self._faiss = faiss() if faiss is find_faiss else faiss
 
     def __len__(self) -> int:
@@ -145,11 +151,33 @@ class GarmentIndex:
         return np.flatnonzero(fits)
 
     def describe(self, hits: Sequence[Hit]) -> list[dict[str, Any]]:
-        """Return what is known of garments that were found, with their scores."""
+        """Return what is known of garments that were found, with their scores.
+
+        One whose picture is no longer what it was has ``changed``: ``replaced`` or ``missing``.
+        """
         lines = self.files.lines([hit.row for hit in hits])
-        return [
-            {"similarity": round(h.score, 5), **line} for h, line in zip(hits, lines, strict=True)
-        ]
+        found = []
+        for hit, line in zip(hits, lines, strict=True):
+            stamp = FileStamp.read(line)
+            change = None if stamp is None else stamp.change(Path(line["file"]))
+            self.changed |= {line["file"]: change} if change else {}
+            known = {key: value for key, value in line.items() if key != KEY}
+            changed = {"changed": change} if change else {}
+            found.append({"similarity": round(hit.score, 5), **known, **changed})
+        return found
+
+    @property
+    def changes(self) -> str | None:
+        """One line about the pictures in ``changed``, or None."""
+        if not self.changed:
+            return None
+        file, change = next(iter(self.changed.items()))
+        pictures = "picture" if len(self.changed) == 1 else "pictures"
+        return (
+            f"{len(self.changed)} {pictures} of what was found replaced or missing since the index "
+            f"has them ({file}: {change}); `python -m fashion.index add {self.files.folder} "
+            "FOLDER` looks at them again, `remove` forgets them"
+        )
 
     def thumbnails(self, hits: Sequence[Hit]) -> list[Path]:
         """Return the small pictures of garments that were found."""

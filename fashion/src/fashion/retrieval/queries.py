@@ -81,7 +81,7 @@ def search_photo(
     photo: Path,
     search: Search,
     rows: NDArray[np.int64] | None,
-    output: Path,
+    name: Path,
     *,
     overwrite: bool,
 ) -> dict[str, Any]:
@@ -91,7 +91,7 @@ def search_photo(
         photo: the picture.
         search: how.
         rows: of `Search.rows`.
-        output: the folder.
+        name: of both, without what each one's own name ends in.
         overwrite: replace files of those names.
 
     Returns:
@@ -119,7 +119,7 @@ def search_photo(
     }
     with ExitStack() as stack:
         lines, pictures = (
-            stack.enter_context(new_file(output / f"{photo.stem}{end}", overwrite=overwrite))
+            stack.enter_context(new_file(name.with_name(f"{name.name}{end}"), overwrite=overwrite))
             for end in (".json", "_similar.png")
         )
         lines.write_text(json.dumps(answer, indent=2) + "\n")

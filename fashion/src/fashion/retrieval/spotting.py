@@ -17,6 +17,7 @@ from fashion.retrieval.tracking import Track, Tracker
 from fashion.retrieval.writing import describe
 from vision_shared.inputs import new_file
 from vision_shared.progress import show_progress
+from vision_shared.video.animation import AnimationReader, open_video
 from vision_shared.video.annotation import upright
 from vision_shared.video.reader import VideoReader
 
@@ -56,7 +57,7 @@ class Spotter:
         self._index, self._recogniser = index, recogniser
         self._top, self._per_second = top, per_second
 
-    def spot(self, reader: VideoReader) -> Iterator[tuple[float, list[Spotted]]]:
+    def spot(self, reader: VideoReader | AnimationReader) -> Iterator[tuple[float, list[Spotted]]]:
         """Yield each frame's time, and the garments that have ended; the last time twice.
 
         Memory grows with the number of garments, if they are kept, not with the frames.
@@ -90,14 +91,14 @@ class Spotter:
 
 
 def spot_video(
-    video: Path, spotter: Spotter, output: Path, *, overwrite: bool
+    video: Path, spotter: Spotter, name: Path, *, overwrite: bool
 ) -> tuple[dict[str, Any], str | None]:
     """Write a video's NAME_timeline.json and NAME_spots.html, or neither.
 
     Args:
         video: the file.
         spotter: looks at it.
-        output: the folder.
+        name: of both, without what each one's own name ends in.
         overwrite: replace files of those names.
 
     Returns:
@@ -109,10 +110,10 @@ def spot_video(
     spotted: list[Spotted] = []
     with ExitStack() as stack:
         lines, page = (
-            stack.enter_context(new_file(output / f"{video.stem}{end}", overwrite=overwrite))
+            stack.enter_context(new_file(name.with_name(f"{name.name}{end}"), overwrite=overwrite))
             for end in ("_timeline.json", "_spots.html")
         )
-        reader = stack.enter_context(VideoReader(video))
+        reader = stack.enter_context(open_video(video))
         advance = stack.enter_context(show_progress(video.name, reader.num_frames, "frames"))
         seconds = 0.0
         for time, ended in spotter.spot(reader):

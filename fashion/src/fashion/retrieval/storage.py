@@ -4,7 +4,7 @@ INDEX/index.json          what the index is: see `Manifest`; replaced whole, las
 INDEX/vectors.N.f32       (num, D) float32, the embeddings
 INDEX/attributes.N.f16    (num, A) float16, probabilities
 INDEX/rows.N.bin          (num,) of `ROW`
-INDEX/garments.N.jsonl    a line for each garment: id, file, box, category, attributes, ...
+INDEX/garments.N.jsonl    a line for each garment: id, file, its stamp, box, category, ...
 INDEX/inverted.N.M.faiss  the approximate index of a large one
 INDEX/thumbnails/         ID.jpg, a thousand a folder
 
@@ -174,6 +174,8 @@ class IndexFiles:
 
     def all_lines(self) -> Iterator[dict[str, Any]]:
         """Read what is known of each garment, in order."""
+        if len(self) == 0:  # before the first one there is no file
+            return
         with self.path("garments").open("rb") as file:
             for _, line in zip(range(len(self)), file, strict=False):
                 yield json.loads(line)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from fashion.garment import Garment, Picture
+from fashion.retrieval.stamps import FileStamp
 from fashion.retrieval.storage import (
     BLOCK,
     MANIFEST,
@@ -30,6 +31,9 @@ from fashion.retrieval.storage import (
 )
 from vision_shared.inputs import InputError
 from vision_shared.prediction import ModelError
+from vision_shared.unfinished import PREFIX
+
+LOCK = "lock"
 
 LIKELY = 0.5
 """An attribute is said of a garment from this probability on."""
@@ -41,11 +45,13 @@ class Entry:
 
     Attributes:
         file: the picture it is in.
+        stamp: what that file was.
         garment: what it looks like.
         thumbnail: (h, w, 3), small.
     """
 
     file: str
+    stamp: FileStamp
     garment: Garment
     thumbnail: Picture
 
@@ -145,7 +151,7 @@ class IndexWriter:
 
     def _clean(self) -> None:
         """Cut off and remove what does not count."""
-        wanted = {MANIFEST, "thumbnails", "lock"}
+        wanted = {MANIFEST, "thumbnails", LOCK}
         if self.manifest.inverted is not None:
             wanted.add(self.manifest.inverted.file)
         for kind, size in part_sizes(self.manifest).items():
@@ -159,37 +165,62 @@ class IndexWriter:
                 path.unlink()
 
 
-def create_index(folder: Path, manifest: Manifest) -> None:
-    """Make an empty index.
-
-    Raises:
-        InputError: ``folder`` is a file, or a folder with something in it.
-    """
-    if folder.exists() and not folder.is_dir():
-        raise InputError(f"{folder}: is a file, expected the name of a folder to make")
-    if folder.is_dir() and any(folder.iterdir()):
-        is_index = (folder / MANIFEST).is_file()
-        remedy = "`add` to it, or choose another name" if is_index else "choose another name"
-        raise InputError(f"{folder}: is not empty; {remedy}")
-    folder.mkdir(parents=True, exist_ok=True)
-    manifest.write(folder)
-
-
 @contextmanager
-def opened(folder: Path) -> Iterator[IndexWriter]:
+def opened(folder: Path, begin: Manifest | None = None) -> Iterator[IndexWriter]:
     """Yield the one writer of an index; what an interrupted one left behind is cut off.
 
+    Args:
+        folder: of the index.
+        begin: make an index that is this, or go on with one like it that was never finished; None
+            is for one that is there.
+
     Raises:
-        InputError: there is no index, it is damaged, or another command is changing it.
+        InputError: there is no index, it is damaged, or another command is changing it; of one that
+            is to be made: the folder holds something else.
     """
-    read_manifest(folder)
-    with (folder / "lock").open("w") as lock:
+    if begin is None:
+        read_manifest(folder)
+    else:
+        _check_free(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+    with (folder / LOCK).open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise InputError(f"{folder}: another command is changing it; wait for it") from error
+        if begin is not None:
+            _begin(folder, begin)
         IndexFiles(folder)  # says what is missing, before anything is cut off
         yield IndexWriter(folder)
+
+
+def _check_free(folder: Path) -> None:
+    """Raise InputError for a folder in which something else is than an index."""
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"{folder}: is a file, expected the name of a folder to make")
+    if not folder.is_dir() or (folder / MANIFEST).is_file():
+        return
+    for path in folder.iterdir():
+        if path.name != LOCK and not path.name.startswith(PREFIX):
+            raise InputError(f"{folder}: is not empty; choose another name")
+
+
+def _begin(folder: Path, manifest: Manifest) -> None:
+    """Write what a new index is, unless an unfinished one of this kind is there."""
+    there = read_manifest(folder) if (folder / MANIFEST).is_file() else None
+    if there is None or there.num == 0:
+        manifest.write(folder)
+    elif not there.unfinished:
+        raise InputError(f"{folder}: is not empty; `add` to it, or choose another name")
+    elif (there.model, there.transform, there.whole) != (
+        manifest.model,
+        manifest.transform,
+        manifest.whole,
+    ):
+        raise InputError(
+            f"{folder}: an unfinished index of another network, or of other --whole; remove it, or "
+            "choose another name"
+        )
 
 
 def discard(folder: Path) -> None:
@@ -247,7 +278,8 @@ def _rows_and_lines(
 
 
 def _facts(garment_id: int, entry: Entry) -> dict[str, Any]:
-    return {"id": garment_id, "file": entry.file, **describe(entry.garment)}
+    stamp = entry.stamp.write()
+    return {"id": garment_id, "file": entry.file, **stamp, **describe(entry.garment)}
 
 
 def describe(garment: Garment) -> dict[str, Any]:

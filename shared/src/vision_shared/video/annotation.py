@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vision_shared.progress import show_progress
+from vision_shared.video.animation import open_video
 from vision_shared.video.colour import from_rgb, to_rgb
-from vision_shared.video.reader import TimedFrame, VideoReader
+from vision_shared.video.reader import TimedFrame
 from vision_shared.video.writer import VideoWriter
 
 Picture = NDArray[np.uint8]
@@ -41,7 +42,7 @@ def annotate_video(
     """
     count = 0
     with ExitStack() as stack:
-        reader = stack.enter_context(VideoReader(source))
+        reader = stack.enter_context(open_video(source))
         advance = stack.enter_context(show_progress(source.name, reader.num_frames, "frames"))
         writers = {
             name: stack.enter_context(

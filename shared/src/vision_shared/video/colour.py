@@ -24,6 +24,7 @@ _MATRICES = {
     9: Colorspace.BT2020,
 }
 _UNSPECIFIED = 2
+_BT709, _BT601 = 1, 6
 _EXACTLY = (
     Interpolation.BICUBIC
     | Interpolation.ACCURATE_RND
@@ -40,23 +41,35 @@ def to_rgb(frame: av.VideoFrame) -> NDArray[np.uint8]:
     return _array(frame, "rgb24").astype(np.uint8, copy=False)
 
 
+def to_rgba(frame: av.VideoFrame) -> NDArray[np.uint8]:
+    """Return a frame as RGB and alpha (H, W, 4), [0, 255]; deeper frames are rounded."""
+    return _array(frame, "rgba").astype(np.uint8, copy=False)
+
+
+def has_alpha(frame: av.VideoFrame) -> bool:
+    """Whether a frame's format can be transparent."""
+    return any(component.is_alpha for component in frame.format.components)
+
+
 def to_levels(frame: av.VideoFrame) -> Levels:
     """Return a frame as RGB (H, W, 3) at its own precision: in [0, `white_level`], as coded.
 
+    A format with an alpha channel gives (H, W, 4), alpha last, in [0, `white_level`] as well.
     uint8 for formats of up to 8 bits, uint16 for deeper ones. Bright RGB beyond white is kept.
     """
-    return _array(frame, _rgb_format(frame))
+    return _array(frame, _rgb_format(frame, alpha=has_alpha(frame)))
 
 
 def from_levels(levels: Levels, like: av.VideoFrame) -> av.VideoFrame:
     """Return what `to_levels` takes apart: a frame in ``like``'s format, matrix, range and tags.
 
     Args:
-        levels: (H, W, 3), RGB, of the type that ``to_levels(like)`` returns; its height and width
-            are the frame's. Where the format has an alpha channel the frame is opaque.
+        levels: (H, W, 3) RGB, or (H, W, 4) with alpha, of the type that ``to_levels(like)`` gives;
+            its height and width are the frame's. A format with an alpha channel is opaque where
+            ``levels`` has none.
         like: a frame of the video that the new one is to stand in.
     """
-    frame = av.VideoFrame.from_ndarray(levels, _rgb_format(like))
+    frame = av.VideoFrame.from_ndarray(levels, _rgb_format(like, alpha=levels.shape[2] == 4))
     return _convert(frame, like.format.name, like, ColorRange.JPEG, color_range(like))
 
 
@@ -66,6 +79,17 @@ def from_rgb(image: NDArray[np.uint8], like: av.VideoFrame) -> av.VideoFrame:
     if white == 255:
         return from_levels(image, like)
     return from_levels(np.round(image * (white / 255)).astype(np.uint16), like)
+
+
+def from_image(levels: NDArray[np.uint8], pixel_format: str) -> av.VideoFrame:
+    """Return RGB (H, W, 3), or (H, W, 4) with alpha, as a frame with the usual tags of its size."""
+    height, width = levels.shape[:2]
+    like = av.VideoFrame(width, height, pixel_format)
+    like.colorspace = _BT709 if height >= 720 else _BT601
+    like.color_range = ColorRange.MPEG
+    white = white_level(like)
+    deep = levels if white == 255 else np.round(levels * (white / 255)).astype(np.uint16)
+    return from_levels(deep, like)
 
 
 def white_level(frame: av.VideoFrame) -> int:
@@ -106,8 +130,9 @@ def _matrix(frame: av.VideoFrame) -> Colorspace:
     return _MATRICES[frame.colorspace]
 
 
-def _rgb_format(frame: av.VideoFrame) -> str:
-    return "rgb24" if depth(frame.format) <= 8 else "rgb48le"
+def _rgb_format(frame: av.VideoFrame, *, alpha: bool) -> str:
+    shallow, deep = ("rgba", "rgba64le") if alpha else ("rgb24", "rgb48le")
+    return shallow if depth(frame.format) <= 8 else deep
 
 
 def _array(frame: av.VideoFrame, rgb: str) -> Levels:

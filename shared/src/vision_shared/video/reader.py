@@ -222,7 +222,7 @@ class VideoReader:
 
 
 def ffmpeg_name(path: Path) -> str:
-    """Return what FFmpeg calls a file; without ``file:``, what stands before a colon is a protocol."""
+    """Return what FFmpeg calls a file: before a colon stands a protocol, in its eyes."""
     return f"file:{path}"
 
 

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from argparse import Namespace, RawDescriptionHelpFormatter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -15,7 +15,6 @@ from vision_shared.inputs import (
     VIDEO_SUFFIXES,
     CommandParser,
     InputError,
-    expand_inputs,
     natural_order,
 )
 from vision_shared.video.rates import parse_rate
@@ -26,7 +25,8 @@ ANIMATIONS = (".gif", ".webp")
 FIGURES = (".png", ".jpg", ".webp")
 
 EPILOG = """\
-INPUT is videos (or a folder of them), two or more images in order, or a folder of numbered images.
+INPUT is videos (animated GIF, WebP and PNG, too) or a folder of them, two or more images in order,
+or a folder of numbered images; folders in folders are looked into, and keep their names.
 OUT is then a video, a .gif or .webp (of images), or a folder: of videos, or of the images 00001.png
 and so on, the inputs among them. Scene cuts are not morphed, and duplicated frames are made anew.
 
@@ -83,13 +83,17 @@ def parse(arguments: Sequence[str] | None) -> Namespace:
     return options
 
 
-def plan(options: Namespace) -> list[Job]:
+def plan(options: Namespace, report: Callable[[str], None] = lambda line: None) -> list[Job]:
     """Return the jobs that the options name, all of one kind.
+
+    Args:
+        options: from `parse`.
+        report: takes a line for the user about what was found in a folder, or left out.
 
     Raises:
         InputError: inputs, output and options do not go together.
     """
-    videos, sequences = _find(options.inputs)
+    videos, sequences = _find(options, report)
     if videos and sequences:
         raise InputError("expected either videos or images, got both")
     _check_options(options, "images" if sequences else "video")
@@ -100,8 +104,8 @@ def plan(options: Namespace) -> list[Job]:
         ]
     else:
         jobs = [
-            Job((path,), _target(options, path.stem, len(videos), _suffix(path, options)), "video")
-            for path in videos
+            Job((path,), _target(options, name, len(videos), _suffix(path, options)), "video")
+            for path, name in _video_names(videos, options).items()
         ]
     for job in jobs:
         _check_job(job, options)
@@ -206,27 +210,60 @@ def _add_estimation(parser: CommandParser) -> None:
     )
 
 
-def _find(inputs: Sequence[Path]) -> tuple[list[Path], dict[str, list[Path]]]:
-    """Return the videos, and the sequences of images by name."""
+def _find(
+    options: Namespace, report: Callable[[str], None]
+) -> tuple[dict[Path, Path | None], dict[str, list[Path]]]:
+    """Return the videos with the folder that each was found in, and sequences of images by name."""
+    from vision_shared.folders import find_files
     from vision_shared.images import READABLE
+    from vision_shared.video.animation import is_image, is_video
 
-    videos: list[Path] = []
+    videos: dict[Path, Path | None] = {}
     named: list[Path] = []
-    folders: dict[str, list[Path]] = {}
-    for path in inputs:
-        inside = expand_inputs([path], VIDEO_SUFFIXES)
-        images = natural_order(expand_inputs([path], READABLE))
-        if path.is_dir() and inside == [path] and images != [path]:
-            if path.name in folders:
-                raise InputError(f"{path}: two folders are called {path.name}")
-            folders[path.name] = images
-        elif path.suffix.lower() in READABLE and not path.is_dir():
+    sequences: dict[str, list[Path]] = {}
+    for path in options.inputs:
+        if path.is_dir():
+            found = find_files(path, VIDEO_SUFFIXES | READABLE, options.output)
+            if found.notice is not None:
+                report(found.notice)
+            inside = [file for file in found.files if is_video(file)]
+            images = [file for file in found.files if file not in set(inside)]
+            if inside and images:
+                report(f"{path}: its {len(images)} images left out: there are videos beside them")
+            for file in inside or ([] if images else [path]):
+                videos.setdefault(file, path if inside else None)
+            for name, files in _sequences(path, [] if inside else images):
+                if name in sequences:
+                    raise InputError(f"{path}: two folders are called {name}")
+                sequences[name] = files
+        elif is_image(path):
             named.append(path)
         else:
-            videos += inside
-    if named and folders:
+            videos.setdefault(path, None)
+    if named and sequences:
         raise InputError("expected either images or folders of images, got both")
-    return videos, {named[0].stem: named} if named else folders
+    return videos, {named[0].stem: named} if named else sequences
+
+
+def _sequences(root: Path, images: Iterable[Path]) -> Iterator[tuple[str, list[Path]]]:
+    """Yield a name and the images in order, for each folder that has some."""
+    folders: dict[Path, list[Path]] = {}
+    for path in images:
+        folders.setdefault(path.parent, []).append(path)
+    for folder, files in folders.items():
+        inner = folder.relative_to(root).as_posix()
+        yield root.name if inner == "." else f"{root.name}/{inner}", natural_order(files)
+
+
+def _video_names(videos: dict[Path, Path | None], options: Namespace) -> dict[Path, str]:
+    """Name the outputs of videos; two of one name are none of a kind if their suffixes differ."""
+    from vision_shared.folders import output_names
+
+    names: dict[Path, str] = {}
+    for suffix in {_suffix(path, options).lower() for path in videos}:
+        alike = {p: root for p, root in videos.items() if _suffix(p, options).lower() == suffix}
+        names |= output_names(alike)
+    return {path: names[path] for path in videos}
 
 
 def _suffix(source: Path, options: Namespace) -> str:

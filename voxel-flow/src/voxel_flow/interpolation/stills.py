@@ -12,11 +12,10 @@ from PIL import Image
 
 from vision_shared.images import read_image
 from vision_shared.inputs import InputError, new_file, new_folder
-from vision_shared.video.colour import from_levels
+from vision_shared.video.colour import from_image
 from vision_shared.video.reader import TimedFrame
 
 FASTEST_GIF = 50  # frames per second; players slow down what is faster
-_BT709, _BT601 = 1, 6  # AVColorSpace
 
 
 class ImageSequence:
@@ -46,7 +45,7 @@ class ImageSequence:
         self.damage: str | None = None
         first = read_image(paths[0])
         self._size = first.shape
-        self._like = _video_format(*first.shape[:2]) if for_video else None
+        self._format = "yuv420p" if for_video else None
         self.first = self._frame(first)
 
     def frames(self, on_audio: Callable[[av.Packet], None] | None = None) -> Iterator[TimedFrame]:
@@ -70,9 +69,9 @@ class ImageSequence:
         """Do nothing: no file is held open."""
 
     def _frame(self, image: np.ndarray) -> av.VideoFrame:
-        if self._like is None:
+        if self._format is None:
             return av.VideoFrame.from_ndarray(image, "rgb24")
-        return from_levels(image, self._like)
+        return from_image(image, self._format)
 
 
 def write_images(folder: Path, pictures: Iterable[np.ndarray], *, overwrite: bool = False) -> None:
@@ -125,10 +124,3 @@ def check_animation_rate(path: Path, rate: Fraction) -> None:
             f"{path}: a GIF plays {FASTEST_GIF} frames/s at most, got {float(rate):g}; use .webp "
             "or a lower --fps"
         )
-
-
-def _video_format(height: int, width: int) -> av.VideoFrame:
-    like = av.VideoFrame(width, height, "yuv420p")
-    like.colorspace = _BT709 if height >= 720 else _BT601
-    like.color_range = 1  # limited
-    return like
