@@ -35,18 +35,3 @@ def test_coarse_time_base_rounds_nothing() -> None:
 def test_times_grow_where_stamps_are_missing_or_run_back() -> None:
     clock = FrameClock(Fraction(1, 25), Fraction(25))
     assert times(clock, 10, None, 10, 5, 20) == [Fraction(n, 25) for n in (0, 1, 2, 3, 10)]
-
-
-def test_gap_after_even_steps_is_noticed() -> None:
-    clock = FrameClock(Fraction(1, 1000), Fraction(25))
-    times(clock, *range(0, 400, 40))
-    assert not clock.skipped
-    clock.next(1000)
-    assert clock.skipped
-
-
-def test_gap_in_a_variable_rate_means_nothing() -> None:
-    clock = FrameClock(Fraction(1, 1000), Fraction(25))
-    times(clock, 0, 40, 100, 133, 173, 213, 253, 293, 333, 373, 413)
-    clock.next(3000)
-    assert not clock.skipped

@@ -45,10 +45,15 @@ def slow_down(source: Path, target: Path, times: int | None) -> None:
     with (
         VideoReader(source) as reader,
         VideoWriter(
-            target, reader, rate=reader.rate, tick=reader.tick, audio_stretch=times
+            target,
+            reader,
+            rate=reader.rate,
+            tick=reader.tick,
+            stretch=times or 1,
+            keeps_audio=times is not None,
         ) as writer,
     ):
-        for frame, time in reader.frames(writer.write_audio):
+        for frame, time in reader.frames(writer.write_packet):
             writer.write(TimedFrame(frame, time * (times or 1)))
 
 

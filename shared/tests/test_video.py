@@ -92,7 +92,7 @@ def copy(source: Path, target: Path, codec: str = "ffv1") -> None:
         VideoReader(source) as reader,
         VideoWriter(target, reader, rate=reader.rate, tick=reader.tick, codec=codec) as writer,
     ):
-        for frame in reader.frames(writer.write_audio):
+        for frame in reader.frames(writer.write_packet):
             writer.write(frame)
 
 
@@ -287,7 +287,7 @@ def test_interrupted_output_leaves_nothing_behind(tmp_path: Path) -> None:
     def write_half(reader: VideoReader) -> None:
         target = tmp_path / "copy.mp4"
         with VideoWriter(target, reader, rate=NTSC, tick=reader.tick) as writer:
-            for frame in reader.frames(writer.write_audio):
+            for frame in reader.frames(writer.write_packet):
                 writer.write(frame)
                 if frame.time > 1:
                     raise KeyboardInterrupt

@@ -41,8 +41,8 @@ def test_frames_are_drawn_on_as_a_player_shows_them(clip: Path, tmp_path: Path) 
         return {"same": image, "negative": 255 - image}
 
     targets = {name: tmp_path / f"{name}.mp4" for name in ("same", "negative")}
-    count, damage = annotate_video(clip, targets, draw, overwrite=False)
-    assert (count, damage) == (NUM_FRAMES, None)
+    done = annotate_video(clip, targets, draw, overwrite=False)
+    assert done == (NUM_FRAMES, None, [])
     assert times == [Fraction(number, 10) for number in range(NUM_FRAMES)]
     assert seen[0].shape == (64, 48, 3)
     assert seen[0][:14].min() > 200 and seen[0][18:].max() < 50

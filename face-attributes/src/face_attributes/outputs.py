@@ -106,9 +106,10 @@ def describe_video(
             drawn["response"] = response_map(found.response)
         return drawn
 
-    count, damage = annotate_video(source, written, draw, overwrite=overwrite)
+    count, damage, notices = annotate_video(source, written, draw, overwrite=overwrite)
     rate = round(count / max(seconds, 1e-9), 2)
-    return {"frames": count, "with_faces": with_faces, "frames_per_second": rate}, damage
+    facts = {"frames": count, "notices": notices, "with_faces": with_faces}
+    return {**facts, "frames_per_second": rate}, damage
 
 
 def plain_faces(found: Found) -> list[dict[str, Any]]:

@@ -109,9 +109,10 @@ def describe_video(
             return {"picture": annotate(image, garments)}
 
         videos = {"picture": written["picture"]}
-        count, damage = annotate_video(source, videos, draw, overwrite=overwrite)
+        count, damage, notices = annotate_video(source, videos, draw, overwrite=overwrite)
     rate = round(count / max(seconds, 1e-9), 2)
-    return {"frames": count, "with_garments": with_garments, "frames_per_second": rate}, damage
+    facts = {"frames": count, "notices": notices, "with_garments": with_garments}
+    return {**facts, "frames_per_second": rate}, damage
 
 
 def plain_garment(garment: Garment) -> dict[str, Any]:

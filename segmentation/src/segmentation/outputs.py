@@ -113,10 +113,11 @@ def segment_video(
                 drawn["stages"] = stage_map(segmented.stages, image.shape[:2])
             return drawn
 
-        count, damage = annotate_video(source, videos, draw, overwrite=overwrite)
+        count, damage, notices = annotate_video(source, videos, draw, overwrite=overwrite)
     shares = zip(segmenter.classes.names, (total / max(count, 1)).tolist(), strict=True)
     facts = {
         "frames": count,
+        "notices": notices,
         "frames_per_second": round(count / max(seconds, 1e-9), 2),
         "areas": {name: share for name, share in shares if share},
     }
@@ -155,9 +156,9 @@ def compare_video(
             halves.append(burn_in(drawn, f"{name}: {seen / seconds[name]:.1f} FPS"))
         return {"both": side_by_side(halves, image.shape[:2])}
 
-    count, damage = annotate_video(source, {"both": target}, draw, overwrite=overwrite)
+    count, damage, notices = annotate_video(source, {"both": target}, draw, overwrite=overwrite)
     rates = {name: round(count / max(x, 1e-9), 2) for name, x in seconds.items()}
-    return {"frames": count, "frames_per_second": rates}, damage
+    return {"frames": count, "notices": notices, "frames_per_second": rates}, damage
 
 
 def write_labels(path: Path, labels: NDArray[np.uint8], classes: ClassList) -> None:

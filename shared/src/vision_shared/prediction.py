@@ -107,7 +107,8 @@ class Summary:
         Args:
             inputs: files.
             work: returns plain facts of what it wrote, and a line about what of the input could
-                not be used, or None; raises InputError or OSError for one that is left out.
+                not be used, or None; raises InputError or OSError for one that is left out. Among
+                the facts may be ``notices``, lines for the user.
             line: says an input's facts in one line.
         """
 
@@ -120,6 +121,8 @@ class Summary:
                 self.facts["left_out"].append({"input": str(path), "reason": str(error)})
                 raise
             self.facts["outputs"].append({"input": str(path), **facts, "damage": damage})
+            for notice in facts.get("notices", ()):
+                to_stderr(notice)
             if not self.as_json:
                 print(line(path, facts))
             return damage

@@ -70,6 +70,8 @@ class _Run:
             self._left_out.append({"input": str(job.sources[0]), "reason": str(error)})
             raise
         self._outputs.append({"input": str(job.sources[0]), **outcome.as_json()})
+        for notice in outcome.notices:
+            to_stderr(notice)
         if not self._options.json:
             print(outcome)
         return outcome.damage

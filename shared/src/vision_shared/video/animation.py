@@ -15,6 +15,7 @@ from PIL import Image
 from vision_shared.images import READABLE, open_image
 from vision_shared.inputs import VIDEO_SUFFIXES, InputError, check_input
 from vision_shared.video.colour import from_image
+from vision_shared.video.extras import Extras
 from vision_shared.video.reader import TimedFrame, VideoReader
 
 _ANIMATED = frozenset({"AVIF", "GIF", "PNG", "WEBP"})  # not MPO: those are views of one scene
@@ -84,6 +85,7 @@ class AnimationReader:
         self._pixel_format = pixel_format
         self.aspect: Fraction | None = None
         self.audio: list[AudioStream] = []
+        self.extras = Extras()
         self.origin = Fraction(0)
         self.damage: str | None = None
         self.notices: list[str] = []

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from fractions import Fraction
 from pathlib import Path
+from typing import NamedTuple
 
 import av
 import numpy as np
@@ -20,22 +21,33 @@ Draw = Callable[[Picture, Fraction], Mapping[str, Picture]]
 """Takes a frame (H, W, 3) RGB and its time in seconds; returns pictures of its size, by name."""
 
 
+class Annotated(NamedTuple):
+    """What became of a video.
+
+    Attributes:
+        count: its frames.
+        damage: one line about what of it could not be decoded, or None.
+        notices: lines about what of it the first target could not keep, and what was done to it.
+    """
+
+    count: int
+    damage: str | None
+    notices: list[str]
+
+
 def annotate_video(
     source: Path, targets: Mapping[str, Path], draw: Draw, *, overwrite: bool
-) -> tuple[int, str | None]:
+) -> Annotated:
     """Write videos drawn from a video, streamed: memory does not grow with its length.
 
     Frames are drawn on as a player shows them, turned by the display matrix as those of telephones
-    are. The first target keeps the audio.
+    are. The first target keeps the audio, and what else the source has.
 
     Args:
         source: the video.
         targets: the videos to write, by the names that ``draw`` gives its pictures.
         draw: sees each frame once, in order.
         overwrite: replace files of those names.
-
-    Returns:
-        The number of frames; and one line about what of the video could not be decoded, or None.
 
     Raises:
         InputError: the video cannot be read, or an output may not be written.
@@ -51,20 +63,22 @@ def annotate_video(
                     reader,
                     rate=reader.rate,
                     tick=reader.tick,
-                    audio_stretch=1 if number == 0 else None,
+                    keeps_audio=number == 0,
+                    keeps_extras=number == 0,
                     overwrite=overwrite,
                 )
             )
             for number, (name, path) in enumerate(targets.items())
         }
-        for frame, time in reader.frames(next(iter(writers.values())).write_audio):
+        first = next(iter(writers.values()))
+        for frame, time in reader.frames(first.write_packet):
             drawn = draw(upright(frame), time)
             for name, writer in writers.items():
                 picture = np.ascontiguousarray(np.rot90(drawn[name], -_quarters(frame)))
                 writer.write(TimedFrame(from_rgb(picture, frame), time))
             count += 1
             advance()
-    return count, reader.damage
+    return Annotated(count, reader.damage, [*reader.notices, *first.notices])
 
 
 def upright(frame: av.VideoFrame) -> Picture:

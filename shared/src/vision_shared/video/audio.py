@@ -34,10 +34,10 @@ class AudioTrack:
         self._last: int | None = None
         self._copies = source.codec_context.name in container.supported_codecs
         if self._copies:
-            self._stream = container.add_stream_from_template(source)
+            self.stream = container.add_stream_from_template(source)
         else:
-            self._stream = _add_encoder(container, source)
-        self._stream.layout = _layout(source)
+            self.stream = _add_encoder(container, source)
+        self.stream.layout = _layout(source)
 
     def write(self, packet: av.Packet) -> None:
         """Write what a packet of the source holds."""
@@ -49,7 +49,7 @@ class AudioTrack:
     def close(self) -> None:
         """Write what the encoder still holds."""
         if not self._copies:
-            self._container.mux(self._stream.encode(None))
+            self._container.mux(self.stream.encode(None))
 
     def _copy(self, packet: av.Packet) -> None:
         if packet.dts is None or (self._last is not None and packet.dts <= self._last):
@@ -59,7 +59,7 @@ class AudioTrack:
         packet.dts -= shift
         if packet.pts is not None:
             packet.pts -= shift
-        packet.stream = self._stream
+        packet.stream = self.stream
         self._container.mux(packet)
 
     def _encode(self, packet: av.Packet) -> None:
@@ -71,7 +71,7 @@ class AudioTrack:
             assert isinstance(frame, av.AudioFrame)
             if frame.pts is not None and frame.time_base is not None:
                 frame.pts -= round(self._origin / frame.time_base)
-            self._container.mux(self._stream.encode(frame))
+            self._container.mux(self.stream.encode(frame))
 
 
 class StretchedAudioTrack:
@@ -92,8 +92,8 @@ class StretchedAudioTrack:
     ) -> None:
         self._container, self._source = container, source
         self._origin, self._stretch = origin, stretch
-        self._stream = _add_encoder(container, source)
-        self._stream.layout = _layout(source)
+        self.stream = _add_encoder(container, source)
+        self.stream.layout = _layout(source)
         self._graph: Graph | None = None
         self._num_samples = 0  # where the next one lies, from 0 seconds on
 
@@ -113,24 +113,24 @@ class StretchedAudioTrack:
         """Write what the filters and the encoder still hold."""
         if self._graph is not None:
             self._push(None)
-        self._container.mux(self._stream.encode(None))
+        self._container.mux(self.stream.encode(None))
 
     def _start(self, first: AudioFrame) -> None:
         begin = Fraction(0)
         if first.pts is not None and first.time_base is not None:
             begin = first.pts * first.time_base - self._origin
-        self._num_samples = round(begin * self._stretch * self._stream.rate)
+        self._num_samples = round(begin * self._stretch * self.stream.rate)
         self._graph = Graph()
         buffer = self._graph.add_abuffer(template=self._source)
         # one atempo slows down to a half at most
         count = ceil(log2(self._stretch))
         tempo = str(self._stretch ** (-1 / count))
-        layout = f"channel_layouts={self._stream.layout.name}"
+        layout = f"channel_layouts={self.stream.layout.name}"
         self._graph.link_nodes(
             buffer,
             self._graph.add("aresample", "async=1"),  # fills gaps
             *(self._graph.add("atempo", tempo) for _ in range(count)),
-            self._graph.add("aresample", str(self._stream.rate)),
+            self._graph.add("aresample", str(self.stream.rate)),
             self._graph.add("aformat", f"sample_fmts=fltp:{layout}"),
             self._graph.add("abuffersink"),
         ).configure()
@@ -139,9 +139,9 @@ class StretchedAudioTrack:
         assert self._graph is not None
         self._graph.push(frame)
         for slowed in self._pull():
-            slowed.pts, slowed.time_base = self._num_samples, Fraction(1, self._stream.rate)
+            slowed.pts, slowed.time_base = self._num_samples, Fraction(1, self.stream.rate)
             self._num_samples += slowed.samples
-            self._container.mux(self._stream.encode(slowed))
+            self._container.mux(self.stream.encode(slowed))
 
     def _pull(self) -> Iterator[AudioFrame]:
         assert self._graph is not None

@@ -5,8 +5,6 @@ from math import gcd
 
 from vision_shared.video.rates import LARGEST
 
-_SHORTEST_GAP = Fraction(1, 4)  # seconds
-
 
 class FrameClock:
     """Turns the stamps of a video's frames, one after the other, into times.
@@ -18,8 +16,6 @@ class FrameClock:
     Attributes:
         tick: the largest step, in seconds, by multiples of which frames can lie apart.
         last: the latest frame's time in seconds since the first frame's; None before the first.
-        skipped: whether frames seem to be lost before the latest one: a long gap after nothing but
-            even steps. Where the rate varies a gap means nothing.
 
     Args:
         time_base: seconds per unit of the stamps.
@@ -33,9 +29,7 @@ class FrameClock:
         # a time base too coarse for single frames says nothing about what was rounded
         self._rounds = self.tick < time_base < self._step / 4
         self.last: Fraction | None = None
-        self.skipped = False
         self._first_stamp: int | None = None
-        self._is_even, self._num_even = True, 0
 
     def next(self, stamp: int | None) -> Fraction:
         """Return the next frame's time, in seconds since the first frame's."""
@@ -47,20 +41,12 @@ class FrameClock:
         if stamp is not None and self._first_stamp is not None:
             stamped = self._unrounded((stamp - self._first_stamp) * self._time_base)
             time = stamped if stamped > self.last else time
-        self._compare(time - self.last)
         self.last = time
         return time
 
     def _unrounded(self, time: Fraction) -> Fraction:
         nearest = round(time / self._step) * self._step
         return nearest if self._rounds and abs(time - nearest) <= self._time_base else time
-
-    def _compare(self, step: Fraction) -> None:
-        self.skipped = self._num_even >= 5 and step >= max(_SHORTEST_GAP, 5 * self._step)
-        if self.skipped:
-            return
-        self._is_even = self._is_even and abs(step - self._step) <= 2 * self._time_base
-        self._num_even = self._num_even + 1 if self._is_even else 0
 
 
 def _common_divisor(step: Fraction, other: Fraction) -> Fraction:

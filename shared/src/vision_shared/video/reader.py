@@ -14,10 +14,15 @@ from av.video.stream import VideoStream
 
 from vision_shared.inputs import InputError, check_input
 from vision_shared.video.clock import FrameClock
+from vision_shared.video.deinterlace import Deinterlacer
+from vision_shared.video.extras import read_extras
 from vision_shared.video.rates import nearest_exact
 
 # Containers that state how long they are, rather than leave it to be guessed from their size
 _STATES_DURATION = ("mov", "matroska")
+# In a Matroska file packets stand one after the other: more than its headers between two is what
+# could not be read. A gap in time says nothing: recordings of a screen pause.
+_LARGEST_HEADER = 256  # bytes; they take 30
 _DURATION_TOLERANCE = Fraction(1, 4)  # seconds; what muxers disagree about stays well below
 
 
@@ -55,12 +60,14 @@ class VideoReader:
         path: the file.
         stream: the video stream that is read.
         audio: the audio streams, whose packets `frames` passes on.
+        extras: what else the file holds; packets of its subtitles are passed on, too.
         first: the first frame.
         aspect: width of a pixel by its height, where the file states it.
         origin: what the file calls the time at which its earliest stream starts, in seconds; the
             frames' times count from there.
         rate: nominal frames per second; single frames may keep other times (variable rate).
         tick: the largest step, in seconds, by multiples of which frames can lie apart.
+        notices: lines about what was done to the frames, for the user.
         duration: seconds, where the file states it.
         num_frames: how many frames to expect, where the file lets one guess.
 
@@ -78,18 +85,18 @@ class VideoReader:
             self._container.close()
             raise
 
-    def frames(self, on_audio: Callable[[av.Packet], None] | None = None) -> Iterator[TimedFrame]:
+    def frames(self, on_packet: Callable[[av.Packet], None] | None = None) -> Iterator[TimedFrame]:
         """Yield the frames, once; ``damage`` says afterwards whether that was all.
 
         Args:
-            on_audio: takes each packet of ``audio``, in the file's order between the frames; an
-                empty one ends a stream.
+            on_packet: takes each packet of audio and subtitles, in the file's order between the
+                frames; an empty one ends a stream.
         """
         for event in self._events:
             if isinstance(event, TimedFrame):
                 yield event
-            elif on_audio is not None:
-                on_audio(event)
+            elif on_packet is not None:
+                on_packet(event)
 
     @property
     def damage(self) -> str | None:
@@ -128,6 +135,8 @@ class VideoReader:
         stream.thread_type = ThreadType.AUTO
         self.stream, self._time_base = stream, stream.time_base
         self.audio = [s for s in self._container.streams.audio if s.codec_context is not None]
+        self.notices: list[str] = []
+        self.extras = read_extras(self._container, stream)
         self.aspect = stream.sample_aspect_ratio
         self.origin = min(_start(s) for s in (stream, *self.audio))
         # a single frame has no rate; 25 is also what libavformat takes for streams without times
@@ -143,8 +152,11 @@ class VideoReader:
         self._shown = Fraction(0)  # when the latest frame gives way
         self._end = Fraction(0)  # of the latest packet of any stream
         self._num_damaged = 0
+        self._read_up_to: int | None = None  # bytes
         self._damaged_from = Fraction(0)
         self._stop: str | None = None
+        self._like: av.VideoFrame | None = None  # as the first one was decoded
+        self._deinterlacer: Deinterlacer | None = None
         self._events: Iterator[TimedFrame | av.Packet] = self._decode()
         self.first = self._read_first()
 
@@ -158,17 +170,38 @@ class VideoReader:
         raise InputError(f"{self.path}: not one frame of the video could be decoded")
 
     def _decode(self) -> Iterator[TimedFrame | av.Packet]:
-        audio = {stream.index for stream in self.audio}
+        passed_on = {stream.index for stream in (*self.audio, *self.extras.subtitles)}
         for packet in self._packets():
             # not packet.stream_index, which is 0 for all the packets that end a stream
-            if packet.stream.index in audio:
+            if packet.stream.index in passed_on:
                 yield packet
             elif packet.stream.index == self.stream.index:
                 for frame in self._decode_packet(packet):
-                    if self._clock.last is not None and not _are_alike(frame, self.first):
+                    if self._like is not None and not _are_alike(frame, self._like):
                         self._stop = "the picture's size or pixel format changes"
-                        return
-                    yield self._timed(frame)
+                        break
+                    for whole in self._whole(frame):
+                        yield self._timed(whole)
+            if self._stop is not None:
+                break
+        if self._deinterlacer is not None:
+            for whole in self._deinterlacer.push(None):
+                yield self._timed(whole)
+
+    def _whole(self, frame: av.VideoFrame) -> Iterator[av.VideoFrame]:
+        """Yield what of a frame, or of the one before, is known not to be interlaced."""
+        if self._container.format.name == "avi":
+            # AVI keeps no times of presentation: what is given as such runs backwards at B-frames
+            frame.pts = frame.dts
+        if self._like is None:
+            self._like = frame
+            if frame.interlaced_frame:
+                self._deinterlacer = Deinterlacer(self.stream)
+                self.notices.append(f"{self.path}: is interlaced; its frames are deinterlaced")
+        if self._deinterlacer is None:
+            yield frame
+        else:
+            yield from self._deinterlacer.push(frame)
 
     def _packets(self) -> Iterator[av.Packet]:
         packets = self._container.demux()
@@ -183,10 +216,19 @@ class VideoReader:
                 return
             if packet.is_corrupt:
                 self._note_damage()
+            self._note_position(packet)
             if packet.pts is not None:
                 end = (packet.pts + (packet.duration or 0)) * packet.time_base
                 self._end = max(self._end, end - self.origin)
             yield packet
+
+    def _note_position(self, packet: av.Packet) -> None:
+        if packet.pos is None or not self._container.format.name.startswith("matroska"):
+            return
+        if self._read_up_to is not None and packet.pos > self._read_up_to + _LARGEST_HEADER:
+            self._note_damage()
+        beside = sum(data.data_size for data in packet.iter_sidedata())  # alpha of VP9, HDR10+
+        self._read_up_to = packet.pos + packet.size + beside
 
     def _decode_packet(self, packet: av.Packet) -> list[av.VideoFrame]:
         try:
@@ -196,15 +238,12 @@ class VideoReader:
             return []
 
     def _timed(self, frame: av.VideoFrame) -> TimedFrame:
-        # AVI keeps no times of presentation: what is given as such runs backwards at B-frames
-        is_avi = self._container.format.name == "avi"
-        stamp = frame.dts if is_avi else frame.pts
+        stamp = frame.pts
         if self._clock.last is None:
-            begins = _start(self.stream) if is_avi or stamp is None else stamp * self._time_base
+            is_unknown = stamp is None or self._container.format.name == "avi"
+            begins = _start(self.stream) if is_unknown else stamp * self._time_base
             self._first_time = begins - self.origin
         time = self._first_time + self._clock.next(stamp)
-        if self._clock.skipped:
-            self._note_damage()
         self._shown = time + 1 / self.rate
         return TimedFrame(frame, time)
 

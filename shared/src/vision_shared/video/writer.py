@@ -1,6 +1,7 @@
 """Writing videos: frames as decoded or made in their likeness, and the source's audio."""
 
 import struct
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from fractions import Fraction
@@ -18,8 +19,19 @@ from av.video.stream import VideoStream
 from vision_shared.inputs import InputError, new_file
 from vision_shared.video.audio import AudioTrack, StretchedAudioTrack
 from vision_shared.video.colour import depth, to_format
+from vision_shared.video.extras import (
+    APPLE,
+    Extras,
+    SubtitleTrack,
+    describe_stream,
+    missing,
+    stretched_chapters,
+)
+from vision_shared.video.hdr import hdr_options
 from vision_shared.video.rates import LARGEST
 from vision_shared.video.reader import TimedFrame, ffmpeg_name
+
+_Track = AudioTrack | StretchedAudioTrack | SubtitleTrack
 
 DEFAULT_CODEC = "libx264"
 # Visually lossless; any other encoder runs at its own defaults
@@ -54,6 +66,7 @@ class FrameSource(Protocol):
     first: av.VideoFrame
     aspect: Fraction | None
     audio: list[AudioStream]
+    extras: Extras
     origin: Fraction
 
 
@@ -71,9 +84,14 @@ class VideoWriter:
         rate: nominal frames per second.
         tick: seconds; frame times are rounded to multiples of it.
         codec: an encoder's name, e.g. ``libx264`` or the lossless ``ffv1``.
-        audio_stretch: how many times as long as the source's the audio is to be, at the same pitch;
-            1 keeps it as it is, None leaves it out.
+        stretch: how many times as long as the source the result lasts; audio keeps its pitch.
+        keeps_audio: carry the source's audio over.
+        keeps_extras: carry over metadata, chapters, subtitles and attachments.
         overwrite: replace a file of that name.
+
+    Attributes:
+        notices: lines about what of the source the file could not keep; all of them once the block
+            has ended.
 
     Raises:
         InputError: on entering, the file exists, there is no such encoder, the container does not
@@ -88,21 +106,31 @@ class VideoWriter:
         rate: Fraction,
         tick: Fraction,
         codec: str = DEFAULT_CODEC,
-        audio_stretch: int | None = 1,
+        stretch: int = 1,
+        keeps_audio: bool = True,
+        keeps_extras: bool = True,
         overwrite: bool = False,
     ) -> None:
         self._path, self._source, self._codec = path, source, codec
         self._rate, self._tick, self._overwrite = rate, tick, overwrite
-        self._audio_stretch = audio_stretch
+        self._stretch, self._keeps_audio = stretch, keeps_audio
+        self._extras = source.extras if keeps_extras else Extras()
+        self._lost = list(self._extras.others)
+        self.notices: list[str] = []
 
     def __enter__(self) -> Self:
         encoder = find_encoder(self._codec)
         with ExitStack() as stack:
             temporary = stack.enter_context(new_file(self._path, overwrite=self._overwrite))
             stack.enter_context(self._one_line_errors())
-            self._container = stack.enter_context(av.open(ffmpeg_name(temporary), "w"))
+            stack.enter_context(self._note_losses(temporary))
+            options = self._container_options()
+            self._container = stack.enter_context(
+                av.open(ffmpeg_name(temporary), "w", options=options)
+            )
             self._stream = self._add_stream(self._container, encoder)
             self._tracks = self._add_audio(self._container)
+            self._add_extras(self._container)
             self._closing = stack.pop_all()
         return self
 
@@ -114,12 +142,12 @@ class VideoWriter:
         with self._one_line_errors():
             self._container.mux(self._stream.encode(frame))
 
-    def write_audio(self, packet: av.Packet) -> None:
-        """Write a packet of the source's audio; to be handed to `VideoReader.frames`."""
-        if self._audio_stretch is None:
-            return
-        with self._one_line_errors():
-            self._tracks[packet.stream.index].write(packet)
+    def write_packet(self, packet: av.Packet) -> None:
+        """Write a packet of the source's audio or subtitles; for `VideoReader.frames` to call."""
+        track = self._tracks.get(packet.stream.index)
+        if track is not None:
+            with self._one_line_errors():
+                track.write(packet)
 
     def __exit__(
         self,
@@ -135,21 +163,61 @@ class VideoWriter:
                 track.close()
             self._container.mux(self._stream.encode(None))
 
-    def _add_audio(self, container: OutputContainer) -> dict[int, AudioTrack | StretchedAudioTrack]:
-        stretch, origin = self._audio_stretch, self._source.origin
-        if stretch is None:
-            return {}
-        if stretch == 1:
-            return {s.index: AudioTrack(container, s, origin) for s in self._source.audio}
-        return {
-            s.index: StretchedAudioTrack(container, s, origin, stretch) for s in self._source.audio
-        }
+    def _add_audio(self, container: OutputContainer) -> dict[int, _Track]:
+        tracks: dict[int, _Track] = {}
+        for stream in self._source.audio if self._keeps_audio else ():
+            track: AudioTrack | StretchedAudioTrack = (
+                AudioTrack(container, stream, self._source.origin)
+                if self._stretch == 1
+                else StretchedAudioTrack(container, stream, self._source.origin, self._stretch)
+            )
+            describe_stream(track.stream, stream)
+            tracks[stream.index] = track
+        return tracks
+
+    def _add_extras(self, container: OutputContainer) -> None:
+        extras = self._extras
+        for stream in extras.subtitles:
+            try:
+                track = SubtitleTrack(container, stream, self._source.origin, self._stretch)
+            except (ValueError, av.error.FFmpegError):
+                language = stream.metadata.get("language", "no language")
+                self._lost.append(f"subtitles ({language})")
+            else:
+                self._tracks[stream.index] = track
+        container.metadata.update(extras.metadata)
+        container.set_chapters(stretched_chapters(extras.chapters, self._stretch))
+        if container.format.name == "matroska":
+            for attachment in extras.attachments:
+                name, kind = attachment.name or "attachment", attachment.mimetype
+                container.add_attachment(name, kind or "application/octet-stream", attachment.data)
+
+    def _container_options(self) -> dict[str, str]:
+        """Have MP4 and MOV keep what telephones note, under names that these formats lack."""
+        has_apple = any(key.startswith(APPLE) for key in self._extras.metadata)
+        is_apple = self._path.suffix.lower() in (".mp4", ".mov")
+        return {"movflags": "use_metadata_tags"} if has_apple and is_apple else {}
+
+    @contextmanager
+    def _note_losses(self, written: Path) -> Iterator[None]:
+        """Compare what is in the file, once it is whole, with what was to be in it."""
+        yield
+        carried = [
+            s for s in (*self._source.audio, *self._extras.subtitles) if s.index in self._tracks
+        ]
+        self._lost += missing(ffmpeg_name(written), self._extras, carried)
+        if self._lost:
+            counts = Counter(self._lost)
+            words = [what if n == 1 else f"{n} times {what}" for what, n in counts.items()]
+            self.notices.append(f"{self._path}: not kept of the source: {'; '.join(words)}")
 
     def _add_stream(self, container: OutputContainer, encoder: av.Codec) -> VideoStream:
         rate, tick = self._rate, self._tick
         if max(rate.numerator, rate.denominator, tick.numerator, tick.denominator) > LARGEST:
             raise InputError(f"{self._path}: no container can store {float(rate):g} frames/s here")
-        options = _OPTIONS.get(encoder.name, {})
+        options, lost = hdr_options(self._source.first, encoder.name)
+        options |= _OPTIONS.get(encoder.name, {})
+        self._lost += lost
         try:
             stream = container.add_stream(encoder.name, rate=rate, options=options)
         except ValueError as error:

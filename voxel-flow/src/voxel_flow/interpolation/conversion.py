@@ -48,6 +48,7 @@ class Outcome:
         tally: what was met on the way.
         seconds: wall time from the first frame read to the last written.
         damage: one line about what of the input could not be decoded, if anything.
+        notices: lines about what was done to the input, and what of it the output could not keep.
         adaptation: what fine-tuning on the input gained, where it was asked for.
     """
 
@@ -57,6 +58,7 @@ class Outcome:
     tally: Tally
     seconds: float
     damage: str | None
+    notices: tuple[str, ...] = ()
     adaptation: Adaptation | None = None
 
     def __str__(self) -> str:
@@ -91,6 +93,7 @@ class Outcome:
             "cuts": [float(cut) for cut in self.tally.cuts],
             "seconds": round(self.seconds, 3),
             "damage": self.damage,
+            "notices": list(self.notices),
             "adaptation": None if self.adaptation is None else asdict(self.adaptation),
         }
 
@@ -127,7 +130,9 @@ def convert(
             seconds = time.monotonic() - begin
             rate = conversion.shown_rate
             outcome = Outcome(job.target, count, rate, conversion.tally, seconds, source.damage)
-        return replace(outcome, adaptation=adaptation)
+            outcome = replace(outcome, notices=conversion.notices)
+        notices = (*source.notices, *outcome.notices)
+        return replace(outcome, adaptation=adaptation, notices=notices)
 
 
 class _Conversion:
@@ -142,6 +147,7 @@ class _Conversion:
     ) -> None:
         self._job, self._options, self._source, self._model = job, options, source, model
         self.tally = Tally()
+        self.notices: tuple[str, ...] = ()
         # images were given the rate at which the result plays as asked; see `_open`
         self._resamples = job.kind == "video" and options.rate is not None
         factor = 1 if options.slow_motion or options.extrapolate else _times(options)
@@ -166,20 +172,21 @@ class _Conversion:
 
     def _write_video(self, advance: Callable[[], None]) -> int:
         options, count = self._options, 0
-        stretch = None if options.audio == "drop" else options.slow_motion or 1
         with VideoWriter(
             self._job.target,
             self._source,
             rate=self._rate,
             tick=self._tick,
             codec=options.codec or DEFAULT_CODEC,
-            audio_stretch=stretch,
+            stretch=options.slow_motion or 1,
+            keeps_audio=options.audio != "drop",
             overwrite=options.overwrite,
         ) as writer:
-            for timed in self._made(writer.write_audio):
+            for timed in self._made(writer.write_packet):
                 writer.write(timed)
                 advance()
                 count += 1
+        self.notices += tuple(writer.notices)
         return count
 
     def _pictures(self, advance: Callable[[], None]) -> Iterator[np.ndarray]:

@@ -13,6 +13,7 @@ from PIL import Image
 from vision_shared.images import read_image
 from vision_shared.inputs import InputError, new_file, new_folder
 from vision_shared.video.colour import from_image
+from vision_shared.video.extras import Extras
 from vision_shared.video.reader import TimedFrame
 
 FASTEST_GIF = 50  # frames per second; players slow down what is faster
@@ -41,8 +42,10 @@ class ImageSequence:
         self.num_frames, self.duration = len(paths), len(paths) / rate
         self.aspect: Fraction | None = None
         self.audio: list[AudioStream] = []
+        self.extras = Extras()
         self.origin = Fraction(0)
         self.damage: str | None = None
+        self.notices: list[str] = []
         first = read_image(paths[0])
         self._size = first.shape
         self._format = "yuv420p" if for_video else None
