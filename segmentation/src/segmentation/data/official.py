@@ -21,17 +21,17 @@ def need(path: Path, remedy: str) -> Path:
 
 
 def need_list(path: Path, remedy: str) -> list[str]:
-    """The names in a list, one a line; empty lines do not count.
+    """The names in a list, one a line, which may hold blanks; empty lines do not count.
 
     Raises:
         FileNotFoundError: the list does not exist.
-        InputError: it has no name, or a line that is more than a name.
+        InputError: it has no name, or is no text in UTF-8.
     """
-    names = []
-    for number, line in enumerate(need(path, remedy).read_text().splitlines(), 1):
-        if len(line.split()) > 1:
-            raise InputError(f"{path}:{number}: expected one name, got {line.strip()!r}")
-        names += line.split()
+    try:
+        lines = need(path, remedy).read_text("utf-8-sig").splitlines()
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: not UTF-8 text ({error.reason}): save it as such") from error
+    names = [line.strip() for line in lines if line.strip()]
     if not names:
         raise InputError(f"{path}: an empty list, expected a name a line: get the file again")
     return names
