@@ -94,7 +94,8 @@ class SegmentationData(TaskData, ABC):
         if stage == "fit":
             warn_of_absent_classes("train", self.train_set.pictures)
             warn_of_absent_classes("val", self.val_set.pictures)
-        if stage in ("fit", "test"):
+            self.checked("test")  # what is missing is said before a training
+        if stage == "test":
             self.test_set = EvaluationSamples(self.checked("test"))
 
     def training_samples(self) -> TrainingSamples:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from vision_shared.inputs import InputError
+from vision_shared.name_lists import read_list
 
 
 def need(path: Path, remedy: str) -> Path:
@@ -21,20 +22,13 @@ def need(path: Path, remedy: str) -> Path:
 
 
 def need_list(path: Path, remedy: str) -> list[str]:
-    """The names in a list, one a line, which may hold blanks; empty lines do not count.
+    """The names in a list, one a line.
 
     Raises:
         FileNotFoundError: the list does not exist.
-        InputError: it has no name, or is no text in UTF-8.
+        InputError: as `vision_shared.name_lists.read_list`.
     """
-    try:
-        lines = need(path, remedy).read_text("utf-8-sig").splitlines()
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: not UTF-8 text ({error.reason}): save it as such") from error
-    names = [line.strip() for line in lines if line.strip()]
-    if not names:
-        raise InputError(f"{path}: an empty list, expected a name a line: get the file again")
-    return names
+    return read_list(need(path, remedy))
 
 
 def check_split(split: str, splits: tuple[str, ...], data: str) -> None:
