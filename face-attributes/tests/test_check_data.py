@@ -54,7 +54,7 @@ def test_every_fault_is_named_in_a_line(root: Path, capsys: pytest.CaptureFixtur
     for line, (path, words) in zip(
         lines,
         [
-            (f"{boxes}:7", "expected a name and 4 values, got 3"),
+            (f"{boxes}:7", "expected 5 fields, got 4"),
             (images / "p0.jpg", f"no such picture, but {root}/attributes.csv:2 lists it"),
             (images / "p1.jpg", "not a picture"),
             (images / "p2.jpg", "a damaged picture"),

@@ -226,3 +226,24 @@ def test_boxes_of_a_file_follow_the_names(tmp_path: Path) -> None:
     assert boxes.tolist() == [[1, 2, 31, 42], [10, 5, 50, 55]]
     with pytest.raises(InputError, match=r"no box for 000007\.jpg"):
         read_boxes(path, np.array([b"000001.jpg", b"000007.jpg"]))
+
+
+def test_columns_are_read_by_name_whatever_their_order(tmp_path: Path) -> None:
+    moved = (
+        "nose_x,nose_y,image_id,lefteye_x,lefteye_y,righteye_x,righteye_y,"
+        "rightmouth_x,rightmouth_y,leftmouth_x,leftmouth_y\n15,16,000002.jpg,11,12,13,14,19,20,17,18\n"
+    )
+    for name, text in {
+        "list_attr_celeba": "image_id,Smiling\n000002.jpg,1\n",
+        "list_eval_partition": "partition,image_id\n0,000002.jpg\n",
+        "list_bbox_celeba": "image_id,x_2,y_2,x_1,y_1\n000002.jpg,31.0,42.0,1.0,2.0\n",
+        "list_landmarks_celeba": moved,
+    }.items():
+        (tmp_path / f"{name}.csv").write_text(text)
+    write_pictures(tmp_path / "img_celeba")
+    faces = load(tmp_path)
+    assert faces.landmarks[0].tolist() == [[11, 12], [13, 14], [15, 16], [17, 18], [19, 20]]
+    assert faces.boxes.tolist() == [[1, 2, 31, 42]]
+    (tmp_path / "list_landmarks_celeba.csv").write_text(moved.replace("nose_x", "snout_x"))
+    with pytest.raises(InputError, match=r"celeba\.csv:1: no column nose_x, unknown column snout"):
+        read_celeba(find_celeba(tmp_path, "wild"))

@@ -53,6 +53,22 @@ def test_boxes_identities_and_parts_are_joined_by_name(tmp_path: Path) -> None:
     assert faces.parts.tolist() == [2, 0]
 
 
+@pytest.mark.parametrize(
+    "boxes",
+    [
+        "image,x_1,y_1,x_2,y_2\nanna.jpg,2,3,12,23\n",
+        ";y_1;height;image;width;x_1\n0;3,0;20,0;anna.jpg;10,0;2,0\n",
+    ],
+)
+def test_boxes_are_read_by_the_names_of_their_columns(tmp_path: Path, boxes: str) -> None:
+    assert folder_faces(make(tmp_path, boxes=boxes)).boxes[0].tolist() == [2, 3, 12, 23]
+
+
+def test_words_and_a_no_of_pandas_are_labels(tmp_path: Path) -> None:
+    text = "image,A,B\nanna.jpg,True,-1\nx.jpg,False,0.0\n"
+    assert folder_faces(make(tmp_path, attributes=text)).labels.tolist() == [[1, -1], [-1, 0]]
+
+
 def test_pictures_may_lie_beside_the_tables(tmp_path: Path) -> None:
     Image.new("RGB", (9, 9)).save(tmp_path / "a.png")
     (tmp_path / "attributes.csv").write_text("image,A\na.png,1\n")
@@ -69,21 +85,30 @@ def test_every_fault_names_its_line(tmp_path: Path) -> None:
     faults: list[str] = []
     folder_faces(root, faults.append)
     assert [fault.removeprefix(f"{root}/") for fault in faults] == [
-        "attributes.csv:3: expected a name and 2 values, got 1",
-        "attributes.csv:4: expected whole numbers, got 'yes'",
+        "attributes.csv:3: expected 3 fields, got 2",
         "attributes.csv:5: anna.jpg comes twice, before in line 2",
-        "boxes.csv:2: a box of 0x4 pixels, expected some",
-        "boxes.csv:4: expected x, y, width and height, got ['a', '2', '3', '4']",
+        "boxes.csv:2: a box of 0x4 pixels, expected some (x_1, y_1, width, height)",
         "boxes.csv:3: w.jpg is not in attributes.csv",
-        "attributes.csv:6: B is 2, expected 1, -1 or 0",
+        "boxes.csv:4: x_1 is 'a', expected a number",
+        "attributes.csv:4: B is 'yes', expected 1, -1, 0 or nothing",
+        "attributes.csv:6: B is '2', expected 1, -1, 0 or nothing",
         "partition.csv:3: part 'rest', expected train, val or test",
+        f"partition.csv: no row for y.jpg, which {root}/attributes.csv lists",
         f"partition.csv: no row for z.jpg, which {root}/attributes.csv lists",
     ]
 
 
-@pytest.mark.parametrize("text", ["image\na.jpg\n", "image,A,A\na.jpg,1,1\n", "\n\n"])
-def test_heading_that_names_no_attributes_raises(tmp_path: Path, text: str) -> None:
-    with pytest.raises(InputError, match=r"attributes\.csv:1: expected `image` and"):
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("image\na.jpg\n", "no column of an attribute"),
+        ("image,A,A\na.jpg,1,1\n", "twice: A"),
+        ("\n\n", "no column `image`"),
+        ("file,A\na.jpg,1\n", r"no column `image` .* has 'file', 'A'"),
+    ],
+)
+def test_heading_that_names_no_attributes_raises(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(InputError, match=rf"attributes\.csv:1: .*{message}"):
         folder_faces(make(tmp_path, attributes=text))
 
 

@@ -5,7 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from face_attributes.data.text import line_of, read_table, write_table
+from face_attributes.data.text import read_table, write_table
+from vision_shared.csv_tables import SIZED
+from vision_shared.faults import line_of
 from vision_shared.inputs import InputError
 
 OFFICIAL = "3\nSmiling Eyeglasses \n000001.jpg -1  1\n000002.jpg  1 -1\n000003.jpg  1  1\n"
@@ -17,9 +19,9 @@ def write(tmp_path: Path, text: str | bytes, name: str = "list.txt") -> Path:
     return path
 
 
-def faults_of(path: Path, num_values: int | None = None) -> list[str]:
+def faults_of(path: Path) -> list[str]:
     faults: list[str] = []
-    read_table(path, num_values, faults.append)
+    read_table(path, None, faults.append)
     return [fault.removeprefix(f"{path}:") for fault in faults]
 
 
@@ -46,7 +48,7 @@ def test_every_layout_gives_the_same_table(tmp_path: Path, text: str, name: str)
 
 def test_file_without_heading_needs_the_number_of_values(tmp_path: Path) -> None:
     path = write(tmp_path, "000001.jpg 2880\n000002.jpg 12\n")
-    assert read_table(path, 1).values.tolist() == [[2880], [12]]
+    assert read_table(path, ["identity"]).values.tolist() == [[2880], [12]]
     with pytest.raises(InputError, match=r"list\.txt:1: expected a line with the names"):
         read_table(path)
 
@@ -55,7 +57,7 @@ def test_numbers_keep_signs_and_digits(tmp_path: Path) -> None:
     values = np.array([[0, -7, 12345, -123456789]])
     path = tmp_path / "numbers.txt"
     write_table(path, np.array([b"a.jpg"]), values)
-    assert np.array_equal(read_table(path, 4).values, values)
+    assert np.array_equal(read_table(path, SIZED).values, values)
 
 
 def test_written_table_reads_back(tmp_path: Path) -> None:
@@ -87,14 +89,14 @@ def test_every_fault_names_its_line(tmp_path: Path) -> None:
     [
         (b"", "an empty file"),
         (b"<!DOCTYPE html><html>quota exceeded</html>", "a web page"),
-        (b"2\nA B C\nx.jpg 1 1 1\n", ":2: names 3 columns, expected 2"),
+        (b"2\nA B C\nx.jpg 1 1 1\n", ":2: unknown column C; expected A, B"),
         (b"2\nA \xff\nx.jpg 1 1\n", "not UTF-8"),
     ],
 )
 def test_file_that_is_no_table_raises(tmp_path: Path, text: bytes, message: str) -> None:
     path = write(tmp_path, text)
     with pytest.raises(InputError, match=message) as error:
-        read_table(path, 2)
+        read_table(path, ["A", "B"])
     assert str(path) in str(error.value) and "\n" not in str(error.value)
 
 
@@ -104,7 +106,7 @@ def test_table_cut_short_says_so(tmp_path: Path) -> None:
 
 
 def test_rows_are_found_by_name_in_any_order(tmp_path: Path) -> None:
-    table = read_table(write(tmp_path, "b.jpg 2\nlonger.jpg 3\na.jpg 1\n"), 1)
+    table = read_table(write(tmp_path, "b.jpg 2\nlonger.jpg 3\na.jpg 1\n"), ["value"])
     rows = table.rows_of(np.array([b"a.jpg", b"absent.jpg", b"b.jpg"]))
     assert rows.tolist() == [2, -1, 0]
 

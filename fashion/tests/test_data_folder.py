@@ -8,7 +8,7 @@ from PIL import Image
 
 from fashion.data.folder import read_folder
 from fashion.data.layout import CONSUMER, SHOP, UNKNOWN
-from fashion.data.text import stop
+from vision_shared.faults import stop
 from vision_shared.inputs import InputError
 
 TABLE = (
@@ -55,6 +55,20 @@ def test_table_says_what_is_known(tmp_path: Path) -> None:
     garments.check()
 
 
+def test_table_of_a_spreadsheet_is_read_by_name(tmp_path: Path) -> None:
+    text = (
+        "striped;height;width;y_1;x_1;Type;Image\n1,0;38;29,5;2;1;Full;1.jpg\nFALSCH;;;;;;2.jpg\n"
+    )
+    (tmp_path / "items.csv").write_text(text.replace("FALSCH", "FALSE"), "utf-8-sig")
+    garments = read_folder(tmp_path, stop)
+    assert garments.columns.boxes[0].tolist() == [1, 2, 30.5, 40]
+    assert garments.columns.types.tolist() == [2, UNKNOWN]
+    assert garments.labels[:].tolist() == [[1], [-1]]
+    (tmp_path / "items.csv").write_text("image,x_1,y_1,x_2\n1.jpg,1,2,3\n")
+    with pytest.raises(InputError, match=r"items\.csv:1: no column y_2; expected x_1, y_1, x_2"):
+        read_folder(tmp_path, stop)
+
+
 def test_faults_of_the_table_are_reported(tmp_path: Path) -> None:
     rows = [
         *("1.jpg,sock,train,1,2,30,40,1", "1.jpg,full,train,1,2,30,40,1"),
@@ -70,11 +84,11 @@ def test_faults_of_the_table_are_reported(tmp_path: Path) -> None:
     faults: list[str] = []
     read_folder(tmp_path, faults.append)
     assert faults == [
-        f"{path}:3: 1.jpg comes twice, before in {path}:2",
+        f"{path}:3: 1.jpg comes twice, before in line 2",
         f"{path}:6: expected 8 fields, got 2",
         f"{path}:2: type 'sock', expected one of upper, lower, full",
-        f"{path}:4: expected x_1 < x_2 and y_1 < y_2, got 1 2 1 40",
-        f"{path}:5: expected numbers x_1, y_1, x_2, y_2, got ['a', '2', '1', '40']",
+        f"{path}:4: expected a box with an area, got 1 2 1 40",
+        f"{path}:5: x_1 is 'a', expected a number",
         f"{path}:7: red is '2', expected 1, -1, 0 or nothing",
     ]
 
@@ -85,5 +99,5 @@ def test_unusable_folder_says_what_is_expected(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no picture in it"):
         read_folder(tmp_path, stop)
     (tmp_path / "items.csv").write_text("photo,item\n")
-    with pytest.raises(InputError, match=r"items\.csv:1: expected .* `image`"):
+    with pytest.raises(InputError, match=r"items\.csv:1: no column `image`"):
         read_folder(tmp_path, stop)

@@ -8,7 +8,8 @@ import pytest
 from omegaconf import OmegaConf
 from PIL import Image
 
-from segmentation.check_data import ROOTS, main
+from segmentation.check_data import main
+from segmentation.data.registry import DATA_SETS
 
 
 @pytest.fixture
@@ -69,7 +70,7 @@ def test_every_missing_list_entry_is_named(root: Path, capsys: pytest.CaptureFix
     assert main(["folder", str(root)]) == 2
     out = capsys.readouterr().out
     assert all(f"q{n}.jpg: no such file" in out for n in (1, 2))
-    assert f"{root}: 4 faults\n" in out  # and their masks
+    assert f"{root}: 5 faults\n" in out  # and their masks, and the images that no list names
 
 
 def test_every_root_is_checked(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -80,10 +81,46 @@ def test_every_root_is_checked(root: Path, capsys: pytest.CaptureFixture[str]) -
     assert f"{root}: no faults" in out
 
 
-@pytest.mark.parametrize("data", sorted(ROOTS.keys() - {"sbd"}))
-def test_data_is_looked_for_where_training_does(data: str) -> None:
-    text = resources.files("segmentation.conf").joinpath("data", f"{data}.yaml").read_text()
-    assert Path(OmegaConf.create(text).folder) == ROOTS[data]
+def test_names_and_places_are_those_of_the_configs() -> None:
+    configs = {
+        path.name.removesuffix(".yaml"): Path(OmegaConf.create(path.read_text()).folder)
+        for path in resources.files("segmentation.conf").joinpath("data").iterdir()
+    }
+    assert {d.config or name: d.root for name, d in DATA_SETS.items()} == configs
+
+
+def test_class_without_a_pixel_in_a_split_is_a_fault(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Image.new("L", (4, 2)).save(root / "masks" / "p5.png")
+    assert main(["folder", str(root)]) == 2
+    out = capsys.readouterr().out
+    assert f"{root}: no pixel of 'tree' in the masks of folder val\n" in out
+    assert f"{root}: 1 fault\n" in out
+
+
+def test_black_and_white_masks_are_two_classes_and_said(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for path in (root / "masks").iterdir():
+        Image.fromarray(np.repeat(np.array([[0], [255]], np.uint8), 4, axis=1)).save(path)
+    assert main(["folder", str(root)]) == 0
+    out = capsys.readouterr().out
+    assert f"{root / 'masks'}: hold 0 and 255 alone, read as ground and tree\n" in out
+    assert ["1", "tree", "20", "50.00%", "5"] in [line.split() for line in out.splitlines()]
+
+
+def test_files_that_no_split_reads_are_a_fault(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (root / "train.txt").write_text("p0\np1.png\n")
+    (root / "val.txt").write_text("p2\n")
+    Image.new("L", (4, 2)).save(root / "masks" / "extra.png")
+    assert main(["folder", str(root)]) == 2
+    out = capsys.readouterr().out
+    unused = ", ".join(str(root / "images" / f"p{n}.png") for n in (3, 4, 5))
+    assert f"{unused}: in neither train.txt nor val.txt\n" in out
+    assert f"{root / 'masks' / 'extra.png'}: no image of that name\n" in out
 
 
 @pytest.mark.parametrize("data", ["voc", "sbd", "coco", "cityscapes", "scenes"])

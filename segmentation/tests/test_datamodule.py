@@ -1,5 +1,6 @@
 """Datamodules: batches, their order, and what they answer to bad data."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -152,6 +153,23 @@ def test_pictures_of_one_size_share_a_batch(tmp_path: Path) -> None:
     shapes = [tuple(batch["image"].shape) for batch in batches]
     assert shapes == [(2, 3, 32, 40), (1, 3, 32, 40), (2, 3, 40, 32)]
     assert sorted(torch.cat([batch["index"] for batch in batches]).tolist()) == [0, 1, 2, 3, 4]
+
+
+def test_training_warns_of_classes_without_a_pixel(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    root = make_folder(tmp_path / "own", [(40, 40)] * 5)
+    Image.new("L", (40, 40)).save(root / "masks" / "4.png")
+    prepared(FolderData(**arguments(root)))
+    assert caplog.messages == ["val: no pixel of 'ball' in the 1 masks that were read"]
+
+
+def test_missing_image_of_the_test_is_named_before_training(folder: Path, tmp_path: Path) -> None:
+    copied = Path(shutil.copytree(folder, tmp_path / "scenes"))
+    name = (copied / "ImageSets/Segmentation/test.txt").read_text().split()[-1]
+    (copied / "JPEGImages" / f"{name}.jpg").unlink()
+    with pytest.raises(InputError, match=f"{name}.jpg: no such file, but the data set lists it"):
+        scenes_data(copied).setup("fit")
 
 
 def test_crop_above_every_picture_raises_and_above_some_pads(tmp_path: Path) -> None:

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from segmentation.data.folder import folder_set, read_class_file
+from segmentation.data.class_file import read_class_file
+from segmentation.data.folder import folder_set
 from segmentation.data.labels import CREAM, VOC
 from segmentation.data.masks import write_mask
 from vision_shared.inputs import InputError
@@ -51,6 +52,30 @@ def test_lists_take_the_place_of_the_order(root: Path) -> None:
         folder_set(root, "val").check()
 
 
+@pytest.mark.parametrize("name", ["weed ({}) =1", "bäcker_{}"])
+@pytest.mark.parametrize("suffix", ["", ".jpg"])
+def test_lists_take_any_name_with_a_byte_order_mark(root: Path, name: str, suffix: str) -> None:
+    for number in (1, 2):
+        (root / f"images/p{number}.jpg").rename(root / f"images/{name.format(number)}.jpg")
+        (root / f"masks/p{number}.png").rename(root / f"masks/{name.format(number)}.png")
+    (root / "train.txt").write_text(f"{name.format(1)}{suffix}\r\n", "utf-8-sig", newline="")
+    (root / "val.txt").write_text(f"\n {name.format(2)}{suffix} \n", "utf-8-sig")
+    folder_set(root, "train").check()
+    folder_set(root, "val").check()
+
+
+def test_black_and_white_masks_are_two_classes(root: Path) -> None:
+    for path in (root / "masks").iterdir():
+        Image.fromarray(np.array([[0, 255, 0]], np.uint8)).save(path)
+    Image.new("L", (3, 1)).save(root / "masks" / "p1.png")
+    assert folder_set(root, "val").read(0)[1].tolist() == [[0, 1, 0]]
+    Image.new("L", (3, 1), 1).save(root / "masks" / "p2.png")  # so 255 is ignored
+    assert folder_set(root, "val").read(0)[1].tolist() == [[0, 255, 0]]
+    (root / "masks" / "p2.png").unlink()
+    (root / "classes.txt").write_text("ground\ntree\nsky\n")
+    assert folder_set(root, "val").read(0)[1].tolist() == [[0, 255, 0]]
+
+
 def test_colours_of_the_class_file_stand_for_classes(root: Path) -> None:
     pixels = np.array([[(0, 200, 0), (10, 20, 30), CREAM]], np.uint8)
     Image.fromarray(pixels).save(root / "masks" / "p1.png")
@@ -89,6 +114,7 @@ def test_class_files_say_the_same_in_text_and_yaml(tmp_path: Path) -> None:
     ("name", "text", "message"),
     [
         ("a.txt", "", "expected 1 to 255 classes, got 0"),
+        ("a.txt", "tree\n", "one class, 'tree', and nothing to tell it from: add background"),
         ("a.txt", "tree\ntree\n", "expected every class once, got 'tree' again"),
         ("a.txt", "ground 0 0 0\ntree\n", "class 'tree' has no colour, but others have"),
         ("a.txt", "ground 0 0 300\n", r"colour \[0, 0, 300\], not within 0 to 255"),

@@ -6,6 +6,7 @@ from torch import Tensor
 
 from segmentation.data.labels import with_voc_colours
 from segmentation.evaluation.boundaries import boundary_counts, boundary_f, trimap
+from segmentation.evaluation.comparison import OURS, Comparison
 from segmentation.evaluation.cost import cascade_macs, count_macs, stage_macs
 from segmentation.evaluation.objects import box_iou, class_boxes
 from segmentation.evaluation.results import MEASURES, Results
@@ -144,3 +145,15 @@ def test_macs_of_the_stages_are_those_of_the_network() -> None:
 def test_macs_of_a_convolution_are_counted() -> None:
     conv = torch.nn.Conv2d(3, 5, 3, stride=2, padding=1)
     assert count_macs(conv, IMAGE) == 3 * 5 * 9 * 32 * 48
+
+
+def test_mean_is_over_two_classes_or_more_and_absent_ones_are_named() -> None:
+    """Of a truth that is all ground, and an answer that is, too, nothing was told apart."""
+    nothing = torch.zeros(1, 8, 8, dtype=torch.long)
+    comparison = Comparison(CLASSES)
+    comparison.update({OURS: nothing}, nothing)
+    assert comparison.means()["miou"].isnan()
+    systems, classes = comparison.tables()
+    assert systems.rows[0] == ["mIoU, %", "-", "-"]
+    assert systems.note.endswith("; mIoU without one, two: no pixel in the truth")
+    assert [row[1] for row in classes.rows] == ["100.0", "-", "-", "-"]

@@ -2,7 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from vision_shared.check_data import Report, check_data, check_each
+from vision_shared.check_data import check_data, check_each
+from vision_shared.faults import Report
 from vision_shared.inputs import InputError
 from vision_shared.tables import Table
 

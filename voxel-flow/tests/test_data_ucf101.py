@@ -112,6 +112,9 @@ def test_motion_filter_drops_stills_repeats_and_cuts() -> None:
 def test_training_is_without_the_group_that_validates(folder: Path) -> None:
     store_triplets(folder, 1, 2)
     data = ucf101(folder)
+    with pytest.raises(FileNotFoundError, match="ucf101_interp_ours: not found: get the test"):
+        data.setup("fit")
+    write_test_set(folder, has_masks=False)
     data.setup("fit")
     assert len(data.train_set) == 2
     assert len(data.val_set) == 1

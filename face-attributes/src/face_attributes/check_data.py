@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vision_shared.check_data import Report, check_data, check_each
+from vision_shared.check_data import check_data, check_each
+from vision_shared.faults import Report
 from vision_shared.inputs import InputError
 
 if TYPE_CHECKING:

@@ -8,7 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vision_shared.check_data import Report, check_data, check_each
+from segmentation.data.registry import DATA_SETS
+from vision_shared.check_data import check_data, check_each
+from vision_shared.faults import Report
 from vision_shared.inputs import InputError
 
 if TYPE_CHECKING:
@@ -17,78 +19,55 @@ if TYPE_CHECKING:
     from segmentation.data.sets import SegmentationSet
     from vision_shared.tables import Table
 
-ROOTS = {
-    "voc": Path("data/voc"),
-    "sbd": Path("data/voc"),
-    "coco": Path("data/coco"),
-    "cityscapes": Path("data/cityscapes"),
-    "scenes": Path("data/segmentation/scenes"),
-    "folder": Path("data/segmentation/folder"),
-}
-"""The data sets and where they lie unless it is said: where `conf/data` looks for them."""
-
-SPLITS = {
-    "voc": ("train", "val"),
-    "sbd": ("train_aug", "val"),
-    "coco": ("train", "val"),
-    "cityscapes": ("train", "val", "test"),
-    "scenes": ("train", "val", "test"),
-    "folder": ("train", "val"),
-}
-
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Check what the command line names; return the exit code: 0 for no fault, else 2."""
-    return check_data(ROOTS, check_splits, arguments)
+    roots = {name: data_set.root for name, data_set in DATA_SETS.items()}
+    return check_data(roots, check_splits, arguments)
 
 
 def check_splits(data: str, root: Path, report: Report) -> list[Table]:
     """Read every split of a data set whole, report every fault, return what each class has.
 
     Args:
-        data: one of `ROOTS`.
+        data: one of `DATA_SETS`.
         root: where it lies.
         report: takes a fault.
     """
     tables = []
-    for split in SPLITS[data]:
+    for split in DATA_SETS[data].splits:
         try:
-            part = _load(data, root, split)
+            part = DATA_SETS[data].load(root, split)
         except (InputError, OSError) as error:
-            report(str(error))
+            if isinstance(error, FileNotFoundError) and split in DATA_SETS[data].optional:
+                print(f"{root}: has no {split}, which is no fault")
+            else:
+                report(str(error))
         else:
-            tables.append(_check_set(f"{data} {split}", part, report))
+            tables.append(_check_set(f"{data} {split}", root, part, report))
+    if data == "folder" and tables:
+        _check_folder(root, report)
     return tables
 
 
-def _load(data: str, root: Path, split: str) -> SegmentationSet:
-    if data == "coco":
-        from segmentation.data.coco import coco_set
+def _check_folder(root: Path, report: Report) -> None:
+    """Report files that no split reads; say how masks are read, where it is not as usual."""
+    from segmentation.data.folder import open_folder
 
-        return coco_set(root, split)
-    if data == "cityscapes":
-        from segmentation.data.cityscapes import cityscapes_set
-
-        return cityscapes_set(root, split)
-    if data == "folder":
-        from segmentation.data.folder import folder_set
-
-        return folder_set(root, split)
-    from segmentation.data.voc import voc_set
-
-    if data == "scenes":
-        from segmentation.data.scenes import SCENE_CLASSES
-
-        return voc_set(root, split, classes=SCENE_CLASSES)
-    return voc_set(root, split)
+    folder = open_folder(root)
+    for fault in folder.unused():
+        report(fault)
+    if folder.note:
+        print(folder.note)
 
 
-def _check_set(name: str, part: SegmentationSet, report: Report) -> Table:
-    """Report the faults of every sample; return the pixels of each class."""
+def _check_set(name: str, root: Path, part: SegmentationSet, report: Report) -> Table:
+    """Report the faults of every sample, and absent classes; return the pixels of each class."""
     import numpy as np
 
     from segmentation.data.sets import check_pair
 
+    num_unread = len(part)
     pixels = np.zeros(256, np.int64)
     pictures = np.zeros(256, np.int64)  # in which a class is seen
 
@@ -100,7 +79,9 @@ def _check_set(name: str, part: SegmentationSet, report: Report) -> Table:
             report(str(error))  # and the mask may have a fault of its own
         if sample.mask_path is None:
             return
+        nonlocal num_unread
         mask = part.read_mask(index)
+        num_unread -= 1
         counts = np.bincount(mask.ravel(), minlength=256)
         pixels[:] += counts
         pictures[:] += counts > 0
@@ -108,6 +89,13 @@ def _check_set(name: str, part: SegmentationSet, report: Report) -> Table:
             check_pair(sample, image, mask)
 
     check_each(name, len(part), check_sample, report)
+    absent = [
+        repr(class_name)
+        for number, class_name in enumerate(part.classes.names)
+        if not pixels[number]
+    ]
+    if absent and not num_unread:  # an unreadable mask may have what the others lack
+        report(f"{root}: no pixel of {', '.join(absent)} in the masks of {name}")
     return _summary(f"{name}: {len(part)} pictures", part, pixels, pictures)
 
 

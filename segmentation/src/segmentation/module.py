@@ -17,7 +17,7 @@ from segmentation.data.labels import IGNORE, ClassList
 from segmentation.drawing_contexts import draw_label_contexts
 from segmentation.evaluation.comparison import OURS, Comparison
 from segmentation.evaluation.cost import cascade_macs, count_macs, stage_macs
-from segmentation.evaluation.results import class_iou
+from segmentation.evaluation.results import class_iou, mean_iou
 from segmentation.inference import Inference
 from segmentation.models import Head, Parsing, build_network
 from segmentation.models.parsing import enlarge
@@ -114,8 +114,7 @@ class SegmentationModule(pl.LightningModule):
         self.val_confusion.update(parsing.logits.argmax(1), batch["mask"])
 
     def on_validation_epoch_end(self) -> None:
-        iou = class_iou(self.val_confusion.compute())
-        self.log("val/miou", iou[~iou.isnan()].mean(), prog_bar=True)
+        self.log("val/miou", mean_iou(class_iou(self.val_confusion.compute())), prog_bar=True)
         self.val_confusion.reset()
 
     def on_test_start(self) -> None:

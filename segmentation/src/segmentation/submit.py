@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from segmentation.data.registry import DATA_SETS
 from vision_shared.inputs import CommandParser, ExitCode, InputError
 from vision_shared.prediction import ModelError, answer, check_checkpoint, find_checkpoint
 
@@ -35,7 +36,7 @@ def _parse(arguments: Sequence[str] | None) -> Namespace:
         description="Write the results of a test in the form that its server takes.",
     )
     add = parser.add_argument
-    add("data", choices=("voc", "cityscapes"))
+    add("data", choices=[name for name, data_set in DATA_SETS.items() if data_set.has_server])
     add("folder", type=Path, metavar="DIR", help="of the data set, in its official layout")
     add("-o", "--output", type=Path, required=True, metavar="OUT", help="a folder")
     add("--checkpoint", metavar="CKPT", default="last", help="default: the newest under ./runs")
@@ -50,12 +51,10 @@ def _parse(arguments: Sequence[str] | None) -> Namespace:
 def _submit(options: Namespace) -> ExitCode:
     check_checkpoint(options.checkpoint, TASK)
 
-    from segmentation.data.cityscapes import cityscapes_set
-    from segmentation.data.voc import voc_set
     from segmentation.evaluation.submission import write_cityscapes_submission, write_voc_submission
 
     is_voc = options.data == "voc"
-    part = (voc_set if is_voc else cityscapes_set)(options.folder, options.split)
+    part = DATA_SETS[options.data].load(options.folder, options.split)
     results = _results(_load(options, part), part)
     if is_voc:
         place = write_voc_submission(

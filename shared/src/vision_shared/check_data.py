@@ -12,14 +12,12 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from vision_shared.faults import Report
 from vision_shared.inputs import CommandParser, ExitCode, InputError
 from vision_shared.signals import Terminated, ending_signals
 
 if TYPE_CHECKING:
     from vision_shared.tables import Table
-
-Report = Callable[[str], None]
-"""Takes a fault, one line that names the file."""
 
 Check = Callable[[str, Path, Report], "Sequence[Table]"]
 """Reads a data set of this name at this root whole; reports every fault, returns what there is."""

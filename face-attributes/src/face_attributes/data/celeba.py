@@ -16,7 +16,7 @@ joined by the pictures' names, so their order does not matter. Boxes and landmar
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -24,9 +24,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from face_attributes.data.faces import NOBODY, Faces, unknown_places
-from face_attributes.data.names import PARTS
+from face_attributes.data.names import LANDMARKS, PARTS
 from face_attributes.data.packed import packed
-from face_attributes.data.text import Names, NumberTable, Report, line_of, read_table, stop
+from face_attributes.data.text import Names, NumberTable, read_table
+from vision_shared.csv_tables import CORNERS, SIZED, box_columns
+from vision_shared.faults import Report, line_of, stop
 from vision_shared.inputs import InputError
 
 Pictures = Literal["aligned", "wild"]
@@ -45,8 +47,10 @@ FOLDERS = (
 )
 """Where files are looked for below the root."""
 
+LANDMARK_COLUMNS = tuple(f"{name}_{axis}" for name in LANDMARKS for axis in "xy")
+
 PICTURES = {"aligned": ("img_align_celeba", "img_align_celeba_png"), "wild": ("img_celeba",)}
-LANDMARKS = {"aligned": "list_landmarks_align_celeba", "wild": "list_landmarks_celeba"}
+LANDMARK_LISTS = {"aligned": "list_landmarks_align_celeba", "wild": "list_landmarks_celeba"}
 IDENTITIES = ("identity_CelebA.txt", "identity_CelebA.csv", "identity.csv")
 
 
@@ -109,7 +113,7 @@ def find_celeba(root: Path, pictures: Pictures) -> CelebaFiles:
         partition,
         _find(root, IDENTITIES),
         _find_list(root, "list_bbox_celeba") if pictures == "wild" else None,
-        _find_list(root, LANDMARKS[pictures]),
+        _find_list(root, LANDMARK_LISTS[pictures]),
     )
 
 
@@ -127,23 +131,24 @@ def read_celeba(files: CelebaFiles, report: Report = stop) -> Faces:
     names = listed.names
     boxes, landmarks = unknown_places(len(names))
     if files.boxes is not None:
-        numbers = _joined(read_table(files.boxes, 4, report), listed, report, missing=-1)
+        numbers = _joined(read_box_table(files.boxes, report), listed, report, missing=-1)
         boxes = corners(numbers)
         _check_sizes(files.boxes, names, numbers, report)
     if files.landmarks is not None:
-        points = _joined(read_table(files.landmarks, 10, report), listed, report, missing=-1)
+        table = read_table(files.landmarks, LANDMARK_COLUMNS, report)
+        points = _joined(table, listed, report, missing=-1)
         landmarks = points.reshape(-1, 5, 2).astype(np.float32)
         landmarks[(points == -1).all(axis=1)] = np.nan
     identities = np.full((len(names), 1), NOBODY, np.int32)
     if files.identities is not None:
-        table = read_table(files.identities, 1, report)
+        table = read_table(files.identities, ("identity",), report)
         identities = _joined(table, listed, report, missing=NOBODY)
     return Faces(
         files.folder,
         _file_names(names, files.folder),
         listed.columns,
         labels_of(listed, report),
-        _parts(read_table(files.partition, 1, report), listed, report),
+        _parts(read_table(files.partition, ("partition",), report), listed, report),
         identities[:, 0],
         boxes,
         landmarks,
@@ -153,17 +158,18 @@ def read_celeba(files: CelebaFiles, report: Report = stop) -> Faces:
 
 
 def labels_of(table: NumberTable, report: Report = stop) -> NDArray[np.int8]:
-    """Attributes as -1, 0 (not known) and 1, from values of -1 and 1, 0 and 1, or all three.
-
-    Where a file has no -1 at all, its 0 is a no.
-    """
+    """Attributes as -1, 0 (not known) and 1, from values of -1 and 1, 0 and 1, or all three."""
     values = table.values
     for row, column in np.argwhere((values < -1) | (values > 1)):
         report(
             f"{table.path}:{table.lines[row]}: {table.columns[column]} is {values[row, column]}, "
             "expected 1, -1 or 0"
         )
-    labels = np.clip(values, -1, 1).astype(np.int8)
+    return signed(np.clip(values, -1, 1).astype(np.int8))
+
+
+def signed(labels: NDArray[np.int8]) -> NDArray[np.int8]:
+    """Labels as -1, 0 and 1: without a -1 among them, 0 is a no, else it is not known."""
     return labels if (labels == -1).any() else labels * 2 - 1
 
 
@@ -184,7 +190,7 @@ def read_boxes(path: Path, names: Names, report: Report = stop) -> NDArray[np.fl
     """
     if not path.exists():
         raise FileNotFoundError(f"{path}: no such file, expected boxes as list_bbox_celeba.txt")
-    table = read_table(path, 4, report)
+    table = read_box_table(path, report)
     rows = table.rows_of(names)
     if (rows < 0).any():
         missing = names[rows < 0]
@@ -193,6 +199,15 @@ def read_boxes(path: Path, names: Names, report: Report = stop) -> NDArray[np.fl
     numbers = np.where(rows[:, None] >= 0, table.values[rows], 0)
     _check_sizes(path, names, numbers, report)
     return corners(numbers)
+
+
+def read_box_table(path: Path, report: Report = stop) -> NumberTable:
+    """Read x, y, width and height, from a file of those or of corners; raises as `read_table`."""
+    table = read_table(path, box_columns, report)
+    if table.columns != CORNERS:
+        return table
+    sizes = table.values[:, 2:] - table.values[:, :2]
+    return replace(table, columns=SIZED, values=np.hstack([table.values[:, :2], sizes]))
 
 
 def _parts(table: NumberTable, listed: NumberTable, report: Report) -> NDArray[np.int8]:

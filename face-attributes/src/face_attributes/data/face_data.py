@@ -145,6 +145,8 @@ class FaceData(TaskData, ABC):
             self.train_set = self.training_samples()
         if stage in ("fit", "validate"):
             self.val_set = self.evaluation_samples(self.validation_faces())
+        if stage == "fit":  # what is missing is said before a training
+            self.faces("test").check()
         if stage == "test":
             self.test_set = self.evaluation_samples(self.faces("test"))
 

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from face_attributes.data.names import PARTS
 from face_attributes.data.pictures import read_picture
-from face_attributes.data.text import Names, line_of
+from face_attributes.data.text import Names
+from vision_shared.faults import line_of
 from vision_shared.inputs import InputError, missing_files
 
 Part = Literal["train", "val", "test"]

@@ -2,7 +2,7 @@
 
 images/anna.jpg       pictures; or beside the tables, without a folder
 attributes.csv        image,Smiling,Eyeglasses             1, -1 or 0; empty: not known
-boxes.csv             image,x_1,y_1,width,height           may be left out
+boxes.csv             image,x_1,y_1,width,height           or x_1,y_1,x_2,y_2; may be left out
 identities.csv        image,identity                       any text; may be left out
 partition.csv         image,partition                      train, val, test; may be left out
 
@@ -11,56 +11,33 @@ Where ``attributes.csv`` has no -1 at all, its 0 is a no; else it is not known. 
 ``val``.
 """
 
-import csv
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from face_attributes.data.celeba import labels_of
+from face_attributes.data.celeba import signed
 from face_attributes.data.faces import NOBODY, Faces, unknown_places
 from face_attributes.data.names import PARTS
-from face_attributes.data.text import NumberTable, Report, stop
-from vision_shared.inputs import InputError, check_input
+from vision_shared.csv_tables import (
+    FALSE_LABEL,
+    UNKNOWN_LABEL,
+    CsvRow,
+    CsvTable,
+    box_columns,
+    expect_columns,
+    read_csv,
+    read_labels,
+    to_corners,
+)
+from vision_shared.faults import Report, stop
+from vision_shared.inputs import InputError
 
 Value = TypeVar("Value")
-UNKNOWN = -(2**31)
 
 PART_NUMBERS = {name: number for number, part in enumerate(PARTS) for name in (part, str(number))}
-
-
-@dataclass(frozen=True)
-class CsvTable:
-    """The fields of a CSV file: rows of a picture's name and its values.
-
-    Attributes:
-        path: of the file.
-        columns: their names, without the one of the pictures.
-        rows: line, name and fields of each row that has no fault.
-    """
-
-    path: Path
-    columns: list[str]
-    rows: list[tuple[int, str, list[str]]]
-
-    def by_name(
-        self, read: Callable[[str, list[str]], Value], report: Report
-    ) -> dict[str, tuple[int, Value]]:
-        """Line and value of each picture; ``read`` takes ``path:line`` and the fields."""
-        found: dict[str, tuple[int, Value]] = {}
-        for line, name, fields in self.rows:
-            where = f"{self.path}:{line}"
-            if name in found:
-                report(f"{where}: {name} comes twice, before in line {found[name][0]}")
-                continue
-            try:
-                found[name] = (line, read(where, fields))
-            except InputError as error:
-                report(str(error))
-        return found
 
 
 def folder_faces(root: Path, report: Report = stop) -> Faces:
@@ -74,22 +51,21 @@ def folder_faces(root: Path, report: Report = stop) -> Faces:
         FileNotFoundError: there is no attributes.csv; says what is expected.
         InputError: a table that cannot be used at all.
     """
-    table = read_csv(attributes_path(root), None, report)
-    labels = table.by_name(_labels, report)
-    names = list(labels)
-    if not names:
+    table = _read_attributes(root)
+    rows = list(table.rows(report))
+    if not rows:
         raise InputError(f"{table.path}: no row, expected a picture a row")
+    names = [row.image for row in rows]
     boxes, landmarks = unknown_places(len(names))
     boxed_in = root / "boxes.csv"
     if boxed_in.exists():
-        given = _aligned(read_csv(boxed_in, 4, report), _box, names, report)
-        for row, box in given.items():
+        for row, box in _boxes(boxed_in, names, report).items():
             boxes[row] = box
     return Faces(
         picture_folder(root),
         np.char.encode(np.array(names), "utf-8"),
-        tuple(table.columns),
-        _signed(table, labels, report),
+        table.columns,
+        _labels(table, rows, report),
         _parts(root, names, report),
         _identities(root, names, report),
         boxes,
@@ -101,7 +77,7 @@ def folder_faces(root: Path, report: Report = stop) -> Faces:
 
 def folder_attributes(root: Path) -> list[str]:
     """The names of a folder's attributes, from the first line; raises as `folder_faces`."""
-    return read_csv(attributes_path(root), None, lambda fault: None).columns
+    return list(_read_attributes(root).columns)
 
 
 def attributes_path(root: Path) -> Path:
@@ -118,79 +94,37 @@ def picture_folder(root: Path) -> Path:
     return root / "images" if (root / "images").is_dir() else root
 
 
-def read_csv(path: Path, num_values: int | None, report: Report = stop) -> CsvTable:
-    """Read a CSV file with a heading.
-
-    Args:
-        path: of the file.
-        num_values: in every row; None takes it from the heading.
-        report: of rows with another count of values.
-
-    Raises:
-        InputError: not there, empty, no text, or with a heading that cannot be used.
-    """
-    check_input(path, "CSV file")
-    try:
-        lines = list(_csv_lines(path))
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{path}: not a CSV file in UTF-8 ({error})") from error
-    columns = [field.strip() for field in lines[0][1][1:]] if lines else []
-    if not columns or not all(columns) or len(set(columns)) < len(columns):
-        raise InputError(f"{path}:1: expected `image` and different names of columns")
-    if num_values is not None and len(columns) != num_values:
-        raise InputError(f"{path}:1: names {len(columns)} columns, expected {num_values}")
-    rows = []
-    for line, fields in lines[1:]:
-        if len(fields) == len(columns) + 1:
-            name = fields[0].strip().replace("\\", "/")
-            rows.append((line, name, [field.strip() for field in fields[1:]]))
-        else:
-            report(
-                f"{path}:{line}: expected a name and {len(columns)} values, got {len(fields) - 1}"
-            )
-    return CsvTable(path, columns, rows)
+def _read_attributes(root: Path) -> CsvTable:
+    table = read_csv(attributes_path(root))
+    if not table.columns:
+        raise InputError(f"{table.where}: no column of an attribute beside `image`")
+    return table
 
 
-def _csv_lines(path: Path) -> Iterator[tuple[int, list[str]]]:
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        reader = csv.reader(file)
-        for fields in reader:
-            if any(field.strip() for field in fields):
-                yield reader.line_num, fields
-
-
-def _labels(where: str, fields: list[str]) -> list[int]:
-    return [UNKNOWN if not field else whole_number(where, field) for field in fields]
-
-
-def _box(where: str, fields: list[str]) -> list[float]:
-    try:
-        x, y, width, height = (float(field) for field in fields)
-    except ValueError:
-        raise InputError(f"{where}: expected x, y, width and height, got {fields}") from None
-    if not (width > 0 and height > 0 and np.isfinite([x, y, width, height]).all()):
-        raise InputError(f"{where}: a box of {width:g}x{height:g} pixels, expected some")
-    return [x, y, x + width, y + height]
-
-
-def whole_number(where: str, field: str) -> int:
-    try:
-        return int(field)
-    except ValueError:
-        raise InputError(f"{where}: expected whole numbers, got {field!r}") from None
-
-
-def _signed(
-    table: CsvTable, labels: dict[str, tuple[int, list[int]]], report: Report
-) -> NDArray[np.int8]:
+def _labels(table: CsvTable, rows: list[CsvRow], report: Report) -> NDArray[np.int8]:
     """Labels by the rule of `celeba.labels_of`, with empty fields not known."""
-    lines = np.array([line for line, _ in labels.values()])
-    values = np.array([row for _, row in labels.values()])
-    is_known = values != UNKNOWN
-    names = np.char.encode(np.array(list(labels)), "utf-8")
-    columns = tuple(table.columns)
-    numbers = np.where(is_known, values, 1).astype(np.int32)
-    return labels_of(NumberTable(table.path, columns, names, numbers, lines), report) * is_known
+    codes = read_labels(table, rows, table.columns, report)
+    labels = np.where((codes == UNKNOWN_LABEL) | (codes == FALSE_LABEL), np.int8(1), codes)
+    labels = np.where(codes == FALSE_LABEL, np.int8(-1), signed(labels))
+    return labels * (codes != UNKNOWN_LABEL)
+
+
+def _boxes(path: Path, names: list[str], report: Report) -> dict[int, NDArray[np.float64]]:
+    table = read_csv(path)
+    columns = box_columns(table.columns)
+    positions = expect_columns(table.where, table.columns, columns)
+
+    def read(row: CsvRow) -> NDArray[np.float64]:
+        numbers = np.array([table.number(row, position) for position in positions])
+        box = to_corners(numbers, columns)
+        if not (np.isfinite(box).all() and (box[:2] < box[2:]).all()):
+            raise InputError(
+                f"{row.where}: a box of {box[2] - box[0]:g}x{box[3] - box[1]:g} pixels, expected "
+                f"some ({', '.join(columns)})"
+            )
+        return box
+
+    return _aligned(table, read, names, report)
 
 
 def _parts(root: Path, names: list[str], report: Report) -> NDArray[np.int8]:
@@ -200,12 +134,16 @@ def _parts(root: Path, names: list[str], report: Report) -> NDArray[np.int8]:
         parts[len(names) - max(len(names) // 5, 1) :] = 1
         return parts
 
-    def read(where: str, fields: list[str]) -> int:
-        if fields[0] not in PART_NUMBERS:
-            raise InputError(f"{where}: part {fields[0]!r}, expected train, val or test")
-        return PART_NUMBERS[fields[0]]
+    table = read_csv(path)
+    (position,) = expect_columns(table.where, table.columns, ["partition"])
 
-    given = _aligned(read_csv(path, 1, report), read, names, report)
+    def read(row: CsvRow) -> int:
+        part = row.fields[position].casefold().removesuffix(".0")
+        if part not in PART_NUMBERS:
+            raise InputError(f"{row.where}: part {part!r}, expected train, val or test")
+        return PART_NUMBERS[part]
+
+    given = _aligned(table, read, names, report)
     for row, name in enumerate(names):
         if row not in given:
             report(f"{path}: no row for {name}, which {root / 'attributes.csv'} lists")
@@ -217,8 +155,9 @@ def _identities(root: Path, names: list[str], report: Report) -> NDArray[np.int3
     path = root / "identities.csv"
     identities = np.full(len(names), NOBODY, np.int32)
     if path.exists():
-        table = read_csv(path, 1, report)
-        given = _aligned(table, lambda where, fields: fields[0], names, report)
+        table = read_csv(path)
+        (position,) = expect_columns(table.where, table.columns, ["identity"])
+        given = _aligned(table, lambda row: row.fields[position], names, report)
         numbers = {who: number for number, who in enumerate(sorted(set(given.values())))}
         for row, who in given.items():
             identities[row] = numbers[who]
@@ -226,14 +165,17 @@ def _identities(root: Path, names: list[str], report: Report) -> NDArray[np.int3
 
 
 def _aligned(
-    table: CsvTable, read: Callable[[str, list[str]], Value], names: list[str], report: Report
+    table: CsvTable, read: Callable[[CsvRow], Value], names: list[str], report: Report
 ) -> dict[int, Value]:
     """Values by the rows of ``names``; reports names that are not among them."""
-    rows = {name: row for row, name in enumerate(names)}
+    places = {name: place for place, name in enumerate(names)}
     out = {}
-    for name, (line, value) in table.by_name(read, report).items():
-        if name in rows:
-            out[rows[name]] = value
-        else:
-            report(f"{table.path}:{line}: {name} is not in attributes.csv")
+    for row in table.rows(report):
+        if row.image not in places:
+            report(f"{row.where}: {row.image} is not in attributes.csv")
+            continue
+        try:
+            out[places[row.image]] = read(row)
+        except InputError as error:
+            report(str(error))
     return out

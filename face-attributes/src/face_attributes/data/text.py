@@ -4,25 +4,27 @@
     5_o_Clock_Shadow Arched_Eyebrows         names of the columns: may be left out
     000001.jpg -1  1                         fields apart by spaces and tabs, or by commas
 
-CelebA's official files look so, and the CSV files that Kaggle has of them. A file of 202,599 rows
-is read with numpy alone, and every row of it is checked.
+CelebA's official files look so: one of 202,599 rows is read with numpy alone, and every row of it
+is checked. CSV files, as Kaggle has of them, are read by `vision_shared.csv_tables`.
 """
 
+from array import array
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
 
+from vision_shared.csv_tables import CsvTable, expect_columns, read_csv
+from vision_shared.faults import Report, stop
 from vision_shared.inputs import InputError, check_input, new_file
 
 Names = NDArray[np.bytes_]
 """Names of pictures, (N,), UTF-8: 202,599 of them load in a millisecond, as strings in 20."""
 
-Report = Callable[[str], None]
-"""Takes a fault, one line; a reader whose report returns leaves out the row, and goes on."""
+Choice = Callable[[Sequence[str]], Sequence[str]]
+"""Takes the names of a heading, empty without one; returns those of the columns to read."""
 
 NEW_LINE = 10
 IS_SEPARATOR = np.isin(np.arange(256), np.frombuffer(b" \t\r\n,", np.uint8))
@@ -59,39 +61,44 @@ class NumberTable:
         return np.where(self.names[rows] == names, rows, -1)
 
 
-def stop(fault: str) -> NoReturn:
-    """A `Report` that raises `InputError`: the first fault ends the reading."""
-    raise InputError(fault)
-
-
-def read_table(path: Path, num_values: int | None = None, report: Report = stop) -> NumberTable:
+def read_table(
+    path: Path, columns: Sequence[str] | Choice | None = None, report: Report = stop
+) -> NumberTable:
     """Read and check a file.
 
     Args:
         path: of the file; that of a CSV file has to end in .csv.
-        num_values: in every row; None takes it from the heading.
+        columns: names of those that the table returns, in this order, whatever their order in a
+            file with a heading, or a choice by the heading; None takes all that it names.
         report: of rows with a wrong count of values, values that are no whole numbers, names that
             come twice, and a wrong count of rows.
 
     Raises:
-        InputError: not there, empty, no text, a web page, or without the heading that is needed.
+        InputError: not there, empty, no text, a web page, without the heading that is needed, or
+            with columns missing or unknown.
     """
+    choose = columns if callable(columns) else lambda _: columns
+    if path.suffix == ".csv":
+        heading = read_csv(path)
+        select = _selection(heading.where, heading.columns, choose(heading.columns))
+        return select(_read_csv_body(heading, report))
     check_input(path, "table")
     data = path.read_bytes().removeprefix(b"\xef\xbb\xbf")
     if data.lstrip()[:1] == b"<":
         raise InputError(f"{path}:1: a web page, no table: a download was refused; get it again")
-    count, columns, num_lines = _read_head(path, data)
-    if num_values is None and not columns:
+    count, named, num_lines = _read_head(path, data)
+    if columns is None and not named:
         raise InputError(f"{path}:{num_lines + 1}: expected a line with the names of the columns")
-    if num_values is not None and columns and len(columns) != num_values:
-        raise InputError(f"{path}:{num_lines}: names {len(columns)} columns, expected {num_values}")
+    expected = choose(named)
+    select = _selection(f"{path}:{num_lines}", named, expected)
     start = 0
     for _ in range(num_lines):
         start = data.find(b"\n", start) + 1 or len(data)
-    table = _read_body(path, data[start:], columns, num_values or len(columns), num_lines, report)
+    num_values = len(named or expected or ())
+    table = _read_body(path, data[start:], named, num_values, num_lines, report)
     if count is not None and count != len(table.names):
         report(f"{path}:1: says {count} rows, but {len(table.names)} good ones follow")
-    return table
+    return select(table)
 
 
 def write_table(
@@ -114,19 +121,35 @@ def write_table(
         temporary.write_text("\n".join([*head, *rows]) + "\n", "utf-8", newline="\n")
 
 
-def line_of(path: Path, name: str) -> str:
-    """``path:line`` of the first row of a picture, for messages; the path alone if there is none.
+def _selection(
+    where: str, named: tuple[str, ...], expected: Sequence[str] | None
+) -> Callable[[NumberTable], NumberTable]:
+    """Selects the expected columns, in their order; raises as `expect_columns`."""
+    if expected is None or not named:
+        return lambda table: table
+    positions = expect_columns(where, named, expected)
+    return lambda table: replace(table, columns=tuple(expected), values=table.values[:, positions])
 
-    A name is looked for without its suffix, for pictures may have been converted.
-    """
-    if path.suffix not in (".txt", ".csv"):
-        return str(path)
-    stem = name.rpartition(".")[0] or name
-    with path.open(encoding="utf-8", errors="replace") as file:
-        for number, line in enumerate(file, 1):
-            if line.startswith((f"{stem}.", f'"{stem}.')):
-                return f"{path}:{number}"
-    return str(path)
+
+def _read_csv_body(table: CsvTable, report: Report) -> NumberTable:
+    names, lines, values = [], array("q"), array("i")
+    for row in table.rows(report):
+        try:
+            numbers = table.whole_numbers(row)
+        except InputError as error:
+            report(str(error))
+            continue
+        names.append(row.image.encode())
+        lines.append(row.line)
+        values.extend(numbers)
+    shape = (len(names), len(table.columns))
+    return NumberTable(
+        table.path,
+        table.columns,
+        np.array(names, np.bytes_),
+        np.array(values, np.int32).reshape(shape),
+        np.array(lines, np.int64),
+    )
 
 
 def _read_head(path: Path, data: bytes) -> tuple[int | None, tuple[str, ...], int]:
@@ -140,7 +163,7 @@ def _read_head(path: Path, data: bytes) -> tuple[int | None, tuple[str, ...], in
             columns = tuple(field.decode() for field in lines[0])
         except UnicodeDecodeError as error:
             raise InputError(f"{path}:{num_lines + 1}: not UTF-8 text ({error.reason})") from error
-        if path.suffix == ".csv" or columns[0] == "image_id":
+        if columns[0] == "image_id":
             columns = columns[1:]
         num_lines += 1
     return count, columns, num_lines

@@ -4,8 +4,9 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from torchmetrics import Metric
 from torchmetrics.utilities.data import dim_zero_cat
+
+from vision_shared.metrics import ShapedMetric
 
 
 class Answers(NamedTuple):
@@ -20,7 +21,7 @@ class Answers(NamedTuple):
     labels: Tensor
 
 
-class GatheredAnswers(Metric):
+class GatheredAnswers(ShapedMetric):
     """Streams `Answers`; 20,000 images of 40 attributes are 4 MB.
 
     Args:
@@ -59,7 +60,7 @@ class GatheredAnswers(Metric):
         return Answers(dim_zero_cat(self.probabilities), dim_zero_cat(self.labels))
 
 
-class GatheredFeatures(Metric):
+class GatheredFeatures(ShapedMetric):
     """Streams features, and what is known of the images: labels or identities."""
 
     full_state_update = False

@@ -5,10 +5,10 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from torchmetrics import Metric
 from torchmetrics.utilities.data import dim_zero_cat
 
 from face_attributes.boxes import box_iou, contains
+from vision_shared.metrics import ShapedMetric
 from vision_shared.ranking import hits_at_scores
 from vision_shared.tables import Table
 
@@ -51,7 +51,7 @@ class LocalisationScores(NamedTuple):
         return float(allowed.max()) if len(allowed) else 0.0
 
 
-class LocalisationResults(Metric):
+class LocalisationResults(ShapedMetric):
     """Streams the boxes of a system, image by image."""
 
     full_state_update = False

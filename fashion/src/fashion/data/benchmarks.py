@@ -14,7 +14,7 @@ from fashion.data.garments import Garments, joined
 from fashion.data.inshop import find_inshop, read_inshop
 from fashion.data.official import Files
 from fashion.data.packed import packed
-from fashion.data.text import Report, stop
+from vision_shared.faults import Report, stop
 from vision_shared.inputs import InputError
 
 

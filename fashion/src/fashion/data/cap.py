@@ -23,7 +23,8 @@ from fashion.data.official import (
     matched,
     read_parts,
 )
-from fashion.data.text import Report, read_labels, read_names
+from fashion.data.text import read_labels, read_names
+from vision_shared.faults import Report
 
 BENCHMARK = "Category and Attribute Prediction Benchmark"
 FOLDERS = ("Anno", "Anno_coarse", "Anno/Anno_coarse", "Eval")

@@ -22,7 +22,8 @@ from fashion.data.garments import Columns, Garments, Vocabulary, unknown_columns
 from fashion.data.labels import LabelsWriter
 from fashion.data.layout import CATEGORIES, LOWER, PARTS, SLOTS, SLOTS_OF_TYPE, UPPER, VISIBLE
 from fashion.data.official import PAGE, Files, encoded, find_list, picture_folder
-from fashion.data.text import AGAIN, Report, Row, lines_of, read_names
+from fashion.data.text import AGAIN, Row, lines_of, read_names
+from vision_shared.faults import Report
 from vision_shared.inputs import InputError, check_input
 
 FOLDERS = ("Anno_fine", "Anno/Anno_fine")

@@ -31,7 +31,8 @@ from fashion.data.official import (
     places,
     read_partition,
 )
-from fashion.data.text import Report, Row, read_rows
+from fashion.data.text import Row, read_rows
+from vision_shared.faults import Report
 from vision_shared.inputs import InputError
 
 BENCHMARK = "Consumer-to-shop Clothes Retrieval Benchmark"

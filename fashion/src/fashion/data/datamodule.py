@@ -143,6 +143,8 @@ class FashionData(TaskData):
             self.train_set = self.training_samples()
         if stage in ("fit", "validate"):
             self.val_set = self.evaluation_samples(self.part("val"))
+        if stage == "fit":  # what is missing is said before a training
+            self.part("test").check()
         if stage == "test":
             self.test_set = self.evaluation_samples(self.part("test"))
 

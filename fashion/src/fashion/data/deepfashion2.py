@@ -31,7 +31,7 @@ from fashion.data.layout import (
     VISIBLE,
 )
 from fashion.data.official import Files, encoded
-from fashion.data.text import Report
+from vision_shared.faults import Report
 from vision_shared.inputs import InputError
 
 PAGE = "https://github.com/switchablenorms/DeepFashion2"

@@ -19,7 +19,7 @@ from fashion.data.official import (
     find_files,
     read_parts,
 )
-from fashion.data.text import Report
+from vision_shared.faults import Report
 
 BENCHMARK = "Fashion Landmark Detection Benchmark"
 FOLDERS = ("Anno", "Eval", "Anno/Anno")

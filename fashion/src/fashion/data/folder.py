@@ -6,14 +6,13 @@ my-shop/items.csv                                                or a table, in 
     image,item,category,type,part,domain,x_1,y_1,x_2,y_2,striped,v-neck
     img/1.jpg,blue-dress,Dress,full,train,shop,10,8,90,180,1,-1
 
-Only ``image`` is needed. Type is upper, lower or full; part train, val or test; domain shop or
-consumer. What is not known is left empty. Every other column is an attribute of 1, -1 or 0 (not
-known, as an empty one). Without parts, the last fifth of the items (or pictures) is ``val``.
+Only ``image`` is needed. Boxes may be x_1, y_1, width, height, too. Type is upper, lower or full;
+part train, val or test; domain shop or consumer. What is not known is left empty. Every other
+column is an attribute of 1, -1 or 0 (not known, as an empty one). Without parts, the last fifth of
+the items (or pictures) is ``val``.
 """
 
-import csv
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -22,31 +21,27 @@ from fashion.data.garments import Columns, Garments, Vocabulary, unknown_columns
 from fashion.data.labels import Labels
 from fashion.data.layout import PARTS, TYPES, UNKNOWN
 from fashion.data.official import encoded
-from fashion.data.text import Report
+from vision_shared.csv_tables import (
+    CORNERS,
+    FALSE_LABEL,
+    SIZED,
+    UNKNOWN_LABEL,
+    CsvRow,
+    CsvTable,
+    box_columns,
+    expect_columns,
+    read_csv,
+    read_labels,
+    to_corners,
+)
+from vision_shared.faults import Report
 from vision_shared.images import READABLE
-from vision_shared.inputs import InputError, check_input, natural_order
+from vision_shared.inputs import InputError, natural_order
 
 TABLE = "items.csv"
-BOX = ("x_1", "y_1", "x_2", "y_2")
 WORDS = {"type": TYPES, "part": PARTS, "domain": ("shop", "consumer")}
-KNOWN = ("image", "item", "category", *WORDS, *BOX)
+KNOWN = ("item", "category", *WORDS, *CORNERS, *SIZED)
 VAL_SHARE = 5
-LABELS = {"1": 1, "-1": -1, "0": 0, "": 0}
-
-
-@dataclass(frozen=True)
-class Photo:
-    """A row of the table, or a file of a folder.
-
-    Attributes:
-        where: it is listed, for messages.
-        name: below the root.
-        fields: by the column.
-    """
-
-    where: str
-    name: str
-    fields: dict[str, str]
 
 
 def read_folder(root: Path, report: Report) -> Garments:
@@ -66,72 +61,62 @@ def read_folder(root: Path, report: Report) -> Garments:
             f"{root}: no such folder, expected one with a folder of pictures for each item, or "
             f"with {TABLE}"
         )
-    photos = list(_table_photos(table, report) if table.exists() else _folder_photos(root))
-    if not photos:
-        raise InputError(f"{root}: no picture in it, nor in its folders, nor {TABLE}")
-    columns = unknown_columns(len(photos))
-    items = numbered(photos, "item")
-    categories = numbered(photos, "category")
-    columns.items[:] = [items.get(photo.fields.get("item", ""), UNKNOWN) for photo in photos]
-    columns.categories[:] = [
-        categories.get(photo.fields.get("category", ""), UNKNOWN) for photo in photos
+    if table.exists():
+        return _read_table(root, table, report)
+    names = _photos(root)
+    columns = unknown_columns(len(names))
+    columns.items[:] = numbered([name.partition("/")[0] if "/" in name else "" for name in names])[
+        1
     ]
     columns.parts[:] = _halves(columns.items)
-    for row, photo in enumerate(photos):
-        _fill(columns, row, photo, report)
-    attributes = [name for name in photos[0].fields if name not in KNOWN]
-    return Garments(
-        root,
-        encoded([photo.name for photo in photos]),
-        columns,
-        _labels(photos, attributes, report),
-        Vocabulary(tuple(categories), tuple(attributes)),
-        table if table.exists() else root,
-    )
+    labels = Labels.of(np.zeros((len(names), 0), np.int8))
+    return Garments(root, encoded(names), columns, labels, Vocabulary((), ()), root)
 
 
-def numbered(photos: Sequence[Photo], column: str) -> dict[str, int]:
-    """The number of each word of a column, by the alphabet; empty ones have none."""
-    words = sorted({photo.fields.get(column, "") for photo in photos} - {""})
-    return {word: number for number, word in enumerate(words)}
+def numbered(words: Sequence[str]) -> tuple[tuple[str, ...], list[int]]:
+    """The different words by the alphabet, and the number of each; `UNKNOWN` of an empty one."""
+    different = tuple(sorted(set(words) - {""}))
+    numbers = {word: number for number, word in enumerate(different)}
+    return different, [numbers.get(word, UNKNOWN) for word in words]
 
 
-def _folder_photos(root: Path) -> Iterator[Photo]:
-    for path in natural_order(path for path in root.rglob("*") if _is_picture(path)):
-        name = path.relative_to(root)
-        item = {"item": name.parts[0]} if len(name.parts) > 1 else {}
-        yield Photo(str(path), name.as_posix(), item)
+def _photos(root: Path) -> list[str]:
+    """Names of the pictures below a folder, in natural order."""
+    paths = natural_order(path for path in root.rglob("*") if _is_picture(path))
+    if not paths:
+        raise InputError(f"{root}: no picture in it, nor in its folders, nor {TABLE}")
+    return [path.relative_to(root).as_posix() for path in paths]
 
 
 def _is_picture(path: Path) -> bool:
     return path.suffix.lower() in READABLE and not path.name.startswith(".")
 
 
-def _table_photos(path: Path, report: Report) -> Iterator[Photo]:
-    check_input(path, "CSV file")
-    seen: dict[str, str] = {}
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.reader(file)
-            names = [name.strip() for name in next(reader, [])]
-            if "image" not in names or not all(names) or len(set(names)) < len(names):
-                raise InputError(f"{path}:1: expected different names of columns, with `image`")
-            for fields in reader:
-                where = f"{path}:{reader.line_num}"
-                if not any(field.strip() for field in fields):
-                    continue
-                if len(fields) != len(names):
-                    report(f"{where}: expected {len(names)} fields, got {len(fields)}")
-                    continue
-                values = dict(zip(names, (field.strip() for field in fields), strict=True))
-                photo = Photo(where, values["image"].replace("\\", "/"), values)
-                if photo.name in seen:
-                    report(f"{where}: {photo.name} comes twice, before in {seen[photo.name]}")
-                    continue
-                seen[photo.name] = where
-                yield photo
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{path}: not a CSV file in UTF-8 ({error})") from error
+def _read_table(root: Path, path: Path, report: Report) -> Garments:
+    table = read_csv(path)
+    rows = list(table.rows(report))
+    if not rows:
+        raise InputError(f"{path}: no row, expected a picture a row")
+    places = {name.casefold(): place for place, name in enumerate(table.columns)}
+
+    def fields(name: str) -> list[str]:
+        return [row.fields[places[name]] if name in places else "" for row in rows]
+
+    columns = unknown_columns(len(rows))
+    columns.items[:] = numbered(fields("item"))[1]
+    categories, columns.categories[:] = numbered(fields("category"))
+    columns.parts[:] = _halves(columns.items)
+    targets = {"type": columns.types, "part": columns.parts, "domain": columns.domains}
+    for name, target in targets.items():
+        _fill_words(name, fields(name), rows, target, report)
+    _fill_boxes(table, rows, columns, report)
+    attributes = [name for name in table.columns if name.casefold() not in KNOWN]
+    codes = read_labels(table, rows, attributes, report)
+    codes[codes == UNKNOWN_LABEL] = 0
+    codes[codes == FALSE_LABEL] = -1
+    words = Vocabulary(categories, tuple(attributes))
+    names = encoded([row.image for row in rows])
+    return Garments(root, names, columns, Labels.of(codes), words, path)
 
 
 def _halves(items: np.ndarray) -> np.ndarray:
@@ -141,36 +126,35 @@ def _halves(items: np.ndarray) -> np.ndarray:
     return np.where(number >= last, PARTS.index("val"), PARTS.index("train")).astype(np.int8)
 
 
-def _fill(columns: Columns, row: int, photo: Photo, report: Report) -> None:
-    """Fill in type, part, domain and box of a row."""
-    targets = {"type": columns.types, "part": columns.parts, "domain": columns.domains}
-    for column, words in WORDS.items():
-        word = photo.fields.get(column, "")
-        if word in words:
-            targets[column][row] = words.index(word)
+def _fill_words(
+    column: str, fields: Sequence[str], rows: Sequence[CsvRow], target: np.ndarray, report: Report
+) -> None:
+    """Fill in the numbers of the words of type, part or domain."""
+    words = WORDS[column]
+    for number, (row, word) in enumerate(zip(rows, fields, strict=True)):
+        if word.casefold() in words:
+            target[number] = words.index(word.casefold())
         elif word:
-            report(f"{photo.where}: {column} {word!r}, expected one of {', '.join(words)}")
-    corners = [photo.fields.get(name, "") for name in BOX]
-    if not any(corners):
-        return
-    try:
-        x1, y1, x2, y2 = (float(corner) for corner in corners)
-    except ValueError:
-        report(f"{photo.where}: expected numbers x_1, y_1, x_2, y_2, got {corners}")
-        return
-    if x1 < x2 and y1 < y2:
-        columns.boxes[row] = x1, y1, x2, y2
-    else:
-        report(f"{photo.where}: expected x_1 < x_2 and y_1 < y_2, got {' '.join(corners)}")
+            report(f"{row.where}: {column} {word!r}, expected one of {', '.join(words)}")
 
 
-def _labels(photos: Sequence[Photo], attributes: Sequence[str], report: Report) -> Labels:
-    values = np.zeros((len(photos), len(attributes)), np.int8)
-    for row, photo in enumerate(photos):
-        for column, name in enumerate(attributes):
-            field = photo.fields[name]
-            if field in LABELS:
-                values[row, column] = LABELS[field]
-            else:
-                report(f"{photo.where}: {name} is {field!r}, expected 1, -1, 0 or nothing")
-    return Labels.of(values)
+def _fill_boxes(table: CsvTable, rows: Sequence[CsvRow], columns: Columns, report: Report) -> None:
+    given = [name for name in table.columns if name.casefold() in (*CORNERS, *SIZED)]
+    if not given:
+        return
+    expected = box_columns(given)
+    expect_columns(table.where, given, expected)
+    positions = [table.position(name) for name in expected]
+    for number, row in enumerate(rows):
+        if not any(row.fields[position] for position in positions):
+            continue
+        try:
+            numbers = np.array([table.number(row, position) for position in positions])
+        except InputError as error:
+            report(str(error))
+            continue
+        x1, y1, x2, y2 = to_corners(numbers, expected).tolist()
+        if x1 < x2 and y1 < y2:
+            columns.boxes[number] = x1, y1, x2, y2
+        else:
+            report(f"{row.where}: expected a box with an area, got {x1:g} {y1:g} {x2:g} {y2:g}")

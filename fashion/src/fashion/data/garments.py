@@ -1,7 +1,5 @@
 """Pictures of garments and what is known of them, whichever data set they come from."""
 
-import os
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -12,13 +10,12 @@ from numpy.typing import NDArray
 
 from fashion.data.labels import Labels
 from fashion.data.layout import ABSENT, PARTS, SLOTS, UNKNOWN
+from vision_shared.faults import line_of, name_some
 from vision_shared.images import read_image
-from vision_shared.inputs import InputError
+from vision_shared.inputs import InputError, missing_files
 
 Part = Literal["train", "val", "test"]
 Names = NDArray[np.bytes_]
-MOST_NAMED = 3
-"""Missing pictures that a message names; it counts the others."""
 
 
 @dataclass(frozen=True)
@@ -169,24 +166,14 @@ class Garments:
         )
 
     def missing(self) -> list[int]:
-        """Rows whose picture is not there; a folder of 200,000 is listed in half a second."""
-        by_folder = defaultdict(list)
-        for row, name in enumerate(self.names.tolist()):
-            folder, _, file = name.rpartition(b"/")
-            by_folder[folder].append((row, file))
-        missing = []
-        for folder, files in by_folder.items():
-            path = os.path.join(os.fsencode(self.folder), folder)
-            there = set(os.listdir(path)) if os.path.isdir(path) else set()
-            missing += [row for row, file in files if file not in there]
-        return sorted(missing)
+        """Rows whose picture is not there."""
+        return missing_files(self.folder, self.names.tolist())
 
     def missing_fault(self, rows: Sequence[int]) -> str:
         """The line that names the first of the missing pictures, and counts the others."""
-        named = ", ".join(str(self.path(row)) for row in rows[:MOST_NAMED])
-        others = f" and {len(rows) - MOST_NAMED} others" if len(rows) > MOST_NAMED else ""
+        named = name_some([str(self.path(row)) for row in rows])
         remedy = "unpack the pictures there, or get them again"
-        return f"{named}{others}: no such picture, but {self.where(rows[0])} lists it: {remedy}"
+        return f"{named}: no such picture, but {self.where(rows[0])} lists it: {remedy}"
 
     def check(self) -> None:
         """See that every picture is there, and read the first; before the first step.
@@ -204,13 +191,7 @@ class Garments:
 
     def where(self, index: int) -> str:
         """``path:line`` where a picture is listed; the path alone where there are no lines."""
-        if self.listed_in.is_file():
-            name = self.name(index)
-            with self.listed_in.open(encoding="utf-8-sig", errors="replace") as file:
-                for number, line in enumerate(file, 1):
-                    if name in line.replace(",", " ").split():
-                        return f"{self.listed_in}:{number}"
-        return str(self.listed_in)
+        return line_of(self.listed_in, self.name(index))
 
 
 def unknown_columns(number: int) -> Columns:

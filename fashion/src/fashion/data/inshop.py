@@ -30,7 +30,8 @@ from fashion.data.official import (
     read_partition,
     unique_pictures,
 )
-from fashion.data.text import Report, Row, read_labels, read_names
+from fashion.data.text import Row, read_labels, read_names
+from vision_shared.faults import Report
 from vision_shared.inputs import InputError
 
 BENCHMARK = "In-shop Clothes Retrieval Benchmark"

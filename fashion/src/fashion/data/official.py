@@ -17,7 +17,8 @@ import numpy as np
 
 from fashion.data.garments import Columns, unknown_columns
 from fashion.data.layout import PARTS, SLOTS_OF_TYPE, STATES, TRUNCATED, TYPES, VARIATIONS
-from fashion.data.text import Report, Row, read_rows, report_missing
+from fashion.data.text import Row, read_rows, report_missing
+from vision_shared.faults import Report
 from vision_shared.inputs import InputError
 
 PAGE = "https://mmlab.ie.cuhk.edu.hk/projects/DeepFashion.html"

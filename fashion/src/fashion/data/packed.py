@@ -7,7 +7,7 @@ from pathlib import Path
 from fashion.data.garments import Columns, Garments, Vocabulary, unknown_columns
 from fashion.data.labels import Labels
 from fashion.data.official import Files
-from fashion.data.text import Report, stop
+from vision_shared.faults import Report, stop
 from vision_shared.packed import load_packed, record_of, save_packed
 
 VERSION = 1

@@ -9,19 +9,17 @@ with a byte order mark or have CRLF. Rows are read to the end whatever the count
 them than it says are a fault: an incomplete download.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple, NoReturn
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fashion.data.labels import Labels, LabelsWriter
+from vision_shared.faults import Report
 from vision_shared.inputs import InputError, check_input
-
-Report = Callable[[str], None]
-"""Takes a fault, one line; a reader whose report returns leaves out the row, and goes on."""
 
 AGAIN = "get the file again"
 MINUS = ord("-")  # spaces are below, digits above
@@ -60,11 +58,6 @@ class Head:
     count: int | None
     columns: list[str]
     num_lines: int
-
-
-def stop(fault: str) -> NoReturn:
-    """A `Report` that raises `InputError`: the first fault ends the reading."""
-    raise InputError(fault)
 
 
 def is_number(field: str) -> bool:

@@ -11,12 +11,12 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from torchmetrics import Metric
 from torchmetrics.utilities.data import dim_zero_cat
 
 from fashion.data.layout import ATTRIBUTE_TYPES
 from fashion.evaluation.categories import expect_scores
 from fashion.evaluation.published import ATTRIBUTES, CATEGORY_SOURCE
+from vision_shared.metrics import ShapedMetric
 from vision_shared.ranking import average_precision
 from vision_shared.tables import Table
 
@@ -37,7 +37,7 @@ class AttributeScores(NamedTuple):
     num_labels: Tensor
 
 
-class AttributeRecall(Metric):
+class AttributeRecall(ShapedMetric):
     """Streams top-k recall; a baseline streams the training frequencies as its scores.
 
     Args:
@@ -92,7 +92,7 @@ class AttributeRecall(Metric):
         return AttributeScores(dict(zip(self.ks, recall, strict=True)), self.total.clone())
 
 
-class AttributePrecision(Metric):
+class AttributePrecision(ShapedMetric):
     """Gathers scores for each attribute's average precision; 40,000 images of 1,000 are 200 MB.
 
     Args:

@@ -5,10 +5,10 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from torchmetrics import Metric
 from torchmetrics.utilities.data import dim_zero_cat
 from torchvision.ops import box_iou
 
+from vision_shared.metrics import ShapedMetric
 from vision_shared.ranking import hits_at_scores
 from vision_shared.tables import Table
 
@@ -37,7 +37,7 @@ class BoxScores(NamedTuple):
         return float(self.precision.nanmean())
 
 
-class BoxResults(Metric):
+class BoxResults(ShapedMetric):
     """Streams the boxes of a detector, image by image.
 
     Everingham et al. 2010: a box belongs to the garment of its type that it overlaps most; the

@@ -5,9 +5,9 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from torchmetrics import Metric
 
 from fashion.evaluation.published import CATEGORY, CATEGORY_SOURCE
+from vision_shared.metrics import ShapedMetric
 from vision_shared.tables import Table
 
 KS = (1, 3, 5)
@@ -27,7 +27,7 @@ class CategoryScores(NamedTuple):
     num_images: int
 
 
-class CategoryAccuracy(Metric):
+class CategoryAccuracy(ShapedMetric):
     """Streams top-k accuracy; a baseline streams the training frequencies as its scores.
 
     Args:

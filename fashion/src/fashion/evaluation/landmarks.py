@@ -11,11 +11,11 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from torchmetrics import Metric
 from torchmetrics.utilities.data import dim_zero_cat
 
 from fashion.data.layout import SLOTS, VARIATIONS, VISIBLE
 from fashion.evaluation.published import FASHIONNET_SLOTS, LANDMARK_SOURCE, LANDMARKS
+from vision_shared.metrics import ShapedMetric
 from vision_shared.tables import Table
 
 PDL_AT = 0.1
@@ -62,7 +62,7 @@ class LandmarkScores(NamedTuple):
         return LandmarkScores(self.errors[chosen], self.variation[chosen])
 
 
-class LandmarkErrors(Metric):
+class LandmarkErrors(ShapedMetric):
     """Streams landmark errors; 20,000 images are below 1 MB."""
 
     full_state_update = False

@@ -12,6 +12,7 @@ from fashion.evaluation.attributes import AttributePrecision, AttributeRecall, A
 from fashion.evaluation.categories import CategoryAccuracy, CategoryScores
 from fashion.evaluation.landmarks import LandmarkErrors, LandmarkScores
 from fashion.evaluation.retrieval import GatheredEmbeddings, Ranking, rank_matches
+from vision_shared.metrics import ShapedMetric
 
 HITS_AT = (1, 20)
 """The ks of retrieval's figures, the first and the last that the paper compares by."""
@@ -151,7 +152,7 @@ class RetrievalResults(nn.Module):
             metric.reset()  # type: ignore[operator]
 
 
-class _ConsumerQueries(Metric):
+class _ConsumerQueries(ShapedMetric):
     """Counts the queries that consumers took, of pictures without and with a colour series."""
 
     full_state_update = False

@@ -13,8 +13,9 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from torchmetrics import Metric
 from torchmetrics.utilities.data import dim_zero_cat
+
+from vision_shared.metrics import ShapedMetric
 
 BLOCK = 256
 """Queries compared at a time: their similarities to In-shop's gallery are 13 MB."""
@@ -74,7 +75,7 @@ class Ranking(NamedTuple):
         return Ranking(*(values[chosen] for values in self))
 
 
-class GatheredEmbeddings(Metric):
+class GatheredEmbeddings(ShapedMetric):
     """Gathers what a query set or a gallery looks like; In-shop's gallery is 26 MB."""
 
     full_state_update = False

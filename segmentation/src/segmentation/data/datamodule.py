@@ -1,5 +1,6 @@
 """Datamodules: rendered scenes, PASCAL VOC, COCO, Cityscapes, or a folder of the user's own."""
 
+import logging
 from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any, Literal
@@ -9,7 +10,7 @@ from torch.utils.data import DataLoader
 from segmentation.data.augment import Augmentation
 from segmentation.data.cityscapes import cityscapes_set
 from segmentation.data.coco import coco_set
-from segmentation.data.folder import folder_set
+from segmentation.data.folder import open_folder
 from segmentation.data.labels import CITYSCAPES, VOC, ClassList
 from segmentation.data.rendered import Recipe, render_once
 from segmentation.data.samples import (
@@ -22,8 +23,11 @@ from segmentation.data.scenes import SCENE_CLASSES
 from segmentation.data.sets import SegmentationSet
 from segmentation.data.voc import voc_set
 from vision_shared.datamodule import TaskData
+from vision_shared.faults import name_some
 from vision_shared.inputs import InputError
 from vision_shared.loaders import evaluation_loader
+
+log = logging.getLogger(__name__)
 
 Split = Literal["train", "val", "test"]
 
@@ -77,7 +81,7 @@ class SegmentationData(TaskData, ABC):
         """
 
     def setup(self, stage: str) -> None:
-        """List the files and read the first ones.
+        """List the files and read the first ones; those of the test, too, before a training.
 
         Raises:
             FileNotFoundError: the data is not there; says where to get it.
@@ -87,6 +91,10 @@ class SegmentationData(TaskData, ABC):
             self.train_set = self.training_samples()
         if stage in ("fit", "validate"):
             self.val_set = EvaluationSamples(self.checked("val"))
+        if stage == "fit":
+            warn_of_absent_classes("train", self.train_set.pictures)
+            warn_of_absent_classes("val", self.val_set.pictures)
+            self.checked("test")  # what is missing is said before a training
         if stage == "test":
             self.test_set = EvaluationSamples(self.checked("test"))
 
@@ -201,10 +209,24 @@ class FolderData(SegmentationData):
     """
 
     def __init__(self, *, folder: str, **common: Any) -> None:
-        super().__init__(folder_set(Path(folder), "val").classes, folder=folder, **common)
+        self.source = open_folder(Path(folder))
+        super().__init__(self.source.classes, folder=folder, **common)
+
+    def setup(self, stage: str) -> None:
+        super().setup(stage)
+        if stage == "fit" and self.source.note:
+            log.warning(self.source.note)
 
     def pictures(self, split: Split) -> SegmentationSet:
-        return folder_set(self.folder, "train" if split == "train" else "val")
+        return self.source.split("train" if split == "train" else "val")
+
+
+def warn_of_absent_classes(split: str, pictures: SegmentationSet) -> None:
+    """Warn of classes that no mask of a split shows: they cannot be learned, or not be judged."""
+    absent, number = pictures.absent_classes()
+    if absent:
+        names = name_some([repr(name) for name in absent])
+        log.warning("%s: no pixel of %s in the %d masks that were read", split, names, number)
 
 
 def check_crop(pictures: SegmentationSet, crop_size: int, largest_scale: float) -> None:

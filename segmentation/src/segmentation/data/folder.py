@@ -3,26 +3,26 @@
 images/a.jpg            pictures, .jpg, .png and so on
 masks/a.png             of the same name: class numbers, or the classes' colours
 classes.txt             or classes.yaml
-train.txt, val.txt      names, one a line; may be left out
+train.txt, val.txt      names, one a line, with or without suffix; may be left out
 
-``classes.txt`` has a class a line, in the order of their numbers: a name, and red, green and blue
-where colours stand for classes. ``classes.yaml`` is a list of names, or says ``name: [r, g, b]``
-for each. A class named ``__ignore__`` (as labelme writes it) has no number: its colour is ignored.
+In masks of class numbers 255 is ignored; where there are two classes, and all masks hold 0 and 255
+alone, it is the second class.
+
+`segmentation.data.class_file` says what a class file holds.
 """
 
-import re
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property
 from pathlib import Path
-from typing import Any
 
-import yaml
-
-from segmentation.data.labels import CREAM, ClassList, Colour, with_voc_colours
+from segmentation.data.class_file import ClassFile, read_class_file
+from segmentation.data.labels import IGNORE, ClassList
 from segmentation.data.masks import Mask, read_colours, read_mask
 from segmentation.data.official import check_split, need, need_list
 from segmentation.data.sets import Sample, SegmentationSet
+from vision_shared.faults import name_some
 from vision_shared.images import READABLE
 from vision_shared.inputs import InputError, natural_order
 
@@ -30,120 +30,126 @@ SPLITS = ("train", "val")
 
 CLASS_FILES = ("classes.yaml", "classes.yml", "classes.txt")
 
-IGNORED_CLASS = "__ignore__"
+
+@dataclass(frozen=True)
+class FolderMasks:
+    """Reads the masks of a folder.
+
+    Where it has two classes and its masks hold 0 and 255 alone, as editors of images save black and
+    white, 255 is the second class: else it is ignored.
+
+    Attributes:
+        class_file: says what numbers or colours stand for.
+        paths: of all masks, of every split.
+    """
+
+    class_file: ClassFile
+    paths: Sequence[Path]
+
+    def __call__(self, sample: Sample) -> Mask:
+        path = sample.mask_path
+        assert path is not None  # every sample of a folder has one
+        mask = self._read(path)
+        if self.are_black_and_white:
+            mask[mask == IGNORE] = 1
+        return mask
+
+    @cached_property
+    def are_black_and_white(self) -> bool:
+        """Whether 255 is the second class; reads masks up to the first that holds a 1."""
+        if len(self.class_file.classes) != 2 or self.class_file.coloured:
+            return False
+        has_white = False
+        for path in self.paths:
+            try:
+                mask = self._read(path)
+            except (InputError, OSError):  # reported where its sample is read
+                continue
+            if (mask == 1).any():
+                return False
+            has_white |= bool((mask == IGNORE).any())
+        return has_white
+
+    def _read(self, path: Path) -> Mask:
+        if self.class_file.coloured:
+            return read_colours(path, self.class_file.classes, self.class_file.ignored)
+        return read_mask(path, self.class_file.classes)
 
 
 @dataclass(frozen=True)
-class ClassFile:
-    """What a class file says.
+class Folder:
+    """A folder of images and masks; without lists, the last fifth in natural order is ``val``.
 
     Attributes:
-        classes: in VOC's colours where the file has none.
-        coloured: whether colours in masks stand for classes.
-        ignored: the colour of ignored pixels.
+        root: holds images, masks and a class file.
+        images: by their names without suffix, in natural order.
+        masks: their reader.
     """
 
-    classes: ClassList
-    coloured: bool
-    ignored: Colour = CREAM
+    root: Path
+    images: Mapping[str, Path]
+    masks: FolderMasks
+
+    @property
+    def classes(self) -> ClassList:
+        return self.masks.class_file.classes
+
+    @property
+    def note(self) -> str:
+        """A line for the user about how masks are read; empty for class numbers or colours."""
+        if not self.masks.are_black_and_white:
+            return ""
+        first, second = self.classes.names
+        return f"{self.root / 'masks'}: hold 0 and 255 alone, read as {first} and {second}"
+
+    def split(self, split: str) -> SegmentationSet:
+        """The samples of one of `SPLITS`.
+
+        Raises:
+            FileNotFoundError: one of two lists is not there.
+            InputError: another split, too few images, or a list that cannot be used.
+        """
+        check_split(split, SPLITS, "a folder")
+        samples = [self._sample(name) for name in _names(self.root, split, list(self.images))]
+        return SegmentationSet(self.classes, samples, self.masks)
+
+    def unused(self) -> list[str]:
+        """Faults of images that no list names, and of masks without an image, a line each kind."""
+        listed = {sample.name for split in SPLITS for sample in self.split(split).samples}
+        images = [str(path) for name, path in self.images.items() if name not in listed]
+        masks = [str(path) for path in self.masks.paths if path.stem not in self.images]
+        faults = [f"{name_some(images)}: in neither train.txt nor val.txt"] if images else []
+        return [*faults, *([f"{name_some(masks)}: no image of that name"] if masks else [])]
+
+    def _sample(self, name: str) -> Sample:
+        stem, suffix = os.path.splitext(name)
+        if name not in self.images and suffix.lower() in READABLE:  # a list of file names
+            name = stem
+        image = self.images.get(name, self.root / "images" / f"{name}.jpg")
+        return Sample(name, image, self.root / "masks" / f"{name}.png")
 
 
-def folder_set(root: Path, split: str) -> SegmentationSet:
-    """A part of a folder; without lists, the last fifth in natural order is ``val``.
-
-    Args:
-        root: holds images, masks and a class file.
-        split: one of `SPLITS`.
+def open_folder(root: Path) -> Folder:
+    """Read the class file of a folder and list its files.
 
     Raises:
         FileNotFoundError: one of them is not there; says which layout is expected.
-        InputError: another split, too few pictures, two of one name, or a list or class file that
-            cannot be used.
+        InputError: no image, two of one name, or a class file that cannot be used.
     """
-    check_split(split, SPLITS, "a folder")
     remedy = (
         f"expected {root / 'images'}, masks of the same names as PNG in {root / 'masks'}, and "
         f"{root / 'classes.txt'} (a class a line) or classes.yaml"
     )
-    pictures = _pictures(need(root / "images", remedy))
+    images = _images(need(root / "images", remedy))
     masks = need(root / "masks", remedy)
     class_file = read_class_file(_find_class_file(root, remedy))
-    names = _names(root, split, list(pictures))
-    samples = [
-        Sample(name, pictures.get(name, root / "images" / f"{name}.jpg"), masks / f"{name}.png")
-        for name in names
-    ]
-    return SegmentationSet(class_file.classes, samples, partial(_read_mask, class_file=class_file))
+    paths = natural_order(path for path in masks.glob("*.png") if not path.name.startswith("."))
+    return Folder(root, images, FolderMasks(class_file, paths))
 
 
-def read_class_file(path: Path) -> ClassFile:
-    """Read a class file.
-
-    Raises:
-        InputError: not text, no class, a name or colour that cannot be used or comes twice, or
-            colours for some classes alone.
-    """
-    try:
-        text = path.read_text("utf-8-sig")
-        pairs = _from_lines(text) if path.suffix == ".txt" else _from_yaml(yaml.safe_load(text))
-        return _class_file(pairs)
-    except yaml.YAMLError as error:
-        where = " ".join(str(error).split())
-        raise InputError(f"{path}: not YAML that can be read ({where})") from error
-    except ValueError as error:
-        raise InputError(
-            f"{path}: {error}; expected a class a line in .txt, `name: [r, g, b]` in .yaml"
-        ) from error
-
-
-def _class_file(pairs: Sequence[tuple[str, Colour | None]]) -> ClassFile:
-    colours = [colour for _, colour in pairs if colour is not None]
-    twice = next((colour for colour in colours if colours.count(colour) > 1), None)
-    if twice is not None:
-        raise ValueError(f"colour {twice} stands for two classes")
-    ignored = next((colour for name, colour in pairs if name == IGNORED_CLASS), None) or CREAM
-    known = [(name, colour) for name, colour in pairs if name != IGNORED_CLASS]
-    names = tuple(name for name, _ in known)
-    palette = tuple(colour for _, colour in known if colour is not None)
-    if not palette:
-        return ClassFile(with_voc_colours(names), coloured=False, ignored=ignored)
-    if len(palette) < len(names):
-        bare = next(name for name, colour in known if colour is None)
-        raise ValueError(f"class {bare!r} has no colour, but others have")
-    return ClassFile(ClassList(names, palette), coloured=True, ignored=ignored)
-
-
-def _from_lines(text: str) -> list[tuple[str, Colour | None]]:
-    pairs: list[tuple[str, Colour | None]] = []
-    for line in filter(None, map(str.strip, text.splitlines())):
-        match = re.fullmatch(r"(.*\S)\s+(\d+)[\s,]+(\d+)[\s,]+(\d+)", line)
-        pairs.append((match[1], _colour(match.groups()[1:])) if match else (line, None))
-    return pairs
-
-
-def _from_yaml(content: Any) -> list[tuple[str, Colour | None]]:
-    if isinstance(content, Mapping):
-        entries = list(content.items())
-    elif isinstance(content, list):
-        entries = [(name, None) for name in content]
-    else:
-        raise ValueError("neither a list of names nor names with colours")
-    pairs: list[tuple[str, Colour | None]] = []
-    for name, colour in entries:
-        if not isinstance(name, str):  # YAML reads no, on and 1 as other things than names
-            raise ValueError(f"class {name!r} is no text: write its name in quotes")
-        pairs.append((name, None if colour is None else _colour(colour)))
-    return pairs
-
-
-def _colour(values: Any) -> Colour:
-    try:
-        red, green, blue = (int(value) for value in values)
-    except (TypeError, ValueError):
-        raise ValueError(f"colour {values!r}, not three numbers") from None
-    if not all(0 <= value <= 255 for value in (red, green, blue)):
-        raise ValueError(f"colour {[red, green, blue]}, not within 0 to 255")
-    return red, green, blue
+def folder_set(root: Path, split: str) -> SegmentationSet:
+    """The samples of a split of a folder; raises as `open_folder` and `Folder.split`."""
+    return open_folder(root).split(split)
 
 
 def _find_class_file(root: Path, remedy: str) -> Path:
@@ -151,17 +157,21 @@ def _find_class_file(root: Path, remedy: str) -> Path:
     return found or need(root / "classes.txt", remedy)
 
 
-def _pictures(folder: Path) -> dict[str, Path]:
-    """The pictures by their names without suffix, in natural order."""
-    paths = natural_order(path for path in folder.iterdir() if path.suffix.lower() in READABLE)
+def _images(folder: Path) -> dict[str, Path]:
+    """The images by their names without suffix, in natural order; ``._x.jpg`` are none (macOS)."""
+    paths = natural_order(
+        path
+        for path in folder.iterdir()
+        if path.suffix.lower() in READABLE and not path.name.startswith(".")
+    )
     if not paths:
         raise InputError(f"{folder}: no picture in it ({', '.join(sorted(READABLE))})")
-    pictures: dict[str, Path] = {}
+    images: dict[str, Path] = {}
     for path in paths:
-        if path.stem in pictures:
-            raise InputError(f"{path}: {pictures[path.stem].name} would have the same mask")
-        pictures[path.stem] = path
-    return pictures
+        if path.stem in images:
+            raise InputError(f"{path}: {images[path.stem].name} would have the same mask")
+        images[path.stem] = path
+    return images
 
 
 def _names(root: Path, split: str, names: list[str]) -> list[str]:
@@ -176,11 +186,3 @@ def _names(root: Path, split: str, names: list[str]) -> list[str]:
         )
     first_val = len(names) - max(len(names) // 5, 1)
     return names[:first_val] if split == "train" else names[first_val:]
-
-
-def _read_mask(sample: Sample, class_file: ClassFile) -> Mask:
-    path = sample.mask_path
-    assert path is not None  # every sample of a folder has one
-    if class_file.coloured:
-        return read_colours(path, class_file.classes, class_file.ignored)
-    return read_mask(path, class_file.classes)

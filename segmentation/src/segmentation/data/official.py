@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from vision_shared.inputs import InputError
+from vision_shared.name_lists import read_list
 
 
 def need(path: Path, remedy: str) -> Path:
@@ -21,20 +22,13 @@ def need(path: Path, remedy: str) -> Path:
 
 
 def need_list(path: Path, remedy: str) -> list[str]:
-    """The names in a list, one a line; empty lines do not count.
+    """The names in a list, one a line.
 
     Raises:
         FileNotFoundError: the list does not exist.
-        InputError: it has no name, or a line that is more than a name.
+        InputError: as `vision_shared.name_lists.read_list`.
     """
-    names = []
-    for number, line in enumerate(need(path, remedy).read_text().splitlines(), 1):
-        if len(line.split()) > 1:
-            raise InputError(f"{path}:{number}: expected one name, got {line.strip()!r}")
-        names += line.split()
-    if not names:
-        raise InputError(f"{path}: an empty list, expected a name a line: get the file again")
-    return names
+    return read_list(need(path, remedy))
 
 
 def check_split(split: str, splits: tuple[str, ...], data: str) -> None:

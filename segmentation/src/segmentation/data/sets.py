@@ -19,6 +19,9 @@ CAMERA_SUFFIXES = frozenset({".jpeg", ".jpg", ".tif", ".tiff", ".webp"})
 ORIENTATION = 0x0112
 """The EXIF tag; 1 is upright, 5 to 8 lie on their side."""
 
+MAX_READ = 2000
+"""Masks that a training reads beforehand, in search of each class."""
+
 
 @dataclass(frozen=True)
 class Sample:
@@ -103,6 +106,24 @@ class SegmentationSet:
             self.read_image(0)
         else:
             self.read(0)
+
+    def absent_classes(self) -> tuple[list[str], int]:
+        """Names of classes without a pixel in the masks, and how many masks were read for it.
+
+        At most `MAX_READ`, spread over all; none any more as soon as each class was seen.
+
+        Raises:
+            InputError: a mask that cannot be used.
+        """
+        absent, num_read = np.ones(len(self.classes), bool), 0
+        rows = np.linspace(0, len(self) - 1, min(len(self), MAX_READ)).astype(int)
+        for row in np.random.default_rng(0).permutation(rows):
+            if not absent.any():
+                break
+            counts = np.bincount(self.read_mask(row).ravel(), minlength=256)
+            absent &= counts[: len(absent)] == 0
+            num_read += 1
+        return [self.classes.names[number] for number in np.flatnonzero(absent)], num_read
 
 
 def missing_files(sample: Sample) -> list[Path]:

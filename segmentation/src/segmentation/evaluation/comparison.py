@@ -79,7 +79,7 @@ class Comparison:
             ("10^6 multiply-adds an image", self._mega_macs),
         ):
             rows.append([title, *(cost(name) for name in self.systems)])
-        note = f"{self.num_images} images; times are wall times"
+        note = f"{self.num_images} images; times are wall times{self._absent()}"
         return Table("Systems", ["", *self.systems], rows, note)
 
     def _classes(self) -> Table:
@@ -94,6 +94,13 @@ class Comparison:
             )
         ]
         return Table("IoU of each class", ["%", *self.systems], rows)
+
+    def _absent(self) -> str:
+        """What is said of classes that the truth does not show."""
+        absent = next(iter(self.systems.values())).absent_classes() if self.systems else []
+        if not absent:
+            return ""
+        return f"; mIoU without {', '.join(absent)}: no pixel in the truth"
 
     def _milliseconds(self, name: str) -> str:
         if name not in self.seconds:

@@ -84,8 +84,13 @@ class Results(nn.Module):
             self.gathered[name].update(values.float())  # type: ignore[operator]
 
     def mean_iou(self) -> Tensor:
-        """Return the mean IoU over the classes that occur, in [0, 1]."""
-        return _mean(class_iou(self.confusion.compute()))
+        """Return the mean IoU, see `mean_iou`."""
+        return mean_iou(class_iou(self.confusion.compute()))
+
+    def absent_classes(self) -> list[str]:
+        """Return the names of classes without a pixel in the truth."""
+        counts = self.confusion.compute().sum(1).tolist()
+        return [name for name, count in zip(self.classes.names, counts, strict=True) if not count]
 
     def class_iou(self) -> Tensor:
         """Return (L,) in [0, 1]; NaN for a class that no pixel has or gets."""
@@ -97,7 +102,7 @@ class Results(nn.Module):
         return {
             "miou": self.mean_iou(),
             "pixel_accuracy": matrix.trace() / matrix.sum().clamp_min(1),
-            "trimap_iou": _mean(class_iou(self.near_borders.compute())),
+            "trimap_iou": mean_iou(class_iou(self.near_borders.compute())),
             **{name: _computed(metric) for name, metric in self.gathered.items()},
         }
 
@@ -110,10 +115,15 @@ def class_iou(matrix: Tensor) -> Tensor:
     return torch.where(union > 0, hits / union.clamp_min(1), torch.nan)
 
 
+def mean_iou(iou: Tensor) -> Tensor:
+    """Mean of the classes' IoU (L,) in [0, 1], over those that occur.
+
+    NaN where fewer than two do: a system that says one class everywhere would have 1.
+    """
+    occurring = iou[~iou.isnan()]
+    return occurring.mean() if len(occurring) > 1 else iou.new_tensor(torch.nan)
+
+
 def _computed(metric: Any) -> Tensor:
     """The mean; NaN where there was nothing to judge."""
     return metric.compute() if metric.update_called else torch.tensor(torch.nan)
-
-
-def _mean(iou: Tensor) -> Tensor:
-    return iou[~iou.isnan()].mean()

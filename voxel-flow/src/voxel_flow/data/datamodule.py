@@ -67,7 +67,7 @@ class SampleData(TripletData):
             self.train_set = self.training_set()
         if stage in ("fit", "validate"):
             self.val_set = self.evaluation_set("val")
-        if stage == "test":
+        if stage in ("fit", "test"):  # what is missing is said before a training
             self.test_set = self.evaluation_set("test")
 
     def training_set(self) -> TrainingTriplets:

@@ -63,6 +63,14 @@ class FlowPairs(Dataset[dict[str, Any]]):
     def __len__(self) -> int:
         return len(self.files)
 
+    def check(self, folder: Path, use: str) -> None:
+        """Raise `InputError` unless there is a pair, and each file of one; before a training."""
+        if not len(self):
+            raise InputError(f"{folder}: no pair to {use}: the data set is not whole")
+        missing = next((path for files in self.files for path in files if not path.exists()), None)
+        if missing is not None:
+            raise InputError(f"{missing}: no such file, needed to {use}")
+
     @property
     def clip_indices(self) -> list[int]:
         """The clip of every sample."""

@@ -60,23 +60,27 @@ class KittiData(OfficialData):
             FileNotFoundError: the data is not there; says where to get it.
         """
         if stage == "test":
-            self.test_set = self.flow_pairs() if self.test == "flow" else self.tested()
+            self.test_set = self.test_pairs()
             return
         clips = self.sequences("training")
         first_val = len(clips) - max(len(clips) // 10, 1)
         held_out = list(triplets(clips, range(first_val, len(clips)), [(2, 1)]))
-        self.val_set = WholeFrames(clips, held_out)
+        self.val_set = self.checked(WholeFrames(clips, held_out), "validate on")
         if stage == "fit":
             centred, off_centre = (
                 triplets(clips, range(first_val), shapes) for shapes in (CENTRED, OFF_CENTRE)
             )
             self.train_set = self.training_triplets(clips, centred, off_centre)
+            self.test_pairs()  # what is missing is said before a training
+
+    def test_pairs(self) -> FlowPairs | WholeFrames:
+        return self.flow_pairs() if self.test == "flow" else self.tested()
 
     def flow_pairs(self) -> FlowPairs:
         flows = sorted(self.need("training", "flow_occ").glob("*_10.png"))
         pictures = self.need("training", FOLDERS[self.year])
         unoccluded = self.need("training", "flow_noc")
-        return FlowPairs(
+        pairs = FlowPairs(
             [
                 FlowFiles(
                     pictures / flow.name,
@@ -87,6 +91,7 @@ class KittiData(OfficialData):
                 for flow in flows
             ]
         )
+        return self.checked(pairs, "test on")
 
     def tested(self) -> WholeFrames:
         clips = self.sequences("testing")
@@ -95,7 +100,7 @@ class KittiData(OfficialData):
             for clip in range(len(clips))
             for middle in range(1, len(clips[clip]) - 1)
         ]
-        return WholeFrames(clips, every)
+        return self.checked(WholeFrames(clips, every), "test on")
 
     def sequences(self, split: str) -> list[PictureClip]:
         """The multi-view sequences in order.

@@ -46,4 +46,5 @@ class MiddleburyData(OfficialData):
             pair = [self.need("other-data", name, f"frame{n}.png") for n in (10, 11)]
             files = [pair[0], truths / name / "frame10i11.png", pair[1]]
             clips.append(PictureClip(self.folder, [str(f.relative_to(self.folder)) for f in files]))
-        self.test_set = WholeFrames(clips, [Triplet(clip, 0, 1, 2) for clip in range(len(clips))])
+        triplets = [Triplet(clip, 0, 1, 2) for clip in range(len(clips))]
+        self.test_set = self.checked(WholeFrames(clips, triplets), "test on")

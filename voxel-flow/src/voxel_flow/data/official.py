@@ -2,11 +2,16 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from vision_shared.inputs import InputError
+from vision_shared.name_lists import read_list
+from voxel_flow.data.flow_pairs import FlowPairs
 from voxel_flow.data.loaders import TripletData
 from voxel_flow.data.triplets import Clip, TrainingTriplets, Triplet
+from voxel_flow.data.whole_frames import WholeFrames
+
+Samples = TypeVar("Samples", WholeFrames, FlowPairs)
 
 
 class OfficialData(TripletData):
@@ -39,9 +44,22 @@ class OfficialData(TripletData):
         return path
 
     def need_list(self, *parts: str) -> list[str]:
-        """The entries of an official list, a line each; empty lines do not count."""
-        lines = self.need(*parts).read_text().split("\n")
-        return [line.strip() for line in lines if line.strip()]
+        """The entries of an official list, a line each; empty lines do not count.
+
+        Raises:
+            FileNotFoundError: the list does not exist.
+            InputError: as `vision_shared.name_lists.read_list`.
+        """
+        return read_list(self.need(*parts))
+
+    def checked(self, samples: Samples, use: str) -> Samples:
+        """Return samples of which each file is there, and at least one.
+
+        Raises:
+            InputError: there is none, or a file of one is missing.
+        """
+        samples.check(self.folder, use)
+        return samples
 
     def training_triplets(
         self, clips: Sequence[Clip], centred: Sequence[Triplet], off_centre: Sequence[Triplet] = ()

@@ -80,9 +80,10 @@ class Ucf101Data(OfficialData):
             ]
             for is_val in (False, True)
         )
-        self.val_set = WholeFrames(clips, held_out)
+        self.val_set = self.checked(WholeFrames(clips, held_out), "validate on")
         if stage == "fit":
             self.train_set = self.training_triplets(clips, trained)
+            self.tested()  # what is missing is said before a training
 
     def tested(self) -> WholeFrames:
         root = self.need(TEST_FOLDER)
@@ -94,4 +95,5 @@ class Ucf101Data(OfficialData):
         if self.has_masks:
             masks = [self.need(MASK_FOLDER, name, "motion_mask.png") for name in folders]
         clips = PictureClips(root, folders, ["frame_00.png", "frame_01_gt.png", "frame_02.png"])
-        return WholeFrames(clips, [Triplet(clip, 0, 1, 2) for clip in range(len(clips))], masks)
+        triplets = [Triplet(clip, 0, 1, 2) for clip in range(len(clips))]
+        return self.checked(WholeFrames(clips, triplets, masks), "test on")

@@ -14,6 +14,7 @@ does not say what it took; 30 dB is a public reading of it.
 """
 
 import logging
+import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -23,6 +24,7 @@ import cv2
 import numpy as np
 
 from vision_shared.inputs import CommandParser, ExitCode, InputError, new_file
+from vision_shared.name_lists import read_list
 from vision_shared.prediction import answer
 from vision_shared.video.colour import to_rgb
 from vision_shared.video.reader import read_frames
@@ -84,7 +86,7 @@ def store_triplets(folder: Path, split: int, triplets_per_video: int) -> dict[st
                 log.info("%d of %d videos, %d triplets", done, len(videos), sum(counts.values()))
     counts = {video: count for video, count in counts.items() if count}
     with new_file(file, overwrite=True) as part:
-        part.write_text("".join(f"{video} {count}\n" for video, count in counts.items()))
+        part.write_text("".join(f"{v} {count}\n" for v, count in counts.items()), "utf-8")
     return counts
 
 
@@ -95,7 +97,7 @@ def training_videos(folder: Path, split: int) -> list[str]:
         if not path.exists():
             remedy = f"get UCF-101's videos and its lists for action recognition at {PAGE}"
             raise FileNotFoundError(f"{path}: not found: {remedy} and unpack them there")
-    return [line.split()[0] for line in listed.read_text().splitlines() if line.strip()]
+    return [re.sub(r"\s+\d+$", "", entry) for entry in read_list(listed)]  # less their class
 
 
 def store_video(videos: Path, video: str, folder: Path, triplets_per_video: int) -> int:
@@ -148,7 +150,7 @@ def index_file(folder: Path, split: int, triplets_per_video: int) -> Path:
 
 
 def read_index(file: Path) -> dict[str, int]:
-    lines = (line.split() for line in file.read_text().splitlines())
+    lines = (line.rsplit(maxsplit=1) for line in file.read_text("utf-8").splitlines())
     return {video: int(count) for video, count in lines}
 
 

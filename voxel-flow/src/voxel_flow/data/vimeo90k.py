@@ -50,16 +50,17 @@ class Vimeo90kData(OfficialData):
             self.test_set = self.tested()
             return
         clips = self.clips("train")
-        first_val = len(clips) - min(NUM_VAL, len(clips) // 10)
+        first_val = len(clips) - min(NUM_VAL, max(len(clips) // 10, 1))
         before, middle, after = (self.length // 2 + step for step in (-1, 0, 1))
         held_out = [Triplet(clip, before, middle, after) for clip in range(first_val, len(clips))]
-        self.val_set = WholeFrames(clips, held_out)
+        self.val_set = self.checked(WholeFrames(clips, held_out), "validate on")
         if stage == "fit":
             centred, off_centre = (
                 ShapedTriplets(range(first_val), self.length, shapes)
                 for shapes in (CENTRED, OFF_CENTRE)
             )
             self.train_set = self.training_triplets(clips, centred, off_centre)
+            self.tested()  # what is missing is said before a training
 
     def clips(self, split: str) -> PictureClips:
         folders = self.need_list(f"{self.variant[:3]}_{split}list.txt")
@@ -69,4 +70,5 @@ class Vimeo90kData(OfficialData):
     def tested(self) -> WholeFrames:
         clips, last = self.clips("test"), self.length - 1
         shapes = [(last, target) for target in range(1, last)]
-        return WholeFrames(clips, ShapedTriplets(range(len(clips)), self.length, shapes))
+        triplets = ShapedTriplets(range(len(clips)), self.length, shapes)
+        return self.checked(WholeFrames(clips, triplets), "test on")

@@ -9,6 +9,7 @@ import torch
 from torch.utils.data import Dataset
 
 from vision_shared.images import read_image
+from vision_shared.inputs import InputError
 from voxel_flow.data.triplets import Clip, Triplet, as_sample, follows
 
 
@@ -29,7 +30,10 @@ class PictureClip:
 
     def __getitem__(self, frame: int, /) -> np.ndarray:
         """Read a frame, uint8 RGB (H, W, 3); raises as `vision_shared.images.read_image`."""
-        return read_image(self.folder / self.names[frame])
+        return read_image(self.path(frame))
+
+    def path(self, frame: int) -> Path:
+        return self.folder / self.names[frame]
 
 
 class PictureClips(Sequence[PictureClip]):
@@ -103,6 +107,17 @@ class WholeFrames(Dataset[dict[str, Any]]):
 
     def __len__(self) -> int:
         return len(self.triplets)
+
+    def check(self, folder: Path, use: str) -> None:
+        """Raise `InputError` unless there is a triplet, and each file of one; before a training."""
+        if not len(self):
+            raise InputError(f"{folder}: no triplet to {use}: the data set is not whole")
+        for triplet in self.triplets:
+            clip = self.clips[triplet.clip]
+            frames = (triplet.frame0, triplet.target, triplet.frame1)
+            paths = map(clip.path, frames) if isinstance(clip, PictureClip) else ()
+            if missing := next((path for path in paths if not path.exists()), None):
+                raise InputError(f"{missing}: no such image, needed to {use}")
 
     @property
     def clip_indices(self) -> list[int]:

@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from torchmetrics import Metric
 
+from vision_shared.metrics import ShapedMetric
 from voxel_flow.evaluation.ssim import round_to_levels, ssim
 
 MAX_PSNR = 100.0
@@ -67,7 +67,7 @@ def outlier_share(flow: Tensor, truth: Tensor, mask: Tensor) -> Tensor:
     return is_outlier.flatten(1).sum(1) / mask.flatten(1).sum(1)
 
 
-class GroupedMean(Metric):
+class GroupedMean(ShapedMetric):
     """Mean of per-image values, overall and in every group of images (a clip); NaN is left out.
 
     Values of all processes are gathered, so a group may be spread over them.
@@ -99,7 +99,7 @@ class GroupedMean(Metric):
         return {int(group): int(counted[groups == group].sum()) for group in groups.unique()}
 
 
-class PooledPsnr(Metric):
+class PooledPsnr(ShapedMetric):
     """PSNR of the mean squared error over all pixels of several kinds, of all images.
 
     Args:

@@ -1,0 +1,78 @@
+"""The data sets by their names: where they lie, their splits, and how these are read."""
+
+# Commands read the names before their arguments: what is heavy is imported where it is needed.
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from segmentation.data.sets import SegmentationSet
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """A data set.
+
+    Attributes:
+        root: where it lies unless another folder is named; the ``folder`` of its config.
+        splits: that `vision_shared.check_data` reads.
+        load: reads the list of a split below a root.
+        optional: splits that may be missing.
+        config: name of its file in ``conf/data``, where that is another.
+        has_server: whether a server takes the results of its test.
+    """
+
+    root: Path
+    splits: tuple[str, ...]
+    load: Callable[[Path, str], SegmentationSet]
+    optional: tuple[str, ...] = ()
+    config: str | None = None
+    has_server: bool = False
+
+
+def _voc(root: Path, split: str) -> SegmentationSet:
+    from segmentation.data.voc import voc_set
+
+    return voc_set(root, split)
+
+
+def _coco(root: Path, split: str) -> SegmentationSet:
+    from segmentation.data.coco import coco_set
+
+    return coco_set(root, split)
+
+
+def _cityscapes(root: Path, split: str) -> SegmentationSet:
+    from segmentation.data.cityscapes import cityscapes_set
+
+    return cityscapes_set(root, split)
+
+
+def _scenes(root: Path, split: str) -> SegmentationSet:
+    from segmentation.data.scenes import SCENE_CLASSES
+    from segmentation.data.voc import voc_set
+
+    return voc_set(root, split, classes=SCENE_CLASSES)
+
+
+def _folder(root: Path, split: str) -> SegmentationSet:
+    from segmentation.data.folder import folder_set
+
+    return folder_set(root, split)
+
+
+ALL = ("train", "val", "test")
+
+DATA_SETS = {
+    "voc": DataSet(Path("data/voc"), ALL[:2], _voc, has_server=True),
+    "sbd": DataSet(Path("data/voc"), ("train_aug", "val"), _voc, config="voc"),
+    "coco": DataSet(Path("data/coco"), ALL[:2], _coco),
+    "cityscapes": DataSet(
+        Path("data/cityscapes"), ALL, _cityscapes, optional=("test",), has_server=True
+    ),
+    "scenes": DataSet(Path("data/segmentation/scenes"), ALL, _scenes),
+    "folder": DataSet(Path("data/segmentation/folder"), ALL[:2], _folder),
+}
