@@ -98,17 +98,28 @@ class BestAndLast(ModelCheckpoint):
         self._forget_earlier_phases(pl_module)
         super().on_train_epoch_end(trainer, pl_module)
         if self._should_save_on_train_epoch_end(trainer):
-            self._save_last(trainer)
+            self.write_last(trainer)
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self._forget_earlier_phases(pl_module)
         super().on_validation_end(trainer, pl_module)
         if not self._should_save_on_train_epoch_end(trainer):
-            self._save_last(trainer)
+            self.write_last(trainer)
 
-    def _save_last(self, trainer: pl.Trainer) -> None:
-        if not self._should_skip_saving_checkpoint(trainer):  # nor where this step is saved
+    def write_last(self, trainer: pl.Trainer) -> None:
+        """Write ``last.ckpt``, unless it is of this step."""
+        if not self._should_skip_saving_checkpoint(trainer):
             self._save_last_checkpoint(trainer, self._monitor_candidates(trainer))
+
+    def is_saved(self, trainer: pl.Trainer) -> bool:
+        """Whether ``last.ckpt`` is of this step."""
+        return bool(self.last_model_path) and self._last_global_step_saved == trainer.global_step
+
+    def _save_topk_checkpoint(
+        self, trainer: pl.Trainer, monitor_candidates: dict[str, Any]
+    ) -> None:
+        if self.monitor in monitor_candidates:  # not where nothing was validated
+            super()._save_topk_checkpoint(trainer, monitor_candidates)
 
     def _forget_earlier_phases(self, module: pl.LightningModule) -> None:
         phase: int = getattr(module, "phase_index", 0)
@@ -142,7 +153,13 @@ class BestAndLast(ModelCheckpoint):
 class Throughput(Callback):
     """Log training samples per second (all devices) and peak memory in MiB (this process)."""
 
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._begin()  # of an epoch that a resumed run is in the midst of
+
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._begin()
+
+    def _begin(self) -> None:
         self._since, self._samples = time.perf_counter(), 0
 
     def on_train_batch_end(
