@@ -12,6 +12,7 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import Callback, ModelCheckpoint, RichProgressBar
 from pytorch_lightning.loggers import TensorBoardLogger, WandbLogger
+from pytorch_lightning.utilities import rank_zero_only
 from torch import Tensor
 
 from vision_shared.checkpoints import ENTRY
@@ -132,11 +133,13 @@ class BestAndLast(ModelCheckpoint):
         return {**super().state_dict(), "phase": self._phase}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Bring the best checkpoint so far into this run's folder."""
+        """Bring the best checkpoint so far, if there is one, into this run's folder."""
         self._phase = state_dict.get("phase", 0)
         before = Path(state_dict["best_model_path"])
+        if state_dict["best_model_score"] is None or not before.is_file():
+            return
         here = Path(str(self.dirpath)) / before.name
-        if before.is_file() and not here.exists():
+        if rank_zero_only.rank == 0 and not here.exists():
             with new_file(here) as temporary:
                 shutil.copyfile(before, temporary)
         state = {
@@ -190,6 +193,27 @@ class CheckpointRecord(Callback):
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
     ) -> None:
         checkpoint[ENTRY] = self.record
+
+
+class ExactResume(Callback):
+    """Have a resumed run take the batch and draw the numbers that an uninterrupted one does.
+
+    Args:
+        seed: of the run, from which dropout follows with the step and the process.
+    """
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Give the loader its state: where an optimiser asks for the run's length, it came late."""
+        trainer.fit_loop._load_combined_loader_states()
+
+    def on_train_batch_start(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        numbers = (self.seed, trainer.current_epoch, batch_idx, trainer.global_rank)
+        torch.manual_seed(hash(numbers) % 2**63)
 
 
 class PlainProgress(Callback):

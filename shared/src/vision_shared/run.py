@@ -128,10 +128,11 @@ def build(cfg: DictConfig) -> Run:
     loggers = make_all(cfg.get("logger"))
     bar = callbacks.progress()
     kept = usable_callbacks(cfg, make_all(cfg.get("callbacks")), loggers)
+    own = [callbacks.CheckpointRecord(record), callbacks.ExactResume(cfg.seed), StopOnSignal()]
     trainer = make(
         cfg.trainer,
         precision=precision(cfg.trainer.precision),
-        callbacks=[*kept, bar, callbacks.CheckpointRecord(record), StopOnSignal()],
+        callbacks=[*kept, bar, *own],
         logger=loggers,
         enable_progress_bar=isinstance(bar, pl.callbacks.ProgressBar),
         enable_checkpointing=any(isinstance(callback, ModelCheckpoint) for callback in kept),
