@@ -29,7 +29,7 @@ def train(cfg: DictConfig) -> float:
         step = configure_step(cfg, name, weights, resume)
         print(f"step {name}: {step.trainer.max_epochs} epochs", flush=True)
         score = run.train(step)
-        weights, resume = str(best_of(step)), None
+        weights, resume = kept_by(step) or weights, None
     return score
 
 
@@ -82,6 +82,11 @@ def configure_step(
     return step
 
 
-def best_of(step: DictConfig) -> Path:
-    """Return where a step's best checkpoint is."""
-    return Path(step.output_dir) / "checkpoints" / "best.ckpt"
+def kept_by(step: DictConfig) -> str | None:
+    """Return the checkpoint of a step from which the next one goes on; None if it kept none."""
+    for name in ("best.ckpt", "last.ckpt"):
+        path = Path(step.output_dir) / "checkpoints" / name
+        if path.is_file():
+            return str(path)
+    print("the step kept no checkpoint: the next one does not go on from it", flush=True)
+    return None

@@ -144,13 +144,15 @@ class FashionModule(pl.LightningModule):
             head: Any = self.net.network.attributes
             head.expect(rates)
 
-    def on_train_epoch_start(self) -> None:
+    def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
         if self.net.detector is None:
             return
         if self._whole_pictures is None:
             size, number = self.net.detector.size, self.detector_batch
             self._whole_pictures = DetectorBatches(self._data, self.trainer, size, number)
-        self._whole_pictures.begin_epoch(self.current_epoch)
+            self._whole_pictures.begin_epoch(self.current_epoch, batch_idx)
+        elif batch_idx == 0:
+            self._whole_pictures.begin_epoch(self.current_epoch)
 
     def on_train_end(self) -> None:
         self._whole_pictures = None  # and its processes

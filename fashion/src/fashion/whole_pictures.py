@@ -89,9 +89,10 @@ class DetectorBatches:
         )
         self._batches: Iterator[dict[str, Tensor]] = iter(())
 
-    def begin_epoch(self, epoch: int) -> None:
-        """Begin the order of an epoch."""
+    def begin_epoch(self, epoch: int, step: int = 0) -> None:
+        """Begin the order of an epoch, at a step of it where a run is resumed in its midst."""
         self.loader.sampler.set_epoch(epoch)
+        self.loader.load_state_dict({"epoch": epoch, "batches": step})
         self._batches = iter(self.loader)
 
     def next(self) -> dict[str, Tensor]:

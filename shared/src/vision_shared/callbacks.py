@@ -12,6 +12,7 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import Callback, ModelCheckpoint, RichProgressBar
 from pytorch_lightning.loggers import TensorBoardLogger, WandbLogger
+from pytorch_lightning.utilities import rank_zero_only
 from torch import Tensor
 
 from vision_shared.checkpoints import ENTRY
@@ -98,17 +99,28 @@ class BestAndLast(ModelCheckpoint):
         self._forget_earlier_phases(pl_module)
         super().on_train_epoch_end(trainer, pl_module)
         if self._should_save_on_train_epoch_end(trainer):
-            self._save_last(trainer)
+            self.write_last(trainer)
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self._forget_earlier_phases(pl_module)
         super().on_validation_end(trainer, pl_module)
         if not self._should_save_on_train_epoch_end(trainer):
-            self._save_last(trainer)
+            self.write_last(trainer)
 
-    def _save_last(self, trainer: pl.Trainer) -> None:
-        if not self._should_skip_saving_checkpoint(trainer):  # nor where this step is saved
+    def write_last(self, trainer: pl.Trainer) -> None:
+        """Write ``last.ckpt``, unless it is of this step."""
+        if not self._should_skip_saving_checkpoint(trainer):
             self._save_last_checkpoint(trainer, self._monitor_candidates(trainer))
+
+    def is_saved(self, trainer: pl.Trainer) -> bool:
+        """Whether ``last.ckpt`` is of this step."""
+        return bool(self.last_model_path) and self._last_global_step_saved == trainer.global_step
+
+    def _save_topk_checkpoint(
+        self, trainer: pl.Trainer, monitor_candidates: dict[str, Any]
+    ) -> None:
+        if self.monitor in monitor_candidates:  # not where nothing was validated
+            super()._save_topk_checkpoint(trainer, monitor_candidates)
 
     def _forget_earlier_phases(self, module: pl.LightningModule) -> None:
         phase: int = getattr(module, "phase_index", 0)
@@ -121,11 +133,13 @@ class BestAndLast(ModelCheckpoint):
         return {**super().state_dict(), "phase": self._phase}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Bring the best checkpoint so far into this run's folder."""
+        """Bring the best checkpoint so far, if there is one, into this run's folder."""
         self._phase = state_dict.get("phase", 0)
         before = Path(state_dict["best_model_path"])
+        if state_dict["best_model_score"] is None or not before.is_file():
+            return
         here = Path(str(self.dirpath)) / before.name
-        if before.is_file() and not here.exists():
+        if rank_zero_only.rank == 0 and not here.exists():
             with new_file(here) as temporary:
                 shutil.copyfile(before, temporary)
         state = {
@@ -142,7 +156,13 @@ class BestAndLast(ModelCheckpoint):
 class Throughput(Callback):
     """Log training samples per second (all devices) and peak memory in MiB (this process)."""
 
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._begin()  # of an epoch that a resumed run is in the midst of
+
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._begin()
+
+    def _begin(self) -> None:
         self._since, self._samples = time.perf_counter(), 0
 
     def on_train_batch_end(
@@ -173,6 +193,27 @@ class CheckpointRecord(Callback):
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
     ) -> None:
         checkpoint[ENTRY] = self.record
+
+
+class ExactResume(Callback):
+    """Have a resumed run take the batch and draw the numbers that an uninterrupted one does.
+
+    Args:
+        seed: of the run, from which dropout follows with the step and the process.
+    """
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Give the loader its state: where an optimiser asks for the run's length, it came late."""
+        trainer.fit_loop._load_combined_loader_states()
+
+    def on_train_batch_start(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        numbers = (self.seed, trainer.current_epoch, batch_idx, trainer.global_rank)
+        torch.manual_seed(hash(numbers) % 2**63)
 
 
 class PlainProgress(Callback):

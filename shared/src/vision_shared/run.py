@@ -1,11 +1,11 @@
 """Build a run from its config and drive it: fit, test the best checkpoint, print one table."""
 
-import json
 import logging
+import os
 import subprocess
 import sys
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,11 +17,18 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
+from pytorch_lightning.callbacks import ModelCheckpoint
 from torch import Tensor
 
 from vision_shared import callbacks, checkpoints
+from vision_shared.final_test import best_score, checkpoint_to_test, test
 from vision_shared.inputs import InputError
-from vision_shared.tables import print_tables
+from vision_shared.processes import processes_of_job, sweep_folder, wait_for_children
+from vision_shared.signals import Terminated
+from vision_shared.stopping import StopOnSignal, last_checkpoint
+from vision_shared.threads import shared_threads
+from vision_shared.training_command import say
+from vision_shared.wandb_mode import choose_wandb_mode
 
 
 @dataclass(frozen=True)
@@ -33,47 +40,78 @@ class Run:
     trainer: pl.Trainer
 
 
-def main(cfg: DictConfig, steps: Callable[[DictConfig], float] | None = None) -> float:
-    """Train for a command line: a mistake in the input is one line and exit code 2.
-
-    Args:
-        cfg: of the run.
-        steps: a task's own way to go through several trainings; None is one, `train`.
-    """
-    try:
-        return (steps or train)(cfg)
-    except (FileNotFoundError, InputError) as error:
-        print(f"train: {error}", file=sys.stderr)
-        sys.exit(2)
-
-
 def train(cfg: DictConfig) -> float:
-    """Fit, test the best checkpoint, report; return the best monitored value.
+    """Fit, test the best checkpoint, report; return the best monitored value, or NaN without one.
 
     With ``resume`` the run goes on exactly where that checkpoint was written.
 
     Raises:
         FileNotFoundError: the checkpoint to resume from, or the data, is not there.
         CheckpointError: the checkpoint to resume from is not of this task.
+        InputError: an online logger cannot log in.
+        Terminated: a signal has ended it; what there is to go on from is said.
     """
     resume = find_resume(cfg)
+    choose_wandb_mode(cfg)
     silence_libraries(cfg)
     pl.seed_everything(cfg.seed, workers=True, verbose=False)
     torch.set_float32_matmul_precision("high")
     run = build(cfg)
     log_config(cfg, run.trainer)
     try:
-        run.trainer.fit(run.module, datamodule=run.data, ckpt_path=resume, weights_only=True)
-        best = run.trainer.checkpoint_callback
-        assert isinstance(best, pl.callbacks.ModelCheckpoint)
-        assert best.best_model_score is not None
-        score = float(best.best_model_score)
+        with processes_of_job(), shared_threads(run.trainer.num_devices):
+            fit(run, resume)
         if run.trainer.is_global_zero:
-            test(cfg, run, best.best_model_path)
-        return score
+            checkpoint = checkpoint_to_test(run.trainer, cfg.monitor)
+            test(cfg, run.module, run.data, on_one_device(cfg, run.trainer), checkpoint)
+        return best_score(run.trainer)
     finally:
         if wandb.run is not None:  # else the next job of a sweep would log into this run
             wandb.finish()
+
+
+def fit(run: Run, resume: str | None) -> None:
+    """Fit with every process of the run; a signal ends it with a word about how to go on."""
+    trainer = run.trainer
+    stop = next(c for c in trainer.callbacks if isinstance(c, StopOnSignal))
+    try:
+        trainer.fit(run.module, datamodule=run.data, ckpt_path=resume, weights_only=True)
+        if stop.received is not None:  # too late to stop in the middle
+            raise Terminated(stop.received)
+    except BaseException as error:
+        wait_for_children(trainer, kill=True)
+        if isinstance(error, Terminated) and trainer.is_global_zero:
+            say_how_to_go_on(error, trainer)
+        raise
+    wait_for_children(trainer)
+
+
+def on_one_device(cfg: DictConfig, trainer: pl.Trainer) -> pl.Trainer:
+    """Return a trainer of one process, in the first of several that have trained."""
+    if trainer.world_size == 1:
+        return trainer
+    torch.distributed.destroy_process_group()
+    return make(
+        cfg.trainer,
+        precision=precision(cfg.trainer.precision),
+        devices=1,
+        num_nodes=1,
+        strategy="auto",
+        logger=trainer.loggers,
+        callbacks=[c for c in make_all(cfg.get("callbacks")) if isinstance(c, callbacks.Panels)],
+        enable_progress_bar=False,
+        enable_checkpointing=False,
+    )
+
+
+def say_how_to_go_on(ended: Terminated, trainer: pl.Trainer) -> None:
+    """Say what a signal has ended, and from where to go on."""
+    last = last_checkpoint(trainer)
+    if last is None:
+        say(f"{ended} at step {trainer.global_step}: no checkpoint to go on from has been written")
+    else:
+        path = os.path.relpath(last)
+        say(f"{ended} at step {trainer.global_step}: go on with the same command and resume={path}")
 
 
 def build(cfg: DictConfig) -> Run:
@@ -87,15 +125,31 @@ def build(cfg: DictConfig) -> Run:
     start_from(cfg, module.net)
     prepare_network(module.net, compile=cfg.compile, channels_last=cfg.channels_last)
     record = checkpoints.record(cfg.task, data=data_record(cfg), commit=commit())
-    own = [callbacks.progress(), callbacks.CheckpointRecord(record)]
+    loggers = make_all(cfg.get("logger"))
+    bar = callbacks.progress()
+    kept = usable_callbacks(cfg, make_all(cfg.get("callbacks")), loggers)
+    own = [callbacks.CheckpointRecord(record), callbacks.ExactResume(cfg.seed), StopOnSignal()]
     trainer = make(
         cfg.trainer,
         precision=precision(cfg.trainer.precision),
-        callbacks=[*make_all(cfg.callbacks), *own],
-        logger=make_all(cfg.logger),
-        enable_progress_bar=isinstance(own[0], pl.callbacks.ProgressBar),
+        callbacks=[*kept, bar, *own],
+        logger=loggers,
+        enable_progress_bar=isinstance(bar, pl.callbacks.ProgressBar),
+        enable_checkpointing=any(isinstance(callback, ModelCheckpoint) for callback in kept),
     )
     return Run(data, module, trainer)
+
+
+def usable_callbacks(
+    cfg: DictConfig, configured: Sequence[pl.Callback], loggers: Sequence[Any]
+) -> list[pl.Callback]:
+    """Return the callbacks that the rest of a config leaves something to do."""
+    unusable: tuple[type[pl.Callback], ...] = ()
+    if cfg.trainer.get("fast_dev_run") or not cfg.trainer.get("enable_checkpointing", True):
+        unusable += (ModelCheckpoint,)
+    if not loggers:
+        unusable += (pl.callbacks.LearningRateMonitor,)
+    return [callback for callback in configured if not isinstance(callback, unusable)]
 
 
 def make(node: DictConfig, **kwargs: Any) -> Any:
@@ -181,7 +235,8 @@ def silence_libraries(cfg: DictConfig) -> None:
     warnings.filterwarnings("ignore", ".*LeafSpec.*", FutureWarning)  # Lightning 2.6, torch 2.14
     # networks that train in steps keep parts in evaluation on purpose, also when resumed
     warnings.filterwarnings("ignore", ".*module\\(s\\) in eval mode at the start of training")
-    if cfg.logger.get("wandb") and cfg.logger.wandb.offline:  # online it has a URL to show
+    wandb_logger = (cfg.get("logger") or {}).get("wandb")
+    if wandb_logger and wandb_logger.offline:  # online it has a URL to show
         wandb.setup(wandb.Settings(silent=True, mode="offline"))
 
 
@@ -191,47 +246,14 @@ def find_resume(cfg: DictConfig) -> str | None:
         return None
     path = cfg.resume
     if path == "last":
-        folder = Path(cfg.output_dir).parent  # runs/TASK
-        path = checkpoints.newest_checkpoint(folder.name, folder.parent, "last.ckpt")
+        folders = [Path("runs")]
+        if Path(cfg.output_dir).absolute() != Path.cwd():  # named by the user, perhaps
+            folders.append(Path(cfg.output_dir))
+        sweep = sweep_folder()  # whose jobs do not go on from each other
+        path = checkpoints.newest_checkpoint(cfg.task, *folders, name="last.ckpt", without=sweep)
         print(f"resuming from {path}")
     checkpoints.read_checkpoint(path, task=cfg.task)
     return str(path)
-
-
-def test(cfg: DictConfig, run: Run, checkpoint: str) -> None:
-    """Test a checkpoint on one device, so that no sample counts twice; report and save."""
-    trainer = run.trainer
-    if trainer.world_size > 1:
-        torch.distributed.destroy_process_group()
-        trainer = make(
-            cfg.trainer,
-            precision=precision(cfg.trainer.precision),
-            devices=1,
-            num_nodes=1,
-            strategy="auto",
-            logger=trainer.loggers,
-            callbacks=make_all(cfg.callbacks),
-            enable_progress_bar=False,
-        )
-    trainer.test(run.module, run.data, ckpt_path=checkpoint, verbose=False, weights_only=True)
-    tables = run.module.tables()  # type: ignore[operator]
-    folder = Path(cfg.output_dir)
-    (folder / "results.md").write_text("\n".join(table.markdown() for table in tables))
-    scores = {name: float(value) for name, value in trainer.logged_metrics.items()}
-    (folder / "results.json").write_text(json.dumps(scores, indent=2) + "\n")
-    print_tables(tables)
-    report_files(folder, checkpoint, cfg.task)
-
-
-def report_files(folder: Path, checkpoint: str, task: str) -> None:
-    """Say where everything was written and what to do next."""
-    print(
-        f"best checkpoint  {checkpoint}\n"
-        f"tables           {folder / 'results.md'}\n"
-        f"pictures         {folder / 'panels'}\n"
-        f"metrics          {folder}  (make dashboard)\n"
-        f"use it           make predict TASK={task} CKPT=last INPUT=..."
-    )
 
 
 def log_config(cfg: DictConfig, trainer: pl.Trainer) -> None:

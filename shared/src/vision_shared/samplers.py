@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -14,14 +15,39 @@ if TYPE_CHECKING:
 
 
 class EpochLoader(DataLoader):
-    """A DataLoader that takes its first index when it is asked for its first batch.
+    """A DataLoader that goes on in the middle of an epoch, at the batch that a checkpoint says.
 
-    Lightning makes the iterator of a resumed run before it calls `EpochSampler.set_epoch`; workers
-    would by then have taken the first indices from another epoch's order.
+    It takes its first index when it is asked for its first batch: Lightning makes the iterator of a
+    resumed run before it calls `EpochSampler.set_epoch`; workers would by then have taken the first
+    indices from another epoch's order.
+
+    Its sampler has ``epoch`` and ``first``, as `EpochSampler`. Lightning keeps what `state_dict`
+    returns in every checkpoint.
     """
 
+    _taken = 0
+    _resumed: dict[str, int] | None = None
+
     def __iter__(self) -> Iterator[Any]:  # type: ignore[override]
-        yield from super().__iter__()
+        sampler: Any = self.sampler
+        resumed, self._resumed = self._resumed, None
+        self._taken = 0
+        if resumed is not None and resumed["epoch"] == sampler.epoch:
+            self._taken = resumed["batches"]
+        assert self.batch_size is not None
+        sampler.first = self._taken * self.batch_size
+        for batch in super().__iter__():
+            self._taken += 1
+            yield batch
+
+    def state_dict(self) -> dict[str, int]:
+        """Return the epoch, and how many of its batches have been taken."""
+        sampler: Any = self.sampler
+        return {"epoch": sampler.epoch, "batches": self._taken}
+
+    def load_state_dict(self, state_dict: dict[str, int]) -> None:
+        """Have the next iteration go on in the epoch of a state, if it is of that epoch."""
+        self._resumed = state_dict
 
 
 class EpochSampler(Sampler[tuple[int, int]]):
@@ -46,9 +72,14 @@ class EpochSampler(Sampler[tuple[int, int]]):
         num_replicas: processes that share the epoch.
         rank: which of them this is, in [0, num_replicas).
 
+    Attributes:
+        first: position, in this replica's order, of the first pair of the next iteration.
+
     Raises:
         ValueError: no sample for some replica, or a rank out of range.
     """
+
+    first = 0
 
     def __init__(
         self,
@@ -101,7 +132,8 @@ class EpochSampler(Sampler[tuple[int, int]]):
             indices = rng.permuted(indices, axis=1)
         sample_seeds = rng.integers(2**31, size=indices.size)
         mine = slice(self.rank, len(self) * self.num_replicas, self.num_replicas)
-        yield from zip(indices.ravel()[mine].tolist(), sample_seeds[mine].tolist(), strict=True)
+        pairs = zip(indices.ravel()[mine].tolist(), sample_seeds[mine].tolist(), strict=True)
+        yield from islice(pairs, self.first, None)
 
 
 class IdentitySampler(Sampler[tuple[int, int]]):
@@ -124,10 +156,15 @@ class IdentitySampler(Sampler[tuple[int, int]]):
         num_replicas: processes that share the epoch.
         rank: which of them this is, in [0, num_replicas).
 
+    Attributes:
+        first: position, in this replica's order, of the first pair of the next iteration.
+
     Raises:
         ValueError: too few identities with K pictures for one batch in each replica, or a rank out
             of range.
     """
+
+    first = 0
 
     def __init__(
         self,
@@ -193,7 +230,8 @@ class IdentitySampler(Sampler[tuple[int, int]]):
         sample_seeds = rng.integers(2**31, size=batches.shape)
         mine = slice(self.rank, self.num_batches * self.num_replicas, self.num_replicas)
         indices, seeds = batches[mine].ravel(), sample_seeds[mine].ravel()
-        yield from zip(indices.tolist(), seeds.tolist(), strict=True)
+        pairs = zip(indices.tolist(), seeds.tolist(), strict=True)
+        yield from islice(pairs, self.first, None)
 
     def _batches(self, rng: np.random.Generator) -> NDArray[np.intp]:
         """Pictures of all batches of the epoch, (batches, P * K)."""

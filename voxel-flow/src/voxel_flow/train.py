@@ -3,13 +3,16 @@
 import hydra
 from omegaconf import DictConfig
 
-from vision_shared import run
+from vision_shared import training_command
 
 
 @hydra.main(version_base="1.3", config_path="pkg://voxel_flow.conf", config_name="train")
 def main(cfg: DictConfig) -> float:
-    return run.main(cfg)
+    from vision_shared.run import train  # imports torch: the threads are chosen
+
+    return training_command.run_training(train, cfg)
 
 
 if __name__ == "__main__":
+    training_command.prepare()
     main()
