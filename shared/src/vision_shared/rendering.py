@@ -3,7 +3,9 @@
 import logging
 import secrets
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 
 from vision_shared.inputs import InputError
@@ -11,6 +13,18 @@ from vision_shared.inputs import InputError
 RECIPE = "recipe.json"
 
 log = logging.getLogger(__name__)
+
+_closed: ContextVar[Collection[Path]] = ContextVar("closed", default=())
+
+
+@contextmanager
+def nothing_rendered_in(folders: Collection[Path]) -> Iterator[None]:
+    """Render nothing into these folders, which somebody else's file names, within the block."""
+    token = _closed.set([folder.absolute() for folder in folders])
+    try:
+        yield
+    finally:
+        _closed.reset(token)
 
 
 def render_once(
@@ -28,10 +42,16 @@ def render_once(
         what: it is, e.g. ``scenes``.
 
     Raises:
-        InputError: the folder holds something else than rendered data.
+        InputError: the folder holds something else than rendered data, or is one in which nothing
+            may be rendered.
     """
     if _holds(folder, recipe):
         return
+    if folder.absolute() in _closed.get():
+        raise InputError(
+            f"{folder}: does not hold the {what} that the checkpoint names there; render them with "
+            f"data.folder={folder}, or name another folder"
+        )
     if folder.exists() and not (folder / RECIPE).exists() and any(folder.iterdir()):
         raise InputError(
             f"{folder}: holds no rendered {what}, and is not overwritten: name another data.folder"
