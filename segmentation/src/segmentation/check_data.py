@@ -53,7 +53,7 @@ def check_splits(data: str, root: Path, report: Report) -> list[Table]:
     tables = []
     for split in SPLITS[data]:
         try:
-            part = _load(data, root, split)
+            part = _load(data, root, split, report)
         except (InputError, OSError) as error:
             report(str(error))
         else:
@@ -61,7 +61,11 @@ def check_splits(data: str, root: Path, report: Report) -> list[Table]:
     return tables
 
 
-def _load(data: str, root: Path, split: str) -> SegmentationSet:
+CACHE = Path("data/segmentation/cache")
+"""Where `conf/data` keeps it."""
+
+
+def _load(data: str, root: Path, split: str, report: Report) -> SegmentationSet:
     if data == "coco":
         from segmentation.data.coco import coco_set
 
@@ -80,7 +84,7 @@ def _load(data: str, root: Path, split: str) -> SegmentationSet:
         from segmentation.data.scenes import SCENE_CLASSES
 
         return voc_set(root, split, classes=SCENE_CLASSES)
-    return voc_set(root, split)
+    return voc_set(root, split, cache=CACHE, report=report)
 
 
 def _check_set(name: str, part: SegmentationSet, report: Report) -> Table:
