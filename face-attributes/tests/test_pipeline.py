@@ -65,7 +65,7 @@ def test_every_step_is_tested_against_its_controls(whole: Path) -> None:
 
 @pytest.mark.parametrize("step", ["identities", "attributes"])
 def test_checkpoint_of_a_step_alone_gives_the_same_numbers(whole: Path, step: str) -> None:
-    tables = evaluate(best(whole, step), ["trainer=smoke"])
+    tables = evaluate(best(whole, step), ["trainer=smoke", f"data.root={whole}"])
     results = (whole / step / "results.md").read_text()
     assert "\n".join(table.markdown() for table in tables) == results
 

@@ -97,7 +97,7 @@ def test_checkpoint_alone_gives_the_same_numbers(
 ) -> None:
     train(smoke(f"module={network}"))
     checkpoint = read_checkpoint(tmp_path / "checkpoints/best.ckpt")
-    tables = evaluate(checkpoint, ["trainer=smoke"])
+    tables = evaluate(checkpoint, ["trainer=smoke", f"data.root={tmp_path}"])
     results = (tmp_path / "results.md").read_text()
     assert "\n".join(table.markdown() for table in tables) == results
 

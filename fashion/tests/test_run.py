@@ -102,7 +102,8 @@ def test_checkpoint_alone_gives_the_same_numbers(
     smoke: Config, tmp_path: Path, network: str
 ) -> None:
     train(smoke(*NETWORKS[network]))
-    tables = evaluate(read_checkpoint(tmp_path / "checkpoints/best.ckpt"), ["trainer=smoke"])
+    checkpoint = read_checkpoint(tmp_path / "checkpoints/best.ckpt")
+    tables = evaluate(checkpoint, ["trainer=smoke", f"data.root={tmp_path}"])
     results = (tmp_path / "results.md").read_text()
     assert len(tables) > 2 and all(table.markdown() in results for table in tables)
 
@@ -150,7 +151,7 @@ def test_every_objective_trains(smoke: Config, tmp_path: Path, choices: tuple[st
     checkpoint = read_checkpoint(tmp_path / "checkpoints/best.ckpt")
     proxies = [key for key in checkpoint.state_dict if "proxies" in key]
     assert bool(proxies) == ("identities=proxy" in choices)
-    assert evaluate(checkpoint, ["trainer=smoke"])
+    assert evaluate(checkpoint, ["trainer=smoke", f"data.root={tmp_path}"])
 
 
 def test_whole_pictures_need_no_detector(smoke: Config, tmp_path: Path) -> None:

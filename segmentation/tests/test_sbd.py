@@ -7,7 +7,8 @@ from PIL import Image
 
 from segmentation.data.labels import VOC
 from segmentation.data.masks import write_mask
-from segmentation.data.voc import read_sbd_mask, voc_set
+from segmentation.data.sbd import read_sbd_mask
+from segmentation.data.voc import voc_set
 from vision_shared.inputs import InputError
 
 # b and d are VOC's own for training, c and e its validation; SBD has all but d, and three more
@@ -110,3 +111,25 @@ def test_unusable_masks_are_named_in_one_line(root: Path, tmp_path: Path) -> Non
         with pytest.raises(InputError, match=rf"{name}\.mat: {message}") as caught:
             read_sbd_mask(tmp_path / f"{name}.mat")
         assert "\n" not in str(caught.value)
+
+
+def test_masks_are_converted_once_and_anew_where_they_changed(root: Path, tmp_path: Path) -> None:
+    voc_set(root, "train_aug", cache=tmp_path / "cache")
+    files = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "cache").rglob("*.png")}
+    assert sorted(files) == ["a.png", "f.png", "g.png"]
+    write_mat(root / "benchmark_RELEASE/dataset/cls/f.mat", np.full((4, 6), 7, np.uint8))
+    part = voc_set(root, "train_aug", cache=tmp_path / "cache")
+    again = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "cache").rglob("*.png")}
+    assert [name for name in files if files[name] != again[name]] == ["f.png"]
+    assert [int(part.read(i)[1][0, 0]) for i in range(5)] == [1, 1, OF_SBD, 7, OF_SBD]
+
+
+def test_faults_of_masks_are_named_before_training_or_reported(root: Path, tmp_path: Path) -> None:
+    for name in "ag":
+        (root / f"benchmark_RELEASE/dataset/cls/{name}.mat").write_text("no masks")
+    with pytest.raises(InputError, match=r"a\.mat: a damaged MATLAB file"):
+        voc_set(root, "train_aug", cache=tmp_path / "cache")
+    faults: list[str] = []
+    part = voc_set(root, "train_aug", cache=tmp_path / "cache", report=faults.append)
+    assert [sample.name for sample in part.samples] == ["d", "b", "f"]
+    assert len(faults) == 2

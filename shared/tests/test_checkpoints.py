@@ -1,9 +1,12 @@
+import json
 import os
 import pickle
+import zipfile
 from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from vision_shared.checkpoints import (
     ENTRY,
@@ -127,3 +130,103 @@ def test_sources_of_first_weights_are_left_out_however_deep() -> None:
     kept = {"name": "vgg16", "width": 4, "weights": None}
     assert without_sources(network) == {"name": "dpn", "pretrained": False, "trunk": kept}
     assert network["pretrained"] is True and trunk["weights"] == "gone.pth"
+
+
+CALL = {"_target_": "os.mkdir", "path": "owned"}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"data": {"choice": "sample", "values": {"root": CALL}}},
+        {"data": {"choice": "sample", "values": {"sizes": [1, [CALL]]}}},
+        {"data": {"choice": "sample", "values": CALL}},
+        {"data": {"choice": "sample", "values": {"folder": "runs/${oc.env:SECRET}"}}},
+        {"data": {"choice": "../../x", "values": {}}},
+        {"data": {"choice": ["sample"], "values": {}}},
+        {"data": {"choice": "sample", "values": [1]}},
+        {"data": ["sample"]},
+        {"hyper_parameters": {"network": {"name": "compact", "_recursive_": False}}},
+        {"hyper_parameters": {"network": {"name": "${oc.env:SECRET}"}}},
+        {"hyper_parameters": {"network": {1: "compact"}}},
+        {"hyper_parameters": {"network": {"name": "a\0b"}}},
+        {"hyper_parameters": {"rates": torch.ones(2)}},
+        {"task": "voxel-flow\nsecond line"},
+        {"task": 3},
+        {"state_dict": {"net.weight": [1.0]}},
+        {"state_dict": {"net.weight": torch.ones(2).to_sparse()}},
+    ],
+)
+@pytest.mark.parametrize("suffix", [".ckpt", ".safetensors"])
+def test_records_that_are_not_plain_are_refused_in_one_line(
+    tmp_path: Path, changes: dict, suffix: str
+) -> None:
+    path = tmp_path / f"evil{suffix}"
+    (write_evil if suffix == ".ckpt" else write_evil_weights)(path, changes)
+    with pytest.raises(CheckpointError, match=r"evil\.\w+: ") as caught:
+        read_checkpoint(path)
+    assert "\n" not in str(caught.value)
+
+
+def write_evil(path: Path, changes: dict) -> None:
+    content = {"hyper_parameters": {}, "state_dict": {}, **changes}
+    entry = {"format": 1, "task": "voxel-flow", "data": {}}
+    torch.save({**content, ENTRY: {key: changes.get(key, entry[key]) for key in entry}}, path)
+
+
+def write_evil_weights(path: Path, changes: dict) -> None:
+    """Write the records as JSON; what JSON or the format has not is a nonsense of their kind."""
+    entry = {"format": 1, "task": "voxel-flow", "data": {}, "hyper_parameters": {}, **changes}
+    if entry.pop("state_dict", None) is not None:
+        entry["format"] = "1"
+    text = json.dumps(entry, default=lambda _: CALL).replace('{"1": ', '{"_1": ')
+    save_file({"net.weight": torch.ones(2)}, path, metadata={ENTRY: text})
+
+
+@pytest.mark.parametrize("entry", ["[" * 10_000 + "]" * 10_000, "[1", '{"format": 1}', "3"])
+def test_metadata_that_is_no_record_is_refused(tmp_path: Path, entry: str) -> None:
+    save_file({"w": torch.ones(1)}, tmp_path / "evil.safetensors", metadata={ENTRY: entry})
+    with pytest.raises(CheckpointError) as caught:
+        read_checkpoint(tmp_path / "evil.safetensors")
+    assert "\n" not in str(caught.value) and len(str(caught.value)) < 400
+
+
+@pytest.mark.parametrize("version", [None, "1", 1.0, True, 0, -3, [1]])
+def test_formats_that_are_no_number_are_refused(tmp_path: Path, version: object) -> None:
+    torch.save({ENTRY: {"format": version, "task": "voxel-flow"}}, tmp_path / "evil.ckpt")
+    with pytest.raises(CheckpointError, match="expected a number from 1 to 1"):
+        read_checkpoint(tmp_path / "evil.ckpt")
+
+
+@pytest.mark.parametrize("missing", ["task", "hyper_parameters", "state_dict"])
+def test_missing_entries_are_named(tmp_path: Path, missing: str) -> None:
+    content = {ENTRY: {"format": 1, "task": "voxel-flow"}, "hyper_parameters": {}, "state_dict": {}}
+    (content if missing in content else content[ENTRY]).pop(missing)
+    torch.save(content, tmp_path / "evil.ckpt")
+    with pytest.raises(CheckpointError, match=rf"evil\.ckpt: .*{missing}"):
+        read_checkpoint(tmp_path / "evil.ckpt")
+
+
+def test_refused_pickle_does_not_advise_to_load_it_all_the_same(tmp_path: Path) -> None:
+    torch.save({ENTRY: Malicious(tmp_path)}, tmp_path / "evil.ckpt")
+    with pytest.raises(CheckpointError, match="never loaded") as caught:
+        read_checkpoint(tmp_path / "evil.ckpt")
+    assert "weights_only" not in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_archive_that_unpacks_to_more_than_it_is_is_refused(tmp_path: Path) -> None:
+    path = write(tmp_path / "bomb.ckpt")
+    with zipfile.ZipFile(path) as archive:
+        content = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in content.items():
+            archive.writestr(name, data)
+    with pytest.raises(CheckpointError, match="compressed"):
+        read_checkpoint(path)
+
+
+def test_first_weights_are_never_fetched_for_a_checkpoint(tmp_path: Path) -> None:
+    network = {"name": "vgg16", "trunk": {"pretrained": True, "weights": "file.pth"}}
+    path = write(tmp_path / "best.ckpt", hyper_parameters={"network": network})
+    trunk = read_checkpoint(path).hyper_parameters["network"]["trunk"]
+    assert trunk == {"pretrained": False, "weights": None}

@@ -22,7 +22,12 @@ from face_attributes.data.found import name_of
 from face_attributes.data.framing import box_of_landmarks, whole
 from face_attributes.localize import Localizer, crop_regions
 from face_attributes.models import ANet, LNet, LNetsANet, build_network
-from vision_shared.checkpoints import Checkpoint, CheckpointError, read_checkpoint
+from vision_shared.checkpoints import (
+    Checkpoint,
+    CheckpointError,
+    fits_version,
+    read_checkpoint,
+)
 from vision_shared.prediction import find_device, rebuild_network
 
 TASK = "face-attributes"
@@ -155,7 +160,8 @@ class FaceFinder:
         """
         checkpoint = read_checkpoint(path, task=TASK)
         network = rebuild(checkpoint)
-        localizer = None if isinstance(network, ANet) else _localizer(checkpoint, network)
+        with fits_version(checkpoint.path):
+            localizer = None if isinstance(network, ANet) else _localizer(checkpoint, network)
         if anet is None:
             tagger = _tagger(checkpoint, network)
             return cls(localizer, tagger, device, crop, _data_of(checkpoint))
@@ -286,11 +292,12 @@ def _tagger(checkpoint: Checkpoint, network: Any) -> Tagger:
             f"{checkpoint.path}: learnt who people are, not their attributes; expected a "
             "checkpoint of a later step"
         )
-    net, names = learner(checkpoint, network), settings["attributes"]
-    size = net.patch if isinstance(net, ANet) else _lnet_size(checkpoint, net)
-    if isinstance(net, LNet) and values.get("region", "whole") == "whole":
-        return Tagger(net, names, size, SURROUNDINGS, "whole")
-    return Tagger(net, names, size, float(values.get("context", 1.0)), "box")
+    with fits_version(checkpoint.path):
+        net, names = learner(checkpoint, network), settings["attributes"]
+        size = net.patch if isinstance(net, ANet) else _lnet_size(checkpoint, net)
+        if isinstance(net, LNet) and values.get("region", "whole") == "whole":
+            return Tagger(net, names, size, SURROUNDINGS, "whole")
+        return Tagger(net, names, size, float(values.get("context", 1.0)), "box")
 
 
 def _lnet_size(checkpoint: Checkpoint, lnet: LNet) -> tuple[int, int]:

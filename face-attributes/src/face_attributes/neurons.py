@@ -121,12 +121,14 @@ def open_data(checkpoint: Checkpoint, overrides: Sequence[str]) -> FaceData:
     """
     from face_attributes.data.face_data import FOUND
     from face_attributes.finder import localizer_of
-    from vision_shared.evaluate import compose_config
-    from vision_shared.run import make
+    from vision_shared.recorded_data import compose_config, make_data
+    from vision_shared.rendering import nothing_rendered_in
 
-    data = make(compose_config(checkpoint, overrides).data)
-    data.prepare_data()
-    data.setup("test")
+    cfg, places = compose_config(checkpoint, overrides)
+    with nothing_rendered_in(places):
+        data = make_data(checkpoint, cfg.data)
+        data.prepare_data()
+        data.setup("test")
     if data.region in FOUND:
         data.show_found(*localizer_of(checkpoint))
     return data

@@ -23,7 +23,7 @@ from fashion.data.layout import UNKNOWN
 from fashion.data.samples import Region, to_tensor
 from fashion.garment import Box, Garment, Picture
 from fashion.models import Alignment, Pipeline, Recognition, build_pipeline
-from vision_shared.checkpoints import CheckpointError, read_checkpoint
+from vision_shared.checkpoints import fits_version, read_checkpoint
 from vision_shared.prediction import find_device, rebuild_network
 
 TASK = "fashion"
@@ -111,10 +111,8 @@ class GarmentRecogniser:
         network = rebuild_network(checkpoint, _build)
         assert isinstance(network, Pipeline)
         settings = checkpoint.hyper_parameters
-        try:
+        with fits_version(checkpoint.path):
             framing = Framing(**settings["framing"])
-        except (KeyError, TypeError) as error:
-            raise CheckpointError(f"{path}: does not say what its network is shown") from error
         names = settings["categories"], settings["attributes"]
         return cls(network, *names, framing, device, least_score)
 

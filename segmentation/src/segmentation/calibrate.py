@@ -127,15 +127,17 @@ def _calibrate(options: Namespace) -> ExitCode:
 
     from segmentation.segmenter import Segmenter
     from vision_shared.checkpoints import read_checkpoint
-    from vision_shared.evaluate import compose_config
-    from vision_shared.run import make
+    from vision_shared.recorded_data import compose_config, make_data
+    from vision_shared.rendering import nothing_rendered_in
     from vision_shared.tables import print_tables
 
     checkpoint = read_checkpoint(path, task=TASK)
     segmenter = Segmenter.from_checkpoint(path)
-    data = make(compose_config(checkpoint, options.overrides).data)
-    data.prepare_data()
-    data.setup("validate")
+    cfg, places = compose_config(checkpoint, options.overrides)
+    with nothing_rendered_in(places):
+        data = make_data(checkpoint, cfg.data)
+        data.prepare_data()
+        data.setup("validate")
     try:
         points = sweep(segmenter, data.val_dataloader(), SWEEP)
     except ValueError as error:

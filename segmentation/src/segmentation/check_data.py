@@ -37,7 +37,7 @@ def check_splits(data: str, root: Path, report: Report) -> list[Table]:
     tables = []
     for split in DATA_SETS[data].splits:
         try:
-            part = DATA_SETS[data].load(root, split)
+            part = DATA_SETS[data].load(root, split, report)
         except (InputError, OSError) as error:
             if isinstance(error, FileNotFoundError) and split in DATA_SETS[data].optional:
                 print(f"{root}: has no {split}, which is no fault")

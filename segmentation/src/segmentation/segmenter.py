@@ -20,7 +20,7 @@ from torch import nn
 from segmentation.data.labels import ClassList
 from segmentation.inference import Inference
 from segmentation.models import build_network
-from vision_shared.checkpoints import CheckpointError, read_checkpoint
+from vision_shared.checkpoints import fits_version, read_checkpoint
 from vision_shared.prediction import find_device, rebuild_network
 
 TASK = "segmentation"
@@ -84,10 +84,8 @@ class Segmenter:
             ValueError: as for the class.
         """
         checkpoint = read_checkpoint(path, task=TASK)
-        try:
+        with fits_version(checkpoint.path):
             classes = read_classes(checkpoint.hyper_parameters)
-        except (KeyError, TypeError, ValueError) as error:
-            raise CheckpointError(f"{path}: does not say which classes it has") from error
         network = rebuild_network(checkpoint, _build)
         return cls(network, classes, device, inference)
 

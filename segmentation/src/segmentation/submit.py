@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from segmentation.data.registry import DATA_SETS
+from vision_shared.faults import stop
 from vision_shared.inputs import CommandParser, ExitCode, InputError
 from vision_shared.prediction import ModelError, answer, check_checkpoint, find_checkpoint
 
@@ -54,7 +55,7 @@ def _submit(options: Namespace) -> ExitCode:
     from segmentation.evaluation.submission import write_cityscapes_submission, write_voc_submission
 
     is_voc = options.data == "voc"
-    part = DATA_SETS[options.data].load(options.folder, options.split)
+    part = DATA_SETS[options.data].load(options.folder, options.split, stop)
     results = _results(_load(options, part), part)
     if is_voc:
         place = write_voc_submission(

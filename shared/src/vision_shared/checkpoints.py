@@ -5,6 +5,9 @@ A checkpoint is the file that Lightning writes, plus one entry, ``vision``, a pl
 data config, ``values``: its plain values). It names its task and never a class or an import path:
 classes are found through the installed packages' entry points (see ``vision_shared.tasks``).
 
+This is the one place that reads such a file, and it trusts none: its records are plain data
+(`vision_shared.plain`), its tensors plain tensors, and first weights are never fetched for it.
+
 Weights to pass on or to ship are a safetensors file: the network's tensors, and the same entry with
 the hyper-parameters as JSON in its metadata. What reads a checkpoint reads either.
 """
@@ -15,13 +18,16 @@ from __future__ import annotations
 import json
 import os
 import pickle
+import re
 import zipfile
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vision_shared.inputs import InputError, new_file
+from vision_shared.plain import PlainError, expect_plain, one_line, parse_json, shown
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -78,24 +84,61 @@ def read_checkpoint(path: str | Path, *, task: str | None = None) -> Checkpoint:
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such checkpoint; train one with `make train`")
-    content = _load_weights(path) if path.suffix == WEIGHTS_SUFFIX else _load(path)
+    content = _load_weights(path) if path.suffix == WEIGHTS_SUFFIX else load_torch(path)
     record = content.get(ENTRY) if isinstance(content, dict) else None
     if not isinstance(record, dict):
         raise CheckpointError(f"{path}: not a checkpoint of this project (no {ENTRY!r} entry)")
-    if record["format"] > FORMAT:
+    _expect_format(path, record.get("format"))
+    try:
+        checkpoint = _checked(path, record, content)
+    except PlainError as error:
+        raise CheckpointError(f"{path}: not a checkpoint that can be trusted: {error}") from error
+    if task is not None and checkpoint.task != task:
+        raise CheckpointError(f"{path}: a checkpoint of {checkpoint.task}, expected one of {task}")
+    settings = without_sources(checkpoint.hyper_parameters)
+    return replace(checkpoint, hyper_parameters=settings)
+
+
+def load_torch(path: Path) -> Any:
+    """Read what `torch.save` wrote; nothing in it is executed.
+
+    Raises:
+        CheckpointError: a damaged file, one of another kind, or one that holds other objects than
+            tensors and plain values.
+    """
+    import torch
+
+    try:
+        _expect_uncompressed(path)
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:  # torch's message advises to switch the check off
         raise CheckpointError(
-            f"{path}: written in format {record['format']}, this version reads up to {FORMAT}; "
-            "upgrade vision-shared"
-        )
-    if task is not None and record["task"] != task:
-        raise CheckpointError(f"{path}: a checkpoint of {record['task']}, expected one of {task}")
-    return Checkpoint(
-        path=path,
-        task=record["task"],
-        hyper_parameters=content["hyper_parameters"],
-        state_dict=content["state_dict"],
-        data=record.get("data", {}),
-    )
+            f"{path}: cannot be read as a checkpoint: damaged, or it holds other objects than "
+            "tensors and plain values, which are never loaded"
+        ) from error
+    except Exception as error:  # whatever torch's unpickler raises for bytes that somebody made up
+        raise CheckpointError(
+            f"{path}: cannot be read as a checkpoint: {one_line(error)}"
+        ) from error
+
+
+@contextmanager
+def fits_version(path: Path) -> Iterator[None]:
+    """Turn whatever building from a checkpoint's values raises into one line.
+
+    Recorded values are plain, but any of them may be missing, of another type or out of range.
+
+    Raises:
+        CheckpointError: the block raised anything but InputError or FileNotFoundError, which are
+            one line themselves.
+    """
+    try:
+        yield
+    except (InputError, FileNotFoundError):
+        raise
+    except Exception as error:
+        message = f"{path}: does not fit this version: {_reason(error)}"
+        raise CheckpointError(message) from error
 
 
 def without_sources(settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -205,23 +248,78 @@ def _task_of(path: Path) -> str | None:
 
 
 def _load_weights(path: Path) -> dict[str, Any]:
-    from safetensors import SafetensorError, safe_open
+    from safetensors import safe_open
 
     try:
         with safe_open(path, framework="pt") as file:
-            entry = json.loads((file.metadata() or {}).get(ENTRY, "null"))
+            entry = parse_json((file.metadata() or {}).get(ENTRY, "null"))
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (SafetensorError, ValueError) as error:
-        raise CheckpointError(f"{path}: cannot be read as weights: {error}") from error
-    settings = entry.pop("hyper_parameters", {}) if isinstance(entry, dict) else {}
+    except Exception as error:  # of safetensors, of JSON, and of torch for types it lacks
+        raise CheckpointError(f"{path}: cannot be read as weights: {one_line(error)}") from error
+    settings = entry.pop("hyper_parameters", None) if isinstance(entry, dict) else None
     return {ENTRY: entry, "hyper_parameters": settings, "state_dict": tensors}
 
 
-def _load(path: Path) -> Any:
+def _expect_uncompressed(path: Path) -> None:
+    """Raise `PlainError` for an archive that unpacks to more than it is; torch packs nothing."""
+    if not zipfile.is_zipfile(path):
+        return
+    with zipfile.ZipFile(path) as archive:
+        if any(info.compress_type != zipfile.ZIP_STORED for info in archive.infolist()):
+            raise PlainError("a compressed archive, which torch does not write")
+
+
+def _expect_format(path: Path, version: Any) -> None:
+    if type(version) is not int or version < 1:
+        raise CheckpointError(
+            f"{path}: a checkpoint of format {shown(version)}, expected a number from 1 to {FORMAT}"
+        )
+    if version > FORMAT:
+        raise CheckpointError(
+            f"{path}: written in format {version}, this version reads up to {FORMAT}; "
+            "upgrade vision-shared"
+        )
+
+
+def _checked(path: Path, record: Mapping[str, Any], content: Mapping[str, Any]) -> Checkpoint:
+    """Return a checkpoint; raise `PlainError` for an entry of another kind, or one not plain."""
+    task, data = record.get("task"), _expect_dict("data", record.get("data", {}))
+    settings, tensors = (
+        _expect_dict(name, content.get(name)) for name in ("hyper_parameters", "state_dict")
+    )
+    _expect_name("task", task, "of a task")
+    expect_plain(settings, "hyper_parameters")
+    expect_plain(data, "data")
+    if data.get("choice") is not None:
+        _expect_name("data.choice", data["choice"], "of a data config")
+    _expect_dict("data.values", data.get("values", {}))
+    for name, tensor in tensors.items():
+        _expect_tensor(name, tensor)
+    return Checkpoint(path, str(task), settings, tensors, data)
+
+
+def _expect_dict(name: str, value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise PlainError(f"{name} of type {type(value).__name__}, expected a dict")
+    return value
+
+
+def _expect_name(entry: str, value: object, of: str) -> None:
+    """Raise `PlainError` for what is no name: a path, or words with line ends."""
+    if not (isinstance(value, str) and re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}", value)):
+        raise PlainError(f"{entry} {shown(value)}, expected the name {of}")
+
+
+def _expect_tensor(name: object, tensor: Any) -> None:
     import torch
 
-    try:
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, zipfile.BadZipFile, KeyError) as error:
-        first_line = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise CheckpointError(f"{path}: cannot be read as a checkpoint: {first_line}") from error
+    if not isinstance(name, str):
+        raise PlainError(f"state_dict: a key {shown(name)}, expected a text")
+    is_dense = type(tensor) is torch.Tensor and tensor.layout is torch.strided
+    if not is_dense or tensor.is_quantized or tensor.device.type != "cpu":
+        raise PlainError(f"state_dict: {shown(name)} is no dense tensor")
+
+
+def _reason(error: Exception) -> str:
+    """Name what is missing: the message of a KeyError is the key alone."""
+    return f"no {one_line(error)}" if isinstance(error, KeyError) else one_line(error)

@@ -17,8 +17,6 @@ from vision_shared.inputs import CommandParser, ExitCode, InputError
 from vision_shared.prediction import answer
 
 if TYPE_CHECKING:
-    from omegaconf import DictConfig
-
     from vision_shared.checkpoints import Checkpoint
     from vision_shared.tables import Table
 
@@ -33,10 +31,12 @@ def evaluate(checkpoint: Checkpoint, overrides: Sequence[str] = ()) -> Sequence[
     import pytorch_lightning as pl
 
     from vision_shared.callbacks import progress
+    from vision_shared.recorded_data import compose_config, make_data
+    from vision_shared.rendering import nothing_rendered_in
     from vision_shared.run import make, precision, silence_libraries
     from vision_shared.tasks import load_module
 
-    cfg = compose_config(checkpoint, overrides)
+    cfg, places = compose_config(checkpoint, overrides)
     silence_libraries(cfg)
     pl.seed_everything(cfg.seed, workers=True, verbose=False)
     module = load_module(checkpoint)
@@ -52,39 +52,9 @@ def evaluate(checkpoint: Checkpoint, overrides: Sequence[str] = ()) -> Sequence[
         enable_checkpointing=False,
         enable_progress_bar=isinstance(bar, pl.callbacks.ProgressBar),
     )
-    trainer.test(module, make(cfg.data), verbose=False)
+    with nothing_rendered_in(places):
+        trainer.test(module, make_data(checkpoint, cfg.data), verbose=False)
     return module.tables()  # type: ignore[operator]
-
-
-def compose_config(checkpoint: Checkpoint, overrides: Sequence[str]) -> DictConfig:
-    """Compose the task's config; the recorded data values stand where no override does.
-
-    Raises:
-        InputError: no data choice is known, or an override does not fit.
-    """
-    from hydra import compose, initialize_config_module
-    from hydra.errors import HydraException
-    from omegaconf import OmegaConf
-
-    from vision_shared.tasks import config_module
-
-    given = {override.lstrip("+~").split("=", 1)[0] for override in overrides}
-    choice = checkpoint.data.get("choice")
-    recorded = "data" not in given
-    if recorded and choice is None:
-        raise InputError(f"{checkpoint.path}: records no data; say which: data=NAME")
-    chosen = [f"data={choice}"] if recorded else []
-    module = config_module(checkpoint.task)
-    try:
-        with initialize_config_module(module, version_base="1.3"):
-            cfg = compose("train", [*chosen, "output_dir=.", *overrides])
-    except HydraException as error:
-        raise InputError(" ".join(str(error).split())) from error
-    for key, value in checkpoint.data.get("values", {}).items() if recorded else ():
-        overridden = any(name == f"data.{key}" or name.startswith(f"data.{key}.") for name in given)
-        if key in cfg.data and not overridden:
-            OmegaConf.update(cfg.data, key, value, merge=True)
-    return cfg
 
 
 def find_checkpoint(path: str, task: str | None) -> Checkpoint:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vision_shared.inputs import InputError, new_file
+from vision_shared.plain import one_line, parse_json
 
 
 def record_of(version: int, sources: Sequence[Path], folder: Path) -> str:
@@ -47,12 +48,30 @@ def load_packed(path: Path, record: str) -> tuple[dict[str, Any], list[NDArray]]
         return None
     try:
         with path.open("rb") as file:
-            header = json.loads(_load(file).tobytes())
+            header = parse_json(_load(file).tobytes())
             if header["record"] != record:
                 return None
             return header["facts"], [_load(file) for _ in range(header["num_arrays"])]
-    except (ValueError, EOFError, OSError) as error:
-        raise InputError(f"{path}: a damaged cache ({error}): remove it") from error
+    except Exception as error:  # NumPy's reader of headers raises whatever Python's parser does
+        raise damaged(path, error) from error
+
+
+def expect_array(array: NDArray, kind: str, shape: Sequence[int]) -> None:
+    """Raise ValueError unless a loaded array is of this type and shape.
+
+    Args:
+        array: as it was loaded.
+        kind: its dtype in NumPy's short form without the byte order, ``f4`` for example; ``S`` is
+            bytes of any length.
+        shape: of it.
+    """
+    if not array.dtype.str[1:].startswith(kind) or array.shape != tuple(shape):
+        raise ValueError(f"expected {kind} {tuple(shape)}, got {array.dtype.str} {array.shape}")
+
+
+def damaged(path: Path, error: Exception) -> InputError:
+    """Return what to raise for a cache in which something is missing or of another kind."""
+    return InputError(f"{path}: a damaged cache ({one_line(error)}): remove it")
 
 
 def _load(file: IO[bytes]) -> NDArray:

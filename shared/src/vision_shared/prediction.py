@@ -194,15 +194,11 @@ def rebuild_network(
     Raises:
         CheckpointError: what it holds does not fit this version of the task.
     """
-    from vision_shared.checkpoints import CheckpointError
+    from vision_shared.checkpoints import fits_version
 
-    try:
+    with fits_version(checkpoint.path):
         network = build(checkpoint.hyper_parameters)
         network.load_state_dict(checkpoint.weights())
-    except (KeyError, TypeError, ValueError, RuntimeError) as error:
-        reason = str(error).splitlines()[0]
-        message = f"{checkpoint.path}: does not fit this version's network: {reason}"
-        raise CheckpointError(message) from error
     return network
 
 

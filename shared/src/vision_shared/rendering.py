@@ -3,8 +3,9 @@
 import logging
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 
 from vision_shared.inputs import InputError, replace_folder
@@ -17,6 +18,18 @@ log = logging.getLogger(__name__)
 _in_use: dict[Path, int] = {}
 """The recipes of the data that this process reads, by folder: files kept open, and locked so that
 no other process replaces the data."""
+
+_closed: ContextVar[Collection[Path]] = ContextVar("closed", default=())
+
+
+@contextmanager
+def nothing_rendered_in(folders: Collection[Path]) -> Iterator[None]:
+    """Render nothing into these folders, which somebody else's file names, within the block."""
+    token = _closed.set([folder.absolute() for folder in folders])
+    try:
+        yield
+    finally:
+        _closed.reset(token)
 
 
 def render_once(
@@ -35,10 +48,16 @@ def render_once(
         what: it is, e.g. ``scenes``.
 
     Raises:
-        InputError: the folder holds something else than rendered data, or is in use.
+        InputError: the folder holds something else than rendered data, is in use, or is one in
+            which nothing may be rendered.
     """
     folder = folder.absolute()
     if not _holds(folder, recipe):
+        if folder in _closed.get():
+            raise InputError(
+                f"{folder}: does not hold the {what} that the checkpoint names there; render them "
+                f"with data.folder={folder}, or name another folder"
+            )
         _check_replaceable(folder, what)
         with _one_at_a_time(folder, what):
             if not _holds(folder, recipe):  # else another process has just rendered it

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.export import Dim
 
-from vision_shared.checkpoints import Checkpoint, CheckpointError
+from vision_shared.checkpoints import Checkpoint, fits_version
 from vision_shared.inputs import InputError
 from vision_shared.tables import Table
 
@@ -118,12 +118,10 @@ def load_module(checkpoint: Checkpoint) -> pl.LightningModule:
     Raises:
         CheckpointError: its contents do not fit the installed version of the task.
     """
-    try:
-        module = find_task(checkpoint.task).load()(**checkpoint.hyper_parameters)
+    module_class = find_task(checkpoint.task).load()
+    with fits_version(checkpoint.path):
+        module = module_class(**checkpoint.hyper_parameters)
         module.load_state_dict(checkpoint.state_dict)
-    except (TypeError, RuntimeError) as error:
-        reason = str(error).splitlines()[0]
-        raise CheckpointError(f"{checkpoint.path}: does not fit this version: {reason}") from error
     return module
 
 

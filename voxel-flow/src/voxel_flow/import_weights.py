@@ -10,13 +10,14 @@ statistics. Where it was trained to extrapolate (``syn_type: extra``), its nativ
 # Nothing heavy is imported before the arguments are known to be good: --help has to be quick.
 from __future__ import annotations
 
-import pickle
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from vision_shared.checkpoints import CheckpointError, load_torch
 from vision_shared.inputs import CommandParser, ExitCode, InputError, check_input, check_output
+from vision_shared.plain import one_line, shown
 from vision_shared.prediction import answer
 
 if TYPE_CHECKING:
@@ -44,19 +45,17 @@ def import_weights(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     Raises:
         InputError: no such file, not a released checkpoint, or an unknown kind of synthesis.
     """
-    import torch
-
     check_input(path, "checkpoint")
+    content = load_torch(path)
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
         kind = content["arch"]["model"]["syn_type"]
         released = {k.removeprefix("module."): v for k, v in content["state_dict"].items()}
         weights = convert(released)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, KeyError, TypeError) as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise InputError(f"{path}: not a released voxel-flow checkpoint ({reason})") from error
-    if kind not in NATIVE_TIMES:
-        raise InputError(f"{path}: expected syn_type inter or extra, got {kind!r}")
+    except (AttributeError, IndexError, KeyError, TypeError) as error:
+        reason = one_line(error)
+        raise CheckpointError(f"{path}: not a released voxel-flow checkpoint ({reason})") from error
+    if not isinstance(kind, str) or kind not in NATIVE_TIMES:
+        raise CheckpointError(f"{path}: expected syn_type inter or extra, got {shown(kind)}")
     settings = {
         "name": "paper",
         "width": weights["scales.0.head.weight"].shape[1],

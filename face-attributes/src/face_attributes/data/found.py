@@ -12,6 +12,7 @@ from torch import Tensor
 from face_attributes.data.faces import Faces
 from face_attributes.data.samples import to_tensor
 from vision_shared.inputs import InputError, new_file
+from vision_shared.packed import damaged
 
 Find = Callable[[Tensor], Tensor]
 """Takes a picture (3, H, W), RGB in [0, 1]; returns the box (4,) of its face in its pixels."""
@@ -46,11 +47,13 @@ def found_boxes(
 
 def _load(path: Path, number: int) -> NDArray[np.float32]:
     try:
-        boxes = np.load(io.BytesIO(path.read_bytes()))
-    except (ValueError, EOFError) as error:
-        raise InputError(f"{path}: cannot be read as boxes ({error}): delete it") from error
-    if boxes.shape != (number, 4):
-        raise InputError(f"{path}: holds {boxes.shape}, expected ({number}, 4): delete it")
+        boxes = np.load(io.BytesIO(path.read_bytes()), allow_pickle=False)
+    except Exception as error:  # NumPy's reader of headers raises whatever Python's parser does
+        raise damaged(path, error) from error
+    if boxes.shape != (number, 4) or boxes.dtype != np.float32:
+        raise InputError(
+            f"{path}: holds {boxes.dtype} {boxes.shape}, expected float32 ({number}, 4): delete it"
+        )
     return boxes
 
 

@@ -7,10 +7,14 @@ lfw/Aaron_Eckhart/Aaron_Eckhart_0001.jpg
 Its 6,263 training pictures only fit linear classifiers on features that were learned on CelebA,
 and the other 6,880 test them; so they are both its ``train`` and its ``val``. People in the two
 parts differ, and a picture's folder says who it is.
+
+A damaged HDF5 file can crash its library, and the process with it: it is read in a process of its
+own (`vision_shared.isolation`), which writes what is in it as plain arrays.
 """
 
 from collections.abc import Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,13 +23,18 @@ from numpy.typing import NDArray
 from face_attributes.data.faces import Faces, unknown_places
 from face_attributes.data.names import PARTS
 from face_attributes.data.packed import packed
-from face_attributes.data.text import Report, stop
+from vision_shared.faults import Report, stop
 from vision_shared.inputs import InputError, check_input
+from vision_shared.isolation import Convert, convert_one
+from vision_shared.packed import load_packed, save_packed
+from vision_shared.plain import one_line, shown
 
 if TYPE_CHECKING:
     import h5py
 
 PAGE = "https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html"
+INDICES = ("indices_img_train", "indices_img_test")
+RECORD = "unpacked"
 FOLDERS = ("lfw", "lfw-deepfunneled", "lfw_funneled", "lfw-funneled")
 
 
@@ -72,10 +81,8 @@ def read_lfwa(labels: Path, indices: Path, folder: Path, report: Report = stop) 
     Raises:
         InputError: a file that cannot be used at all.
     """
-    with open_matlab(labels) as file:
-        attributes = read_cells(file, "AttrName")
-        names = [name.replace("\\", "/") for name in read_cells(file, "name")]
-        values = read_matrix(file, "label")
+    facts, (values,) = _unpacked(unpack_labels, labels)
+    attributes, names = facts["attributes"], facts["names"]
     if values.shape == (len(attributes), len(names)):  # MATLAB's columns are HDF5's rows
         values = values.T
     if values.shape != (len(names), len(attributes)):
@@ -108,19 +115,49 @@ def read_parts(path: Path, num_pictures: int, report: Report = stop) -> NDArray[
         InputError: an index that is no picture's.
     """
     parts = np.full(num_pictures, -1, np.int8)
-    with open_matlab(path) as file:
-        for part, name in (("val", "indices_img_train"), ("test", "indices_img_test")):
-            numbers = read_matrix(file, name).ravel()
-            rows = numbers.astype(np.int64) - 1
-            if not len(rows) or rows.min() < 0 or rows.max() >= num_pictures:
-                raise InputError(
-                    f"{path}: {name} from {numbers.min(initial=0):g} to "
-                    f"{numbers.max(initial=0):g}, expected from 1 to {num_pictures}"
-                )
-            for row in rows[parts[rows] >= 0]:
-                report(f"{path}: {name} holds {row + 1}, which indices_img_train holds, too")
-            parts[rows] = PARTS.index(part)
+    _, matrices = _unpacked(unpack_indices, path)
+    for part, name, matrix in zip(("val", "test"), INDICES, matrices, strict=True):
+        numbers = matrix.ravel()
+        inside = (numbers >= 1) & (numbers <= num_pictures)
+        if not len(numbers) or not inside.all():
+            raise InputError(
+                f"{path}: {name} from {numbers.min(initial=0):g} to "
+                f"{numbers.max(initial=0):g}, expected from 1 to {num_pictures}"
+            )
+        rows = numbers.astype(np.int64) - 1
+        for row in rows[parts[rows] >= 0]:
+            report(f"{path}: {name} holds {row + 1}, which indices_img_train holds, too")
+        parts[rows] = PARTS.index(part)
     return parts
+
+
+def _unpacked(unpack: Convert, path: Path) -> tuple[dict[str, Any], list[NDArray]]:
+    """Return what a process of its own finds in a MATLAB file; raises as it does."""
+    with TemporaryDirectory() as folder:
+        target = Path(folder) / "unpacked"
+        convert_one(unpack, path, target)
+        found = load_packed(target, RECORD)
+    assert found is not None
+    return found
+
+
+def unpack_labels(source: Path, target: Path) -> None:
+    """Write the names and labels of a MATLAB file as plain values and arrays.
+
+    Raises:
+        InputError: as `open_matlab`, `read_cells` and `read_matrix`.
+    """
+    with open_matlab(source) as file:
+        attributes = read_cells(file, "AttrName")
+        names = [name.replace("\\", "/") for name in read_cells(file, "name")]
+        values = read_matrix(file, "label")
+    save_packed(target, RECORD, {"attributes": attributes, "names": names}, [values])
+
+
+def unpack_indices(source: Path, target: Path) -> None:
+    """Write the indices of a MATLAB file as plain arrays; raises as `unpack_labels`."""
+    with open_matlab(source) as file:
+        save_packed(target, RECORD, {}, [read_matrix(file, name) for name in INDICES])
 
 
 def open_matlab(path: Path) -> "h5py.File":
@@ -134,8 +171,8 @@ def open_matlab(path: Path) -> "h5py.File":
     check_input(path, "MATLAB file")
     try:
         return h5py.File(path, "r")
-    except OSError as error:
-        reason = " ".join(str(error).split())
+    except (OSError, RuntimeError, ValueError) as error:
+        reason = one_line(error)
         raise InputError(f"{path}: not a MATLAB v7.3 file that can be read ({reason})") from error
 
 
@@ -148,16 +185,17 @@ def read_cells(file: "h5py.File", name: str) -> list[str]:
     try:
         cells = _dataset(file, name)
         return ["".join(map(chr, file[cell][()].ravel())) for cell in cells[()].ravel()]
-    except (TypeError, ValueError, KeyError, OSError) as error:
-        raise InputError(f"{file.filename}: {name} is no cell array of texts ({error})") from error
+    except _FAULTS as error:
+        reason = one_line(error)
+        raise InputError(f"{file.filename}: {name} is no cell array of texts ({reason})") from error
 
 
 def read_matrix(file: "h5py.File", name: str) -> NDArray[np.float64]:
     """The numbers of a matrix, with MATLAB's columns as rows; raises as `read_cells`."""
     try:
         return np.asarray(_dataset(file, name)[()], np.float64)
-    except (TypeError, ValueError, OSError) as error:
-        raise InputError(f"{file.filename}: {name} is no matrix ({error})") from error
+    except _FAULTS as error:
+        raise InputError(f"{file.filename}: {name} is no matrix ({one_line(error)})") from error
 
 
 def people(names: Sequence[str]) -> NDArray[np.int32]:
@@ -166,7 +204,12 @@ def people(names: Sequence[str]) -> NDArray[np.int32]:
     return np.unique(folders, return_inverse=True)[1].astype(np.int32)
 
 
+_FAULTS = (AttributeError, KeyError, OSError, OverflowError, RuntimeError, TypeError, ValueError)
+"""What h5py raises, depending on which bytes are wrong."""
+
+
 def _dataset(file: "h5py.File", name: str) -> Any:
     if name not in file:
-        raise InputError(f"{file.filename}: without {name}, has {', '.join(file)}")
+        there = ", ".join(shown(key)[1:-1] for key in file)
+        raise InputError(f"{file.filename}: without {name}, has {there}")
     return file[name]

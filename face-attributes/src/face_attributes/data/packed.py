@@ -6,12 +6,13 @@ The labels take a bit each, and another where some are unknown.
 import hashlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from face_attributes.data.faces import Faces
-from vision_shared.packed import load_packed, record_of, save_packed
+from vision_shared.packed import damaged, expect_array, load_packed, record_of, save_packed
 
 VERSION = 2
 """Raise it when a reader would give something else: older files are made anew."""
@@ -64,14 +65,29 @@ def load_faces(path: Path, record: str) -> Faces | None:
     loaded = load_packed(path, record)
     if loaded is None:
         return None
-    facts, (positive, known, names, parts, identities, boxes, landmarks) = loaded
-    attributes = tuple(facts["attributes"])
+    try:
+        return _faces(*loaded)
+    except (KeyError, TypeError, ValueError) as error:
+        raise damaged(path, error) from error
+
+
+def _faces(facts: dict[str, Any], arrays: list[NDArray]) -> Faces:
+    positive, known, names, parts, identities, boxes, landmarks = arrays
+    number, attributes = len(names), tuple(facts["attributes"])
+    num_bytes = -(-number * len(attributes) // 8)
+    expect_array(names, "S", (number,))
+    expect_array(positive, "u1", (num_bytes,))
+    expect_array(known, "u1", (num_bytes if known.size else 0,))
+    expect_array(parts, "i1", (number,))
+    expect_array(identities, "i4", (number,))
+    expect_array(boxes, "f4", (number, 4))
+    expect_array(landmarks, "f4", (number, 5, 2))
     boxed_in = facts["boxed_in"] and Path(facts["boxed_in"])
     return Faces(
         Path(facts["folder"]),
         names,
         attributes,
-        _unpack(positive, known, len(names), len(attributes)),
+        _unpack(positive, known, number, len(attributes)),
         parts,
         identities,
         boxes,

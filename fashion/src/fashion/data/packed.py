@@ -3,12 +3,15 @@
 import hashlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
 
 from fashion.data.garments import Columns, Garments, Vocabulary, unknown_columns
 from fashion.data.labels import Labels
 from fashion.data.official import Files
 from vision_shared.faults import Report, stop
-from vision_shared.packed import load_packed, record_of, save_packed
+from vision_shared.packed import damaged, expect_array, load_packed, record_of, save_packed
 
 VERSION = 1
 """Raise it when a reader would give something else: older files are made anew."""
@@ -59,13 +62,28 @@ def load_garments(path: Path, record: str) -> Garments | None:
     loaded = load_packed(path, record)
     if loaded is None:
         return None
-    facts, (names, positive, known, *columns) = loaded
+    try:
+        return _garments(*loaded)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise damaged(path, error) from error
+
+
+def _garments(facts: dict[str, Any], arrays: list[NDArray]) -> Garments:
+    names, positive, known, *columns = arrays
+    number, num_labels = len(names), int(facts["num_labels"])
+    width = -(-num_labels // 8)
+    expect_array(names, "S", (number,))
+    expect_array(positive, "u1", (number, width))
+    expect_array(known, "u1", (number, width) if known.size else (0, 0))
+    fresh = unknown_columns(number).arrays()
+    for column, like in zip(columns, fresh.values(), strict=True):
+        expect_array(column, like.dtype.str[1:], like.shape)
     words = {name: tuple(values) for name, values in facts["vocabulary"].items()}
     return Garments(
         Path(facts["folder"]),
         names,
-        Columns(**dict(zip(unknown_columns(0).arrays(), columns, strict=True))),
-        Labels(positive, known, facts["num_labels"]),
+        Columns(**dict(zip(fresh, columns, strict=True))),
+        Labels(positive, known, num_labels),
         Vocabulary(**words),
         Path(facts["listed_in"]),
     )

@@ -5,12 +5,12 @@ each branch is a conv5 of its own. (Liu et al., CVPR 2016, section 3.1; Liu et a
 """
 
 from pathlib import Path
-from pickle import UnpicklingError
 
 import torch
 from torch import Tensor, nn
 
 from fashion.models.trunk import Trunk
+from vision_shared.checkpoints import load_torch
 from vision_shared.layers import Normalise
 
 _SHARED = (1, 1, "pool", 2, 2, "pool", 4, 4, 4, "pool", 8, 8, 8)  # channels by the first's
@@ -60,14 +60,14 @@ def _layers(plan: tuple[int | str, ...], inputs: int, width: int) -> list[nn.Mod
 
 def _load(path: Path, shared: nn.Module, branches: tuple[nn.Module, ...]) -> None:
     """Copy torchvision's weights, the last block's into every branch."""
+    state = load_torch(path)
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
         first = [module for module in shared.modules() if isinstance(module, nn.Conv2d)]
         for branch in branches:
             last = [module for module in branch.modules() if isinstance(module, nn.Conv2d)]
             for conv, place in zip([*first, *last], _PLACES, strict=True):
                 _copy(conv, state[f"features.{place}.weight"], state[f"features.{place}.bias"])
-    except (*_MISFITS, UnpicklingError, EOFError) as error:
+    except _MISFITS as error:
         raise ValueError(f"{path}: expected torchvision's state dict of VGG-16: {error}") from error
 
 

@@ -227,14 +227,14 @@ def _make_lists(
     writer: IndexWriter, files: IndexFiles, faiss: object, sample: int
 ) -> Inverted | None:
     ids = files.rows["id"].copy()
-    index = InvertedIndex.build(files.vector_blocks, ids, files.manifest.dimension, faiss)
+    manifest = writer.manifest
+    name = f"inverted.{manifest.generation}.{manifest.next_id}.lists"
+    path = writer.folder / name
+    index = InvertedIndex.build(path, files.vector_blocks, ids, manifest.dimension, faiss)
     recall = index.tune(files.vector_blocks, ids, sample)
     if recall is None:
-        writer.set_inverted(None)
+        writer.set_inverted(None)  # which removes the file
         return None
-    manifest = writer.manifest
-    name = f"inverted.{manifest.generation}.{manifest.next_id}.faiss"
-    index.write(writer.folder / name)
     settings = Inverted(name, manifest.next_id, index.num_lists, index.num_probes, recall)
     writer.set_inverted(settings)
     return settings

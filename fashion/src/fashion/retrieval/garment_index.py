@@ -190,7 +190,10 @@ class GarmentIndex:
         if settings is None or self._faiss is None:
             return None
         path = self.files.folder / settings.file
-        return InvertedIndex.read(path, settings.num_probes, self._faiss)
+        dimension = self.files.manifest.dimension
+        return InvertedIndex.read(
+            path, settings.num_lists, dimension, settings.num_probes, self._faiss
+        )
 
     @cached_property
     def _ids(self) -> NDArray[np.int64]:
@@ -228,6 +231,9 @@ class GarmentIndex:
         assert settings is not None
         scores, ids = inverted.search(queries, top)
         rows = np.where(ids >= 0, np.searchsorted(self._ids, ids), -1)
+        if (self._ids[rows.clip(max=len(self) - 1)] != ids)[ids >= 0].any():
+            path = self.files.folder / settings.file
+            raise InputError(f"{path}: damaged: ids that no garment has; make the index anew")
         found = Nearest(np.where(ids >= 0, scores, -np.inf).astype(np.float64), rows)
         tail = int(np.searchsorted(self._ids, settings.covers))
         later = exact_nearest(self._blocks(None, tail), queries, top, self._faiss)

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fashion.retrieval.exact import Nearest, Vectors, exact_nearest
+from vision_shared.inputs import InputError, new_file
 
 LISTS_FROM = 100_000
 """Garments from which on an index is approximate."""
@@ -32,6 +33,8 @@ ITERATIONS = 8
 SAMPLE = 1000
 """Garments that the tuning asks for, and again the measurement."""
 
+REMEDY = "make the index anew"
+
 Blocks = Callable[[], Iterable[tuple[int, Vectors]]]
 
 
@@ -41,51 +44,79 @@ def number_of_lists(number: int) -> int:
 
 
 class InvertedIndex:
-    """Vectors in lists around centres.
+    """Vectors in lists around centres, in a file of our own.
+
+    A list is its vectors and then their ids; behind the lists are their sizes (num_lists,) int64
+    and the centres (num_lists, D) float32. FAISS searches the lists where they lie, but never
+    parses a file: its reader trusts what it reads, and a damaged file would crash the process.
 
     Args:
         index: FAISS's.
         faiss: the module.
+        lists: FAISS's, which the index does not keep alive.
     """
 
-    def __init__(self, index: Any, faiss: Any) -> None:
+    def __init__(self, index: Any, faiss: Any, lists: Any) -> None:
         self._index = index
         self._faiss = faiss
+        self._lists = lists
 
     @classmethod
-    def build(cls, blocks: Blocks, ids: NDArray[np.int64], dimension: int, faiss: Any) -> Self:
-        """Distribute vectors over lists.
+    def build(
+        cls, path: Path, blocks: Blocks, ids: NDArray[np.int64], dimension: int, faiss: Any
+    ) -> Self:
+        """Distribute vectors over lists, in a new file.
 
         Args:
+            path: of the file.
             blocks: gives the vectors in parts, each time from the start.
             ids: (N,), of all of them.
             dimension: D.
             faiss: the module.
         """
         num_lists = number_of_lists(len(ids))
-        quantizer = faiss.IndexFlatIP(dimension)
-        index = faiss.IndexIVFFlat(quantizer, dimension, num_lists, faiss.METRIC_INNER_PRODUCT)
+        index = _empty(num_lists, dimension, faiss)
+        index.is_trained = False
         index.cp.niter, index.cp.max_points_per_centroid = ITERATIONS, TRAINED_ON
         index.cp.spherical = True
         index.train(_sample(blocks, len(ids), TRAINED_ON * num_lists)[1])
         lists = np.concatenate([index.quantizer.search(part, 1)[1][:, 0] for _, part in blocks()])
-        _reserve(index, np.bincount(lists, minlength=num_lists))
-        for first, part in blocks():
-            stop = first + len(part)
-            index.add_core(
-                len(part),
-                faiss.swig_ptr(part),
-                faiss.swig_ptr(np.ascontiguousarray(ids[first:stop])),
-                faiss.swig_ptr(np.ascontiguousarray(lists[first:stop])),
-            )
-        return cls(index, faiss)
+        sizes = np.bincount(lists, minlength=num_lists)
+        centres = index.quantizer.reconstruct_n(0, num_lists)
+        with new_file(path, overwrite=True) as temporary:
+            _write_lists(temporary, blocks, ids, lists, sizes)
+            with temporary.open("ab") as file:
+                file.write(sizes.astype("<i8").tobytes() + centres.astype("<f4").tobytes())
+        return cls.read(path, num_lists, dimension, 1, faiss)
 
     @classmethod
-    def read(cls, path: Path, num_probes: int, faiss: Any) -> Self:
-        """Open what `write` wrote; only lists that queries look into are read from the disk."""
-        index = faiss.read_index(str(path), faiss.IO_FLAG_MMAP_IFC)
-        index.nprobe = num_probes
-        return cls(index, faiss)
+    def read(cls, path: Path, num_lists: int, dimension: int, num_probes: int, faiss: Any) -> Self:
+        """Open what `build` wrote; only lists that queries look into are read from the disk.
+
+        Raises:
+            InputError: another file, or a damaged one.
+        """
+        there = path.stat().st_size if path.is_file() else 0
+        begin = there - num_lists * (8 + 4 * dimension)
+        if begin < 0:
+            raise InputError(f"{path}: {there} bytes, too few for {num_lists} lists; {REMEDY}")
+        sizes = np.fromfile(path, "<i8", num_lists, offset=begin)
+        entry = 4 * dimension + 8
+        if sizes.min() < 0 or sizes.max() * entry > begin or sizes.sum() * entry != begin:
+            raise InputError(f"{path}: damaged: sizes that do not fit the file; {REMEDY}")
+        centres = np.fromfile(path, "<f4", num_lists * dimension, offset=begin + 8 * num_lists)
+        index = _empty(num_lists, dimension, faiss)
+        index.quantizer.add(centres.reshape(num_lists, dimension))
+        lists = faiss.OnDiskInvertedLists()
+        lists.nlist, lists.code_size = num_lists, 4 * dimension
+        lists.lists.resize(num_lists)
+        of_lists = sizes.astype(np.uint64)  # a name, for FAISS takes the mere address
+        lists.set_all_lists_sizes(faiss.swig_ptr(of_lists))
+        lists.filename, lists.totsize, lists.read_only = str(path), there, True
+        lists.do_mmap()
+        index.replace_invlists(lists, False)
+        index.ntotal, index.nprobe = int(sizes.sum()), min(num_probes, num_lists)
+        return cls(index, faiss, lists)
 
     @property
     def num_lists(self) -> int:
@@ -95,10 +126,6 @@ class InvertedIndex:
     def num_probes(self) -> int:
         """Lists that a query looks into."""
         return self._index.nprobe
-
-    def write(self, path: Path) -> None:
-        """Write it to a file."""
-        self._faiss.write_index(self._index, str(path))
 
     def search(self, queries: Vectors, k: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         """Return scores (Q, k) and ids; -1 where the lists held fewer."""
@@ -148,8 +175,34 @@ def _sample(blocks: Blocks, total: int, number: int) -> tuple[NDArray[np.int64],
     return rows, np.concatenate(parts)
 
 
-def _reserve(index: Any, sizes: NDArray[np.int64]) -> None:
-    """Give each list its room at once: lists that grow take up to twice the memory."""
-    for number, size in enumerate(sizes.tolist()):
-        index.invlists.resize(number, size)
-        index.invlists.resize(number, 0)
+def _empty(num_lists: int, dimension: int, faiss: Any) -> Any:
+    quantizer = faiss.IndexFlatIP(dimension)
+    index = faiss.IndexIVFFlat(quantizer, dimension, num_lists, faiss.METRIC_INNER_PRODUCT)
+    index.is_trained = True
+    return index
+
+
+def _write_lists(
+    path: Path,
+    blocks: Blocks,
+    ids: NDArray[np.int64],
+    lists: NDArray[np.int64],
+    sizes: NDArray[np.int64],
+) -> None:
+    """Write each vector into its list's place in the file, a block of them at a time."""
+    order = np.argsort(lists, kind="stable")
+    first_of_list = np.cumsum(sizes) - sizes
+    rank = np.empty(len(ids), np.int64)  # of a vector in its list
+    rank[order] = np.arange(len(ids)) - np.repeat(first_of_list, sizes)
+    file: Any = None
+    for first, part in blocks():
+        rows = slice(first, first + len(part))
+        length = part.shape[1]
+        if file is None:
+            file = np.memmap(path, "<f4", "w+", shape=len(ids) * (length + 2))  # an id is two
+        starts = first_of_list[lists[rows]] * (length + 2)
+        places = starts + rank[rows] * length
+        file[places[:, None] + np.arange(length)] = part
+        places = starts + sizes[lists[rows]] * length + 2 * rank[rows]
+        file[places[:, None] + np.arange(2)] = ids[rows].astype("<i8").view("<f4").reshape(-1, 2)
+    file.flush()

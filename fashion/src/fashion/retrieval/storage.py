@@ -5,7 +5,7 @@ INDEX/vectors.N.f32       (num, D) float32, the embeddings
 INDEX/attributes.N.f16    (num, A) float16, probabilities
 INDEX/rows.N.bin          (num,) of `ROW`
 INDEX/garments.N.jsonl    a line for each garment: id, file, its stamp, box, category, ...
-INDEX/inverted.N.M.faiss  the approximate index of a large one
+INDEX/inverted.N.M.lists  the approximate index of a large one
 INDEX/thumbnails/         ID.jpg, a thousand a folder
 
 Additions append to the files of generation N; what stands beyond the counts of index.json is what
@@ -16,15 +16,17 @@ N + 1.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_origin, get_type_hints
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vision_shared.inputs import InputError, new_file
+from vision_shared.plain import PlainError, one_line, parse_json, shown
 
 FORMAT = 1
 MANIFEST = "index.json"
@@ -108,18 +110,43 @@ def read_manifest(folder: Path) -> Manifest:
     if not path.is_file():
         raise InputError(f"{folder}: not an index (no {MANIFEST}); make one with fashion.index")
     try:
-        content = json.loads(path.read_text())
-        version = content.pop("format")
+        content = parse_json(path.read_bytes())
+        version = _checked("format", content.pop("format"), int)
         if version > FORMAT:
             raise InputError(f"{path}: of format {version}, this version reads up to {FORMAT}")
         inverted = content.pop("inverted")
-        known = {field.name for field in fields(Manifest)}
-        values: dict[str, Any] = {
-            n: tuple(v) if isinstance(v, list) else v for n, v in content.items() if n in known
-        }
-        return Manifest(**values, inverted=None if inverted is None else Inverted(**inverted))
-    except (KeyError, TypeError, AttributeError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise InputError(f"{path}: damaged ({error}); make the index anew") from error
+        kinds = {n: get_origin(hint) or hint for n, hint in get_type_hints(Manifest).items()}
+        known = {n: value for n, value in content.items() if n in kinds}
+        values = {n: _checked(n, value, kinds[n]) for n, value in known.items()}
+        return Manifest(**values, inverted=None if inverted is None else _read_inverted(inverted))
+    except (PlainError, KeyError, TypeError, AttributeError) as error:
+        reason = f"no {error}" if isinstance(error, KeyError) else one_line(error)
+        raise InputError(f"{path}: damaged ({reason}); make the index anew") from error
+
+
+_LISTS = re.compile(r"inverted\.\d+\.\d+\.(lists|faiss)")
+
+
+def _checked(name: str, value: Any, kind: type) -> Any:
+    """Return a value of the manifest; raise `PlainError` for one of another kind.
+
+    Numbers are not negative, and what tuples hold is text.
+    """
+    if kind is tuple and isinstance(value, list):
+        return tuple(_checked(name, item, str) for item in value)
+    if type(value) is not kind or (kind is int and value < 0):
+        raise PlainError(f"{name} {shown(value)}")
+    return value
+
+
+def _read_inverted(content: dict[str, Any]) -> Inverted | None:
+    """Return what the approximate index is; none of an earlier version, whose file is not read."""
+    numbers = {n: _checked(n, content[n], int) for n in ("covers", "num_lists", "num_probes")}
+    file = _checked("file", content["file"], str)
+    recall = _checked("recall", content["recall"], float)
+    if not _LISTS.fullmatch(file) or min(numbers["num_lists"], numbers["num_probes"]) < 1:
+        raise PlainError(f"inverted {shown(content)}")
+    return Inverted(file, recall=recall, **numbers) if file.endswith(".lists") else None
 
 
 class IndexFiles:
@@ -139,6 +166,7 @@ class IndexFiles:
         self.manifest = read_manifest(folder)
         self._check()
         self.rows = self._read("rows", ROW, 1, 0, None)[:, 0]
+        self._check_rows()
 
     def __len__(self) -> int:
         return self.manifest.num
@@ -169,7 +197,7 @@ class IndexFiles:
         with self.path("garments").open("rb") as file:
             for offset in offsets.tolist():
                 file.seek(offset)
-                found.append(json.loads(file.readline()))
+                found.append(self._parse(file.readline()))
         return found
 
     def all_lines(self) -> Iterator[dict[str, Any]]:
@@ -178,11 +206,29 @@ class IndexFiles:
             return
         with self.path("garments").open("rb") as file:
             for _, line in zip(range(len(self)), file, strict=False):
-                yield json.loads(line)
+                yield self._parse(line)
 
     def thumbnail(self, garment_id: int) -> Path:
         """Return the small picture of a garment."""
         return thumbnail_path(self.folder, garment_id)
+
+    def _parse(self, line: bytes) -> dict[str, Any]:
+        """Return what a line says of a garment.
+
+        Raises:
+            InputError: it is damaged.
+        """
+        try:
+            facts = parse_json(line)
+            for name, kind in _LINE.items():
+                if not isinstance(facts[name], kind):
+                    raise PlainError(f"{name} {shown(facts[name])}")
+        except (PlainError, KeyError, TypeError) as error:
+            reason = f"no {error}" if isinstance(error, KeyError) else one_line(error)
+            raise InputError(
+                f"{self.path('garments')}: a damaged line ({reason}); make the index anew"
+            ) from error
+        return facts
 
     def _read(
         self, kind: str, dtype: np.dtype, width: int, start: int, stop: int | None
@@ -202,6 +248,20 @@ class IndexFiles:
             there = path.stat().st_size if path.is_file() else 0
             if there < size:
                 raise InputError(f"{path}: {there} of {size} bytes are there; make the index anew")
+
+    def _check_rows(self) -> None:
+        ids, offsets, places = (self.rows[name] for name in ("id", "offset", "category"))
+        if len(ids) == 0:
+            return
+        ascends = (np.diff(ids) > 0).all() and (np.diff(offsets) > 0).all()
+        inside = ids[0] >= 0 and ids[-1] < self.manifest.next_id and offsets[0] == 0
+        inside = inside and offsets[-1] < self.manifest.num_bytes
+        if not (ascends and inside and (places < len(self.manifest.categories)).all()):
+            raise InputError(f"{self.path('rows')}: damaged; make the index anew")
+
+
+_LINE = {"id": int, "file": str, "category": str, "box": list, "attributes": dict}
+"""What a garment's line holds for those who search, and of which kinds."""
 
 
 def part_path(folder: Path, kind: str, generation: int) -> Path:

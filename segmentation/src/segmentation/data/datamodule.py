@@ -5,6 +5,7 @@ from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any, Literal
 
+from pytorch_lightning.trainer.states import TrainerFn
 from torch.utils.data import DataLoader
 
 from segmentation.data.augment import Augmentation
@@ -164,8 +165,19 @@ class VocData(SegmentationData):
         self.train = train
         self.sbd = None if sbd is None else Path(sbd)
 
+    def prepare_data(self) -> None:
+        """Convert SBD's masks to train on, in the one process of a machine that prepares data."""
+        fits = self.trainer is None or self.trainer.state.fn == TrainerFn.FITTING
+        if fits and self.train == "train_aug":
+            self.pictures("train")
+
     def pictures(self, split: Split) -> SegmentationSet:
-        return voc_set(self.folder, self.train if split == "train" else "val", sbd=self.sbd)
+        return voc_set(
+            self.folder,
+            self.train if split == "train" else "val",
+            sbd=self.sbd,
+            cache=self.root / "segmentation" / "cache",
+        )
 
 
 class CocoData(SegmentationData):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from segmentation.data.sets import SegmentationSet
+    from vision_shared.faults import Report
 
 
 @dataclass(frozen=True)
@@ -19,7 +20,7 @@ class DataSet:
     Attributes:
         root: where it lies unless another folder is named; the ``folder`` of its config.
         splits: that `vision_shared.check_data` reads.
-        load: reads the list of a split below a root.
+        load: reads the list of a split below a root, and reports the faults of what it converts.
         optional: splits that may be missing.
         config: name of its file in ``conf/data``, where that is another.
         has_server: whether a server takes the results of its test.
@@ -27,42 +28,45 @@ class DataSet:
 
     root: Path
     splits: tuple[str, ...]
-    load: Callable[[Path, str], SegmentationSet]
+    load: Callable[[Path, str, Report], SegmentationSet]
     optional: tuple[str, ...] = ()
     config: str | None = None
     has_server: bool = False
 
 
-def _voc(root: Path, split: str) -> SegmentationSet:
+def _voc(root: Path, split: str, report: Report) -> SegmentationSet:
     from segmentation.data.voc import voc_set
 
-    return voc_set(root, split)
+    return voc_set(root, split, cache=CACHE, report=report)
 
 
-def _coco(root: Path, split: str) -> SegmentationSet:
+def _coco(root: Path, split: str, _: Report) -> SegmentationSet:
     from segmentation.data.coco import coco_set
 
     return coco_set(root, split)
 
 
-def _cityscapes(root: Path, split: str) -> SegmentationSet:
+def _cityscapes(root: Path, split: str, _: Report) -> SegmentationSet:
     from segmentation.data.cityscapes import cityscapes_set
 
     return cityscapes_set(root, split)
 
 
-def _scenes(root: Path, split: str) -> SegmentationSet:
+def _scenes(root: Path, split: str, _: Report) -> SegmentationSet:
     from segmentation.data.scenes import SCENE_CLASSES
     from segmentation.data.voc import voc_set
 
     return voc_set(root, split, classes=SCENE_CLASSES)
 
 
-def _folder(root: Path, split: str) -> SegmentationSet:
+def _folder(root: Path, split: str, _: Report) -> SegmentationSet:
     from segmentation.data.folder import folder_set
 
     return folder_set(root, split)
 
+
+CACHE = Path("data/segmentation/cache")
+"""Where `conf/data` keeps it."""
 
 ALL = ("train", "val", "test")
 

@@ -6,12 +6,12 @@ keeps those poolings with stride 1.) Its classifier's layers are convolutions he
 """
 
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
+from vision_shared.checkpoints import load_torch
 from vision_shared.layers import Normalise
 
 ContextLayer = Literal["large_fov", "paper"]
@@ -72,8 +72,8 @@ class Vgg16(nn.Module):
 
         Every fourth channel and third tap of VGG's 4096 and 7x7, as DeepLab's authors did it.
         """
+        state = load_torch(path)
         try:
-            state = torch.load(path, map_location="cpu", weights_only=True)
             convolutions = [m for m in self.features if isinstance(m, nn.Conv2d)]
             names = sorted({int(key.split(".")[1]) for key in state if key[:9] == "features."})
             for module, name in zip(convolutions, names, strict=True):
@@ -84,7 +84,7 @@ class Vgg16(nn.Module):
             _copy(self.fc6, wide[::each, :, ::tap, ::tap], state["classifier.0.bias"][::each])
             square = state["classifier.3.weight"][::each, ::each, None, None]
             _copy(self.fc7, square, state["classifier.3.bias"][::each])
-        except (*_MISFITS, UnpicklingError, EOFError) as error:
+        except _MISFITS as error:
             raise ValueError(
                 f"{path}: expected torchvision's state dict of VGG-16 (vgg16-397923af.pth)"
             ) from error
