@@ -80,9 +80,7 @@ def kill_all(
                 yield _kill(victim, Path(folder), place, kills, jobs, seed)
 
 
-def _kill(
-    victim: Victim, folder: Path, place: Path, kills: int, jobs: int, seed: int
-) -> Lives:
+def _kill(victim: Victim, folder: Path, place: Path, kills: int, jobs: int, seed: int) -> Lives:
     lives = Lives(victim.name, place)
     unkilled = _measure(victim, folder)
     rng = random.Random(f"{seed} {victim.name} {place}")

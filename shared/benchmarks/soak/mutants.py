@@ -2,12 +2,13 @@
 
     python shared/benchmarks/soak/mutants.py [--only NAME...] [--write docs/reliability.md]
 
-`mutmut` makes the mutants and runs the tests on each; here is what it mutates (`CORE`), and two
-things that it lacks: mutants without one of the statements (``file.truncate(size)`` that is not
-done), and those of a ``@contextmanager``. Each project is mutated in a copy of its folder.
+`mutmut` makes the mutants and runs the tests on each; here is what it mutates (`CORE`), and what it
+lacks: mutants without one of the calls (``file.truncate(size)`` that is not done), and those of a
+``@contextmanager``. Messages are not mutated. Each project is mutated in a copy of its folder.
 """
 
 import argparse
+import contextlib
 import json
 import os
 import re
@@ -15,7 +16,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -30,11 +31,11 @@ SETTINGS = """
 [tool.mutmut]
 only_mutate = {files}
 pytest_add_cli_args_test_selection = {tests}
-do_not_mutate_patterns = ["raise [A-Za-z.]+Error", "^ *f\\"", "report\\\\("]
+do_not_mutate_patterns = ["raise [A-Za-z.]+Error"]
 timeout_constant = 20
 use_git_change_detection = false
 """
-"""For a project's pyproject.toml. The words of a message are not mutated."""
+"""For a project's pyproject.toml."""
 
 
 @dataclass(frozen=True)
@@ -174,7 +175,7 @@ def test_mutants(module: Module, jobs: int) -> Verdicts:
             ).returncode
         if code:
             sys.exit(f"mutmut failed\n{log.read_text()[-3000:]}")
-        verdicts = _verdicts(module, folder, environment)
+        verdicts = _verdicts(module, folder)
         print(f"{verdicts.killed} of {verdicts.total} killed", flush=True)
         for name, change in verdicts.survivors.items():
             print(f"  survives: {name}: {change}", flush=True)
@@ -229,7 +230,8 @@ def _mangled(name: str) -> str:
     return f"xǁ{owner}ǁ{method}" if owner else f"x_{name}"
 
 
-def _verdicts(module: Module, folder: Path, environment: dict[str, str]) -> Verdicts:
+def _verdicts(module: Module, folder: Path) -> Verdicts:
+    from mutmut.mutation.diff_apply import get_diff_for_mutant
     from mutmut.stats import status_by_exit_code
 
     meta = json.loads((folder / "mutants" / "src" / f"{module.path}.meta").read_text())
@@ -238,47 +240,44 @@ def _verdicts(module: Module, folder: Path, environment: dict[str, str]) -> Verd
         for name, code in meta["exit_code_by_key"].items()
         if code is not None  # not of the chosen functions
     }
-    survivors = [name for name, verdict in status.items() if verdict not in KILLED]
-    return Verdicts(
-        module,
-        len(status) - len(survivors),
-        {
-            name.rpartition(".")[2]: _change(folder, name, environment) + f" ({status[name]})"
-            for name in survivors
-        },
-    )
+    survivors = {}
+    with contextlib.chdir(folder):
+        for name, verdict in status.items():
+            if verdict not in KILLED:
+                change = _change(get_diff_for_mutant(name, path=f"src/{module.path}"))
+                survivors[name.rpartition(".")[2]] = f"{change} ({verdict})"
+    return Verdicts(module, len(status) - len(survivors), survivors)
 
 
-def _change(folder: Path, name: str, environment: dict[str, str]) -> str:
-    shown = subprocess.run(
-        [sys.executable, __file__, "show", name],
-        cwd=folder,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout
-    lines = [line for line in shown.splitlines() if re.match(r"[-+](?![-+])", line)]
+def _change(diff: str) -> str:
+    lines = [line for line in diff.splitlines() if re.match(r"[-+](?![-+])", line)]
     return " => ".join(" ".join(line[1:].split()) for line in lines)
 
 
 def run_mutmut() -> None:
-    """Run mutmut's own command line, with mutants that leave out a statement."""
+    """Run mutmut's own command line, with other mutants: see this file's first lines."""
     import libcst
     from mutmut.__main__ import cli
-    from mutmut.mutation.mutators import mutation_operators
+    from mutmut.mutation.mutators import mutation_operators, operator_string
+
+    def change_word(node: libcst.BaseString) -> Iterable[libcst.BaseString]:
+        is_message = isinstance(node, libcst.SimpleString) and " " in node.value
+        return () if is_message else operator_string(node)
 
     def leave_out(node: libcst.Expr) -> Iterator[libcst.Pass]:
-        is_effect = isinstance(node.value, libcst.Call | libcst.Await)
-        if is_effect:  # not a docstring, nor a yield
+        if isinstance(node.value, libcst.Call):  # not a docstring, nor a yield
             yield libcst.Pass()
 
     operators: list = mutation_operators  # type: ignore[assignment]
+    operators[operators.index((libcst.BaseString, operator_string))] = (
+        libcst.BaseString,
+        change_word,
+    )
     operators.append((libcst.Expr, leave_out))
     cli()
 
 
 if __name__ == "__main__":
-    if sys.argv[1:2] in (["run"], ["show"]):  # as `test_mutants` calls it
+    if sys.argv[1:2] == ["run"]:  # as `test_mutants` calls it
         run_mutmut()
     sys.exit(main())

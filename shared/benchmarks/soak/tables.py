@@ -16,7 +16,9 @@ def markdown_table(heading: Sequence[str], rows: Sequence[Sequence[str]]) -> Ite
         return f"| {' | '.join(padded)} |"
 
     yield line(heading)
-    rules = ("-" * width if place < 2 else "-" * (width - 1) + ":" for place, width in enumerate(widths))
+    rules = (
+        "-" * width if place < 2 else "-" * (width - 1) + ":" for place, width in enumerate(widths)
+    )
     yield f"| {' | '.join(rules)} |"
     yield from map(line, rows)
 

@@ -2,14 +2,14 @@
 
 import hashlib
 import json
-import shutil
-import subprocess
 import sys
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from inputs import checkpoint_of, module
 
 Digest = dict[str, str]
 """What an end state is compared by: a name and a digest of each thing in it."""
@@ -35,66 +35,30 @@ class Victim:
 
 
 def make_victims(inputs: Path) -> list[Victim]:
-    """Prepare checkpoints and inputs in a folder; return all victims that use them."""
-    _make_inputs(inputs)
+    """Return all victims; they use what `inputs.make_inputs` has made."""
     images, clip = inputs / "images", inputs / "clips" / "clip.mp4"
-    segmentation, fashion = (inputs / task / "checkpoints/best.ckpt" for task in TRAINED)
+    segmentation, fashion = (checkpoint_of(inputs, task) for task in ("segmentation", "fashion"))
+
+    def index(home: Path) -> list[str]:
+        return module("fashion.index", "build", fashion, images, "-o", home / "index", "--whole")
+
+    def segment(home: Path) -> list[str]:
+        chosen = ("--checkpoint", segmentation, "--overwrite")
+        return module("segmentation.predict", images, "-o", home / "out", *chosen)
+
+    def interpolate(home: Path) -> list[str]:
+        return module("voxel_flow.predict", clip, "-o", home / "out.mp4", "--overwrite")
+
     return [
         Victim("training", _train, _checkpoints, _torn_checkpoints),
-        Victim(
-            "index build",
-            lambda home: _module("fashion.index", "build", fashion, images, "-o", home / "index")
-            + ["--whole"],
-            _index,
-            lambda home, expected: [],  # what counts of it is read in the end
-        ),
-        Victim(
-            "predict: images",
-            lambda home: _module("segmentation.predict", images, "-o", home / "out")
-            + ["--checkpoint", str(segmentation), "--overwrite"],
-            _files,
-            _torn_files,
-        ),
-        Victim(
-            "predict: video",
-            lambda home: _module("voxel_flow.predict", clip, "-o", home / "out.mp4", "--overwrite"),
-            _files,
-            _torn_files,
-        ),
+        Victim("index build", index, _index, lambda home, expected: []),  # all that counts is read
+        Victim("predict: images", segment, _files, _torn_files),
+        Victim("predict: video", interpolate, _files, _torn_files),
         _preparation("rendered scenes", "segmentation", "data.num_train=60"),
         _preparation("rendered portraits", "face-attributes", "data.render.people=[12,2,2]"),
         _preparation("rendered garments", "fashion", "data.render.items=[24,4,4]"),
         _preparation("clip cache", "voxel-flow", "data=video", f"data.folder={clip.parent}"),
     ]
-
-
-TRAINED = ("segmentation", "fashion")
-NUM_IMAGES = 150
-MAKE_CLIP = "testsrc2=size=128x96:rate=24:duration=3"
-
-
-def _make_inputs(inputs: Path) -> None:
-    for task in TRAINED:
-        _run(*_module(f"{task}.train"), "experiment=smoke", "logger=csv", "seed=0",
-             f"hydra.run.dir={inputs / task}", f"data.root={inputs / 'data'}")  # fmt: skip
-    scenes = sorted((inputs / "data/segmentation/scenes-smoke/JPEGImages").iterdir())
-    (inputs / "images").mkdir()
-    for number in range(NUM_IMAGES):
-        shutil.copy(scenes[number % len(scenes)], inputs / "images" / f"{number:04d}.jpg")
-    (inputs / "clips").mkdir()
-    for name in ("clip", "other"):
-        _run("ffmpeg", "-loglevel", "error", "-f", "lavfi", "-i", MAKE_CLIP,
-             "-c:v", "libx264", str(inputs / "clips" / f"{name}.mp4"))  # fmt: skip
-
-
-def _run(*command: str) -> None:
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise RuntimeError(f"{' '.join(command)}\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
-
-
-def _module(name: str, *arguments: object) -> list[str]:
-    return [sys.executable, "-m", name, *map(str, arguments)]
 
 
 def _preparation(name: str, task: str, *overrides: str) -> Victim:
@@ -108,7 +72,7 @@ def _preparation(name: str, task: str, *overrides: str) -> Victim:
 def _train(home: Path) -> list[str]:
     last = home / "run/checkpoints/last.ckpt"
     return [
-        *_module("voxel_flow.train", "experiment=smoke", "logger=csv", "seed=0"),
+        *module("voxel_flow.train", "experiment=smoke", "logger=csv", "seed=0"),
         *("trainer.max_epochs=8", "trainer.limit_train_batches=4", "data.epoch_size=8"),
         f"hydra.run.dir={home / 'run'}",
         *([f"resume={last}"] if last.is_file() else []),
