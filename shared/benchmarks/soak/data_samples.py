@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from inputs import garments_of, portraits_of, scenes_of
+from inputs import checkpoint_of, garments_of, portraits_of, scenes_of
 
 Made = tuple[list[Path], Callable[[], int | None]]
 Make = Callable[[Path, Path], Made]
@@ -153,22 +153,23 @@ def _lfwa(folder: Path, inputs: Path) -> Made:
 
 
 def _faces_cache(folder: Path, inputs: Path) -> Made:
-    from face_attributes.data.celeba import find_celeba, read_celeba
-    from face_attributes.data.packed import load_faces, save_faces
+    from face_attributes.data.celeba import celeba_faces
 
-    path = folder / "cache.faces"
-    save_faces(path, "record", read_celeba(find_celeba(portraits_of(inputs), "wild")))
-    return [path], lambda: _nothing(load_faces(path, "record"))
+    def read() -> None:
+        celeba_faces(portraits_of(inputs), "wild", folder)
+
+    read()
+    return list(folder.iterdir()), read
 
 
 def _garments_cache(folder: Path, inputs: Path) -> Made:
-    from fashion.data.benchmarks import read_garments
-    from fashion.data.packed import load_garments, save_garments
-    from fashion.data.text import stop
+    from fashion.data.benchmarks import load_garments
 
-    path = folder / "cache.garments"
-    save_garments(path, "record", read_garments("cap", garments_of(inputs) / "cap", stop))
-    return [path], lambda: _nothing(load_garments(path, "record"))
+    def read() -> None:
+        load_garments("cap", garments_of(inputs) / "cap", folder)
+
+    read()
+    return list(folder.iterdir()), read
 
 
 def _deepfashion_lists(benchmark: str, folder: Path, inputs: Path) -> Made:
@@ -208,41 +209,19 @@ def _table_of_garments(folder: Path, inputs: Path) -> Made:
 
 
 def _index(what: str, folder: Path, inputs: Path) -> Made:
-    """An index of 1,000 garments with approximate search."""
-    import numpy as np
-
-    from fashion.garment import Garment
+    """An index of all images, small as it is with approximate search, and a search in it."""
+    from fashion import index, search
     from fashion.retrieval.building import finish
-    from fashion.retrieval.garment_index import GarmentIndex
-    from fashion.retrieval.storage import Manifest
-    from fashion.retrieval.writing import Entry, create_index, opened
+    from fashion.retrieval.writing import opened
 
-    rng = np.random.default_rng(0)
-    vectors = rng.standard_normal((12, 16))[rng.integers(12, size=1000)]
-    vectors = vectors + 0.4 * rng.standard_normal((1000, 16))
-    vectors = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
-    root = folder / "index"
-    create_index(root, Manifest("net.ckpt", "abc", {"side": 64}, whole=False))
-    known = {"box": (1, 2, 30, 40), "type": 0, "score": 0.5, "category": "Tee", "probability": 0.7}
-    landmarks = {"landmarks": np.ones((8, 2), np.float32), "states": np.zeros(8, np.int64)}
-    entries = [
-        Entry(
-            f"/shop/{number}.jpg",
-            Garment(**known, **landmarks, attributes={"floral": 0.9}, embedding=vector),
-            np.zeros((4, 3, 3), np.uint8),
-        )
-        for number, vector in enumerate(vectors)
-    ]
+    root, images = folder / "index", inputs / "images"
+    index.main(["build", str(checkpoint_of(inputs, "fashion")), str(images), "-o", str(root),
+                "--whole"])  # fmt: skip
     with opened(root) as writer:
-        writer.add(entries)
-        finish(writer, 500, sample=100)
-
-    def search() -> None:
-        index = GarmentIndex(root)
-        index.describe(index.nearest(vectors[:3], top=5)[0])
-        index.similar_style(vectors[0], {"floral": 0.9}, top=5)
-
-    return sorted(root.glob(what)), search
+        finish(writer, 50, sample=20)
+    query = str(next(images.iterdir()))
+    output = ("-o", str(folder / "out"), "--overwrite")
+    return sorted(root.glob(what)), lambda: search.main([str(root), query, *output])
 
 
 def _nothing(read: object) -> None:

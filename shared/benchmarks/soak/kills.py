@@ -113,12 +113,12 @@ def _measure(victim: Victim, folder: Path) -> Unkilled:
     home.mkdir()
     start, first = time.monotonic(), None
     process = _start(victim, home)
-    while process.poll() is None:
+    while process.poll() is None and (seconds := time.monotonic() - start) < LIMIT:
         if first is None and any(home.iterdir()):
-            first = time.monotonic() - start
+            first = seconds
         time.sleep(POLL)
-    seconds = time.monotonic() - start
-    if process.returncode:
+    if process.returncode != 0:
+        os.killpg(process.pid, signal.SIGKILL) if process.returncode is None else None
         raise RuntimeError(f"{victim.name} failed unkilled: {_last_line(home)}")
     return Unkilled(seconds, first or seconds, victim.digest(home), strays(home))
 

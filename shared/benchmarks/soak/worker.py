@@ -25,8 +25,8 @@ def main() -> None:
     answers = os.fdopen(os.dup(1), "w", buffering=1)  # readers print
     with tempfile.TemporaryFile("w+") as printed:
         os.dup2(printed.fileno(), 1)
-        os.dup2(printed.fileno(), 2)
         sample = all_formats()[name](folder, inputs)
+        os.dup2(printed.fileno(), 2)
         first = outcome(sample.read, printed)
         print(json.dumps({"files": [str(f) for f in sample.files], **first}), file=answers)
         for _ in sys.stdin:
