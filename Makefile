@@ -17,8 +17,8 @@ module   = $(subst -,_,$(TASK))
 packages = ./shared[dev] $(TASKS:%=./%)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup train evaluate predict smoke test bench dashboard lint lock clean tasks \
-        one-task one-project checkpoint input $(PROJECTS:%=test-%) $(PROJECTS:%=bench-%) \
+.PHONY: help setup train evaluate predict smoke test bench soak mutants dashboard lint lock \
+        clean tasks one-task one-project checkpoint input $(PROJECTS:%=test-%) $(PROJECTS:%=bench-%) \
         $(TASKS:%=smoke-%)
 
 help:  ## list the targets
@@ -56,6 +56,13 @@ bench: $(if $(TASK),one-project bench-$(TASK),$(PROJECTS:%=bench-%))  ## run the
 
 $(PROJECTS:%=bench-%): bench-%: $(READY)
 	@for script in $(wildcard $*/benchmarks/bench_*.py); do $(RUN) $$script $(ARGS) || exit 1; done
+
+soak: $(READY)  ## kill the commands, damage their inputs; half an hour: [ARGS="--quick"]
+	@$(RUN) shared/benchmarks/soak $(ARGS)
+
+mutants: $(READY)  ## break the core at one place after another: does a test fail? [ARGS="--only ..."]
+	@$(INSTALL) --constraint constraints.txt --editable "./shared[mutants]"
+	@$(RUN) shared/benchmarks/soak/mutants.py $(ARGS)
 
 dashboard: $(READY)  ## show all runs in TensorBoard, on this machine
 	$(RUN) -m tensorboard.main --logdir runs $(ARGS)

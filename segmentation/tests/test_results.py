@@ -1,5 +1,7 @@
 """What a test measures, against counting by hand."""
 
+import math
+
 import pytest
 import torch
 from torch import Tensor
@@ -9,7 +11,7 @@ from segmentation.evaluation.boundaries import boundary_counts, boundary_f, trim
 from segmentation.evaluation.comparison import OURS, Comparison
 from segmentation.evaluation.cost import cascade_macs, count_macs, stage_macs
 from segmentation.evaluation.objects import box_iou, class_boxes
-from segmentation.evaluation.results import MEASURES, Results
+from segmentation.evaluation.results import MEASURES, Results, class_iou
 from segmentation.models.cascade import LayerCascade
 from segmentation.models.trunk import SmallTrunk
 
@@ -123,6 +125,7 @@ def test_objects_are_named_and_found() -> None:
     figures = measure((labels, truth))
     assert figures["tagging"] == pytest.approx(1 / 2)
     assert figures["localisation"] == pytest.approx((0.5 + 0) / 2)
+    assert math.isnan(figures["boundary_accuracy"])  # an IoU of 0.5 is not found
 
 
 def test_boxes_hold_all_of_a_class() -> None:
@@ -131,6 +134,57 @@ def test_boxes_hold_all_of_a_class() -> None:
     assert boxes[1].tolist() == [5, 3, 32, 22]
     assert box_iou(boxes[1], torch.tensor([5, 3, 32, 22])) == 1
     assert box_iou(boxes[2], boxes[1]) == 0
+
+
+def test_iou_counts_what_is_missed_and_what_is_made_up() -> None:
+    iou = class_iou(torch.tensor([[3, 1, 0], [0, 0, 0], [0, 0, 1]]))
+    assert iou.tolist() == [0.75, 0.0, 1.0]
+    assert class_iou(torch.zeros(1, 1)).isnan().all()
+    assert measure((torch.zeros(1, 1, 1).long(),) * 2)["pixel_accuracy"] == 1
+
+
+def test_only_what_lies_near_a_border_counts_in_the_trimap() -> None:
+    truth = square(10, 10, 20)
+    inside, at_border = truth.clone(), truth.clone()
+    inside[:, 18:22, 18:22] = 0
+    at_border[:, 10:12] = 0
+    far, near = measure((inside, truth)), measure((at_border, truth))
+    assert far["trimap_iou"] == 1 > far["miou"]
+    assert near["trimap_iou"] < near["miou"] < 1
+
+
+@pytest.mark.parametrize(("shape", "tolerance"), [((600, 24), 5), ((24, 600), 5), ((40, 40), 2)])
+def test_boundaries_may_lie_off_by_a_share_of_the_diagonal(
+    shape: tuple[int, int], tolerance: int
+) -> None:
+    truth = torch.zeros(1, *shape, dtype=torch.long)
+    truth[:, 4:10, 4:10] = 1
+    scores = [
+        measure((truth.roll(shift, 2), truth))["boundary_f"] for shift in (tolerance, tolerance + 1)
+    ]
+    assert scores[0] == 1 > scores[1]
+
+
+def test_a_wide_unlabelled_area_bounds_nothing() -> None:
+    for rim, is_bounded in ((3, True), (4, False)):
+        truth = square(10 - rim, 10 - rim, 10 + 2 * rim, number=255)
+        truth[:, 10:20, 10:20] = 1
+        assert bool(boundary_counts(truth, truth, 2, 2)[0, 1, 2] > 0) == is_bounded
+
+
+def test_boundary_f_is_the_harmonic_mean_of_precision_and_recall() -> None:
+    counts = torch.tensor([[1, 1, 1, 1], [10, 1, 10, 1], [4, 1, 2, 2], [5, 0, 0, 0]])
+    scores = boundary_f(counts.float())
+    assert scores[:3].tolist() == pytest.approx([1, 0.1, 2 * 0.25 / 1.25])
+    assert scores[3].isnan()
+
+
+def test_results_begin_anew_after_a_reset() -> None:
+    results = Results(CLASSES)
+    results.update(square(0, 0, 10), square(20, 20, 10, 2))
+    results.reset()
+    results.update(square(5, 5, 10), square(5, 5, 10))
+    assert float(results.mean_iou()) == 1 and float(results.means()["tagging"]) == 1
 
 
 def test_macs_of_the_stages_are_those_of_the_network() -> None:

@@ -13,6 +13,7 @@ from vision_shared.checkpoints import (
     CheckpointError,
     newest_checkpoint,
     read_checkpoint,
+    record,
     without_sources,
     write_checkpoint,
     write_weights,
@@ -33,6 +34,7 @@ def write(path: Path, **changes: object) -> Path:
 
 def test_written_checkpoint_reads_back(tmp_path: Path) -> None:
     checkpoint = read_checkpoint(write(tmp_path / "best.ckpt"), task="voxel-flow")
+    assert checkpoint.path == tmp_path / "best.ckpt"
     assert checkpoint.hyper_parameters == {"network": {"name": "compact"}}
     assert checkpoint.data == {"choice": "sample", "values": {"crop_size": 128}}
     assert list(checkpoint.weights()) == ["head.weight"]
@@ -48,9 +50,35 @@ def test_weights_alone_read_back_as_a_checkpoint(tmp_path: Path) -> None:
     assert list(weights.state_dict) == ["net.head.weight"]
     with pytest.raises(InputError, match=r"net\.safetensors: exists"):
         write_weights(tmp_path / "net.safetensors", original)
+    other = read_checkpoint(write(tmp_path / "other.ckpt", hyper_parameters={}))
+    write_weights(tmp_path / "net.safetensors", other, overwrite=True)
+    assert read_checkpoint(tmp_path / "net.safetensors").hyper_parameters == {}
     (tmp_path / "broken.safetensors").write_bytes(b"nonsense")
     with pytest.raises(CheckpointError, match="cannot be read as weights"):
         read_checkpoint(tmp_path / "broken.safetensors")
+
+
+def test_a_checkpoint_replaces_an_older_one_and_records_its_commit(tmp_path: Path) -> None:
+    write(tmp_path / "best.ckpt", task="fashion")
+    write(tmp_path / "best.ckpt")
+    assert read_checkpoint(tmp_path / "best.ckpt").task == "voxel-flow"
+    entry = {"format": 1, "task": "fashion", "data": {"choice": "cap"}, "commit": "abc"}
+    assert record("fashion", data={"choice": "cap"}, commit="abc") == entry
+
+
+def test_files_without_our_entry_are_refused(tmp_path: Path) -> None:
+    torch.save([1, 2], tmp_path / "list.ckpt")
+    save_file({"w": torch.ones(1)}, tmp_path / "plain.safetensors")
+    save_file({"w": torch.ones(1)}, tmp_path / "text.safetensors", metadata={ENTRY: '"text"'})
+    for name in ("list.ckpt", "plain.safetensors", "text.safetensors"):
+        with pytest.raises(CheckpointError, match=f"{name}: not a checkpoint of this project"):
+            read_checkpoint(tmp_path / name)
+
+
+def test_data_need_not_be_recorded(tmp_path: Path) -> None:
+    content = {"hyper_parameters": {}, "state_dict": {}, ENTRY: {"format": 1, "task": "fashion"}}
+    torch.save(content, tmp_path / "old.ckpt")
+    assert read_checkpoint(tmp_path / "old.ckpt").data == {}
 
 
 def test_missing_checkpoint_is_named(tmp_path: Path) -> None:
@@ -117,6 +145,8 @@ def test_newest_checkpoint_looks_into_runs_and_sweeps(tmp_path: Path) -> None:
     os.utime(old, (1, 1))
     os.utime(new, (2, 2))
     assert newest_checkpoint("voxel-flow", tmp_path) == new
+    os.utime(old, (3, 3))
+    assert newest_checkpoint("voxel-flow", tmp_path) == old
 
 
 def test_no_run_says_how_to_get_one(tmp_path: Path) -> None:

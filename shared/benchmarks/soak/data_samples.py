@@ -1,0 +1,251 @@
+"""Annotations, tables, caches and indexes that are damaged; see `file_samples`."""
+
+import json
+import shutil
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from inputs import checkpoint_of, garments_of, portraits_of, scenes_of
+
+Made = tuple[list[Path], Callable[[], int | None]]
+Make = Callable[[Path, Path], Made]
+
+SIDE = 32
+"""Of masks and flow, in pixels."""
+
+
+def _folder_of_masks(folder: Path, inputs: Path) -> Made:
+    """Lists and the class file of a user's folder, and a mask."""
+    from segmentation.check_data import main
+
+    scenes = scenes_of(inputs)
+    names = [path.stem for path in sorted(scenes.glob("JPEGImages/*.jpg"))[:4]]
+    for inside, source, suffix in (
+        ("images", "JPEGImages", ".jpg"),
+        ("masks", "SegmentationClass", ".png"),
+    ):
+        (folder / inside).mkdir()
+        for name in names:
+            shutil.copy(scenes / source / f"{name}{suffix}", folder / inside)
+    (folder / "classes.txt").write_text("".join(f"class {i}\n" for i in range(21)))
+    (folder / "train.txt").write_text("\n".join(names[:3]))
+    (folder / "val.txt").write_text(names[3])
+    lists = [folder / f"{name}.txt" for name in ("classes", "train", "val")]
+    return [*lists, folder / "masks" / f"{names[0]}.png"], lambda: main(["folder", str(folder)])
+
+
+def _coco(folder: Path, inputs: Path) -> Made:
+    from segmentation.check_data import main
+    from segmentation.data.labels import COCO_TO_VOC
+
+    square = {"segmentation": [[2, 2, 50, 2, 50, 50, 2, 50]], "iscrowd": 0, "area": 2304}
+    crowd = {"segmentation": {"size": [64, 64], "counts": [64, 64 * 63]}, "iscrowd": 1, "area": 9}
+    paths = []
+    for split in ("train", "val"):
+        (folder / f"{split}2017").mkdir()
+        shutil.copy(next((inputs / "images").iterdir()), folder / f"{split}2017" / "1.jpg")
+        content = {
+            "images": [{"id": 1, "file_name": "1.jpg", "height": 64, "width": 64}],
+            "categories": [{"id": number} for number in COCO_TO_VOC],
+            "annotations": [
+                {"image_id": 1, "category_id": number, **outline}
+                for number, outline in ((1, square), (2, crowd))
+            ],
+        }
+        paths.append(folder / "annotations" / f"instances_{split}2017.json")
+        paths[-1].parent.mkdir(exist_ok=True)
+        paths[-1].write_text(json.dumps(content))
+    return paths, lambda: main(["coco", str(folder)])
+
+
+def _sbd(folder: Path, inputs: Path) -> Made:
+    import numpy as np
+    import scipy.io
+
+    from segmentation.check_data import main
+
+    voc, dataset = folder / "VOCdevkit/VOC2012", folder / "benchmark_RELEASE/dataset"
+    shutil.copytree(scenes_of(inputs), voc)
+    (dataset / "cls").mkdir(parents=True)
+    mask = np.zeros((64, 64), np.uint8)
+    mask[10:50, 10:50] = 7
+    shutil.copy(next((inputs / "images").iterdir()), voc / "JPEGImages" / "traced.jpg")
+    content = {"Segmentation": mask, "Boundaries": np.zeros((20, 1), object)}
+    path = dataset / "cls" / "traced.mat"
+    scipy.io.savemat(path, {"GTcls": content}, do_compression=True)
+    for split in ("train", "val"):
+        (dataset / f"{split}.txt").write_text("traced")
+    return [path], lambda: main(["sbd", str(folder)])
+
+
+def _kitti_flow(folder: Path, inputs: Path) -> Made:
+    import cv2
+    import numpy as np
+
+    from voxel_flow.data.flow_pairs import read_kitti_flow
+
+    path = folder / "flow.png"
+    stored = np.random.default_rng(0).integers(2**16, size=(SIDE, SIDE, 3), dtype=np.uint16)
+    cv2.imwrite(str(path), stored)
+    return [path], lambda: _nothing(read_kitti_flow(path))
+
+
+def _clip_cache(folder: Path, inputs: Path) -> Made:
+    from voxel_flow.data.clips import cache_file, decode_all, open_all
+
+    sources = {"clip": inputs / "clips/clip.mp4"}
+    decode_all(sources, folder, 32)
+    path = cache_file(sources["clip"], folder, 32)
+    return [path], lambda: _nothing(open_all(sources, folder, 32)["clip"].sum())
+
+
+def _celeba_lists(folder: Path, inputs: Path) -> Made:
+    from face_attributes.check_data import main
+
+    shutil.copytree(portraits_of(inputs), folder, dirs_exist_ok=True)
+    return sorted(folder.rglob("*.txt")), lambda: main(["portraits", str(folder)])
+
+
+def _folder_of_faces(folder: Path, inputs: Path) -> Made:
+    from face_attributes.check_data import main
+
+    (folder / "images").mkdir()
+    tables = {
+        "attributes": "image,Smiling,Eyeglasses",
+        "boxes": "image,x_1,y_1,width,height",
+        "identities": "image,identity",
+        "partition": "image,partition",
+    }
+    rows = {"attributes": "1,-1", "boxes": "5,6.5,30,40", "identities": "Ann", "partition": "train"}
+    names = [f'"ann, {i}.jpg"' for i in range(8)]
+    for name in names:
+        shutil.copy(next((inputs / "images").iterdir()), folder / "images" / name.strip('"'))
+    for table, heading in tables.items():
+        lines = [heading, *(f"{name},{rows[table]}" for name in names)]
+        (folder / f"{table}.csv").write_text("\n".join(lines))
+    return sorted(folder.glob("*.csv")), lambda: main(["folder", str(folder)])
+
+
+def _lfwa(folder: Path, inputs: Path) -> Made:
+    import h5py
+    import numpy as np
+
+    from face_attributes.check_data import main
+
+    names = [f"Ann_Lee\\Ann_Lee_{i:04d}.jpg" for i in range(1, 5)]
+    (folder / "lfw" / "Ann_Lee").mkdir(parents=True)
+    for name in names:
+        target = folder / "lfw" / name.replace("\\", "/")
+        shutil.copy(next((inputs / "images").iterdir()), target)
+    with h5py.File(folder / "lfw_att_40.mat", "w") as file:
+        refs = file.require_group("#refs#")
+        for array, texts in (("AttrName", ["Male", "Young"]), ("name", names)):
+            cells = file.create_dataset(array, (1, len(texts)), h5py.ref_dtype)
+            for number, text in enumerate(texts):
+                codes = np.array([[ord(letter)] for letter in text], np.uint16)
+                cells[0, number] = refs.create_dataset(f"{array}{number}", data=codes).ref
+        file["label"] = np.ones((2, len(names)))
+    with h5py.File(folder / "indices_train_test.mat", "w") as file:
+        file["indices_img_train"] = np.array([[1.0, 3.0]])
+        file["indices_img_test"] = np.array([[2.0, 4.0]])
+    return sorted(folder.glob("*.mat")), lambda: main(["lfwa", str(folder)])
+
+
+def _faces_cache(folder: Path, inputs: Path) -> Made:
+    from face_attributes.data.celeba import celeba_faces
+
+    def read() -> None:
+        celeba_faces(portraits_of(inputs), "wild", folder)
+
+    read()
+    return list(folder.iterdir()), read
+
+
+def _garments_cache(folder: Path, inputs: Path) -> Made:
+    from fashion.data.benchmarks import load_garments
+
+    def read() -> None:
+        load_garments("cap", garments_of(inputs) / "cap", folder)
+
+    read()
+    return list(folder.iterdir()), read
+
+
+def _deepfashion_lists(benchmark: str, folder: Path, inputs: Path) -> Made:
+    from fashion.check_data import main
+
+    shutil.copytree(garments_of(inputs), folder, symlinks=True, dirs_exist_ok=True)
+    root = folder / benchmark
+    return sorted(root.rglob("*.txt")), lambda: main([benchmark, str(root)])
+
+
+def _deepfashion2(folder: Path, inputs: Path) -> Made:
+    from fashion.check_data import main
+    from fashion.data.deepfashion2 import KINDS
+
+    landmarks = [value for i in range(1, KINDS[8].num_landmarks + 1) for value in (i, 2 * i, 2)]
+    box = {"bounding_box": [10, 20, 60, 60], "landmarks": landmarks}
+    item = {"category_id": 9, "style": 1, **box}
+    paths = []
+    for part in ("train", "validation"):
+        for inside in ("image", "annos"):
+            (folder / part / inside).mkdir(parents=True)
+        shutil.copy(next((inputs / "images").iterdir()), folder / part / "image" / "000001.jpg")
+        paths.append(folder / part / "annos" / "000001.json")
+        paths[-1].write_text(json.dumps({"pair_id": 1, "source": "shop", "item1": item}))
+    return paths, lambda: main(["deepfashion2", str(folder)])
+
+
+def _table_of_garments(folder: Path, inputs: Path) -> Made:
+    from fashion.check_data import main
+
+    lines = ["image,item,category,type,part,domain,x_1,y_1,x_2,y_2,striped"]
+    for number in range(6):
+        shutil.copy(next((inputs / "images").iterdir()), folder / f"{number}.jpg")
+        lines.append(f'{number}.jpg,"dress, {number % 3}",Dress,full,train,shop,5,6,50,60,1')
+    (folder / "items.csv").write_text("\n".join(lines))
+    return [folder / "items.csv"], lambda: main(["folder", str(folder)])
+
+
+def _index(what: str, folder: Path, inputs: Path) -> Made:
+    """An index of all images, small as it is with approximate search, and a search in it."""
+    from fashion import index, search
+    from fashion.retrieval.building import finish
+    from fashion.retrieval.writing import opened
+
+    root, images = folder / "index", inputs / "images"
+    index.main(["build", str(checkpoint_of(inputs, "fashion")), str(images), "-o", str(root),
+                "--whole"])  # fmt: skip
+    with opened(root) as writer:
+        finish(writer, 50, sample=20)
+    query = str(next(images.iterdir()))
+    output = ("-o", str(folder / "out"), "--overwrite")
+    return sorted(root.glob(what)), lambda: search.main([str(root), query, *output])
+
+
+def _nothing(read: object) -> None:
+    """Drop what was read."""
+
+
+FORMATS: dict[str, Make] = {
+    "lists, classes, mask of a folder": _folder_of_masks,
+    "COCO's instances .json": _coco,
+    "SBD's masks .mat": _sbd,
+    "KITTI's flow .png": _kitti_flow,
+    "decoded clips .npy": _clip_cache,
+    "CelebA's lists .txt": _celeba_lists,
+    "tables of faces .csv": _folder_of_faces,
+    "LFWA's HDF5 .mat": _lfwa,
+    "annotation cache of faces": _faces_cache,
+    "annotation cache of garments": _garments_cache,
+    **{
+        f"DeepFashion's lists: {name}": partial(_deepfashion_lists, name)
+        for name in ("cap", "consumer2shop", "fld", "inshop")
+    },
+    "DeepFashion2's .json": _deepfashion2,
+    "table of garments .csv": _table_of_garments,
+    "index: FAISS": partial(_index, "*.faiss"),
+    "index: index.json": partial(_index, "index.json"),
+    "index: rows, vectors, lines": partial(_index, "[!i]*.*.*"),
+}
