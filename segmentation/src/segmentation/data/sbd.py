@@ -26,6 +26,7 @@ from vision_shared.plain import PlainError, parse_json
 
 SOURCES = "sources.json"
 
+
 def convert_masks(
     folder: Path, names: Sequence[str], cache: Path, report: Report = stop
 ) -> dict[str, Path]:
