@@ -20,12 +20,13 @@ READABLE = HEIF | {
 WRITABLE = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
 
 
-def read_image(path: str | Path) -> NDArray[np.uint8]:
+def read_image(path: str | Path, *, keeps_alpha: bool = False) -> NDArray[np.uint8]:
     """Read a picture as a person sees it: (H, W, 3), RGB, [0, 255].
 
     The EXIF orientation is applied. Grey and palette pictures become RGB; transparency is
-    composited on black; 16-bit grey is scaled to 8 bits; of an animation the first frame is read.
-    Embedded colour profiles are ignored.
+    composited on black, or with ``keeps_alpha`` is a fourth channel where there is some; 16-bit
+    grey is scaled to 8 bits; of an animation the first frame is read. Embedded colour profiles are
+    ignored.
 
     Raises:
         InputError: not there, empty, not a picture, damaged, or of unreasonable size.
@@ -37,7 +38,10 @@ def read_image(path: str | Path) -> NDArray[np.uint8]:
             # a large picture is no attack here: Pillow still refuses twice the size it warns of
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             with open_image(path) as image:
-                return np.array(_opaque(ImageOps.exif_transpose(image)).convert("RGB"))
+                upright = ImageOps.exif_transpose(image)
+                if keeps_alpha and upright.has_transparency_data:
+                    return np.array(upright.convert("RGBA"))
+                return np.array(_opaque(upright).convert("RGB"))
     except InputError:
         raise
     except Image.DecompressionBombError as error:
