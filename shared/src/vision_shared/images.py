@@ -1,5 +1,6 @@
 """Reading and writing pictures as uint8 RGB arrays (H, W, 3)."""
 
+import struct
 import warnings
 from functools import cache
 from pathlib import Path
@@ -17,6 +18,12 @@ READABLE = HEIF | {
     *(".apng", ".avif", ".bmp", ".gif", ".jfif", ".jpe", ".jpeg", ".jpg", ".png", ".tif"),
     *(".tiff", ".webp"),
 }
+DAMAGED = (
+    *(EOFError, IndexError, KeyError, OSError, RuntimeError, SyntaxError, TypeError),
+    *(ValueError, struct.error),
+)
+"""What Pillow and its plugins raise for damaged files."""
+
 WRITABLE = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
 
 
@@ -46,8 +53,8 @@ def read_image(path: str | Path, *, keeps_alpha: bool = False) -> NDArray[np.uin
         raise
     except Image.DecompressionBombError as error:
         raise InputError(f"{path}: too large a picture ({error})") from error
-    except (OSError, SyntaxError, ValueError) as error:
-        raise InputError(f"{path}: a damaged picture ({error})") from error
+    except DAMAGED as error:
+        raise InputError(f"{path}: a damaged picture ({one_line(error)})") from error
 
 
 def open_image(path: Path) -> Image.Image:
@@ -55,7 +62,7 @@ def open_image(path: Path) -> Image.Image:
 
     Raises:
         InputError: it is of no known format, or of one that needs a package that is not there.
-        OSError, ValueError, ...: as `PIL.Image.open`.
+        OSError, ValueError, ...: one of `DAMAGED`.
     """
     _register_formats()
     try:
@@ -66,6 +73,11 @@ def open_image(path: Path) -> Image.Image:
                 f"{path}: a HEIC image; `pip install pillow-heif` to read it"
             ) from error
         raise InputError(f"{path}: not a picture that can be read") from error
+
+
+def one_line(error: Exception) -> str:
+    """Return what an exception says, without line breaks."""
+    return " ".join(str(error).split())
 
 
 def write_image(path: str | Path, image: NDArray[np.uint8], *, overwrite: bool = True) -> None:

@@ -12,7 +12,7 @@ from av.audio.stream import AudioStream
 from numpy.typing import NDArray
 from PIL import Image
 
-from vision_shared.images import READABLE, open_image
+from vision_shared.images import DAMAGED, READABLE, one_line, open_image
 from vision_shared.inputs import VIDEO_SUFFIXES, InputError, check_input
 from vision_shared.video.colour import from_image, is_alpha
 from vision_shared.video.extras import Extras
@@ -51,7 +51,7 @@ def _num_frames(path: Path) -> int:
     try:
         with open_image(path) as image:
             return getattr(image, "n_frames", 1) if image.format in _ANIMATED else 1
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+    except (*DAMAGED, Image.DecompressionBombError):
         return 0
 
 
@@ -139,8 +139,8 @@ class AnimationReader:
                     yield image
         except InputError:
             raise
-        except (EOFError, OSError, SyntaxError, ValueError) as error:
-            raise InputError(f"{self.path}: a damaged animation ({error})") from error
+        except (*DAMAGED, Image.DecompressionBombError) as error:
+            raise InputError(f"{self.path}: a damaged animation ({one_line(error)})") from error
 
     def _frame(self, image: Image.Image) -> av.VideoFrame:
         levels = np.array(image.convert("RGBA" if self._has_alpha else "RGB"))
