@@ -1,4 +1,4 @@
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from pathlib import Path
 
@@ -28,6 +28,10 @@ def save(folder: Path, images: list[np.ndarray]) -> list[Path]:
     return paths
 
 
+def timed(images: Iterable[np.ndarray], rate: Fraction = RATE) -> Iterator[tuple]:
+    return ((image, number / rate) for number, image in enumerate(images))
+
+
 def durations(path: Path) -> list[int]:
     with Image.open(path) as image:
         found = []
@@ -52,7 +56,7 @@ def test_images_for_a_video_are_what_players_show_and_say_so(
     tmp_path: Path, height: int, matrix: int
 ) -> None:
     images = pictures(2, height)
-    sequence = ImageSequence(save(tmp_path, images), RATE, for_video=True)
+    sequence = ImageSequence(save(tmp_path, images), RATE, lambda has_alpha: "yuv420p")
     for (frame, _), image in zip(sequence.frames(), images, strict=True):
         assert (frame.format.name, int(frame.colorspace)) == ("yuv420p", matrix)
         inside = (slice(2, 6), slice(2, 6))
@@ -85,7 +89,7 @@ def test_animation_lasts_as_long_as_its_rate_says(
     tmp_path: Path, suffix: str, rate: Fraction
 ) -> None:
     path = tmp_path / f"out{suffix}"
-    write_animation(path, iter(pictures(10)), rate)
+    write_animation(path, timed(pictures(10), rate), rate)
     found = durations(path)
     unit = {".gif": 10, ".webp": 1}[suffix]
     assert len(found) == 10
@@ -99,7 +103,7 @@ def test_animation_looks_like_its_pictures(tmp_path: Path) -> None:
     images = pictures(3)
     for suffix, tolerance in ((".gif", 1), (".webp", 12)):
         path = tmp_path / f"out{suffix}"
-        write_animation(path, iter(images), RATE)
+        write_animation(path, timed(images), RATE)
         with Image.open(path) as animation:
             for index, image in enumerate(images):
                 animation.seek(index)
@@ -109,7 +113,7 @@ def test_animation_looks_like_its_pictures(tmp_path: Path) -> None:
 
 def test_gif_that_players_would_slow_down_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"a GIF plays 50 frames/s at most, got 60"):
-        write_animation(tmp_path / "out.gif", iter(pictures(2)), Fraction(60))
+        write_animation(tmp_path / "out.gif", timed(pictures(2)), Fraction(60))
 
 
 def test_failure_half_way_leaves_nothing(tmp_path: Path) -> None:
@@ -121,5 +125,5 @@ def test_failure_half_way_leaves_nothing(tmp_path: Path) -> None:
         write_images(tmp_path / "out", broken())
     for name in ("out.gif", "out.webp"):
         with pytest.raises(KeyboardInterrupt):
-            write_animation(tmp_path / name, broken(), RATE)
+            write_animation(tmp_path / name, timed(broken()), RATE)
     assert list(tmp_path.iterdir()) == []

@@ -1,5 +1,6 @@
 """Reading and writing pictures as uint8 RGB arrays (H, W, 3)."""
 
+import struct
 import warnings
 from functools import cache
 from pathlib import Path
@@ -17,15 +18,22 @@ READABLE = HEIF | {
     *(".apng", ".avif", ".bmp", ".gif", ".jfif", ".jpe", ".jpeg", ".jpg", ".png", ".tif"),
     *(".tiff", ".webp"),
 }
+DAMAGED = (
+    *(EOFError, IndexError, KeyError, OSError, RuntimeError, SyntaxError, TypeError),
+    *(ValueError, struct.error),
+)
+"""What Pillow and its plugins raise for damaged files."""
+
 WRITABLE = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
 
 
-def read_image(path: str | Path) -> NDArray[np.uint8]:
+def read_image(path: str | Path, *, keeps_alpha: bool = False) -> NDArray[np.uint8]:
     """Read a picture as a person sees it: (H, W, 3), RGB, [0, 255].
 
     The EXIF orientation is applied. Grey and palette pictures become RGB; transparency is
-    composited on black; 16-bit grey is scaled to 8 bits; of an animation the first frame is read.
-    Embedded colour profiles are ignored.
+    composited on black, or with ``keeps_alpha`` is a fourth channel where there is some; 16-bit
+    grey is scaled to 8 bits; of an animation the first frame is read. Embedded colour profiles are
+    ignored.
 
     Raises:
         InputError: not there, empty, not a picture, damaged, or of unreasonable size.
@@ -37,13 +45,16 @@ def read_image(path: str | Path) -> NDArray[np.uint8]:
             # a large picture is no attack here: Pillow still refuses twice the size it warns of
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             with open_image(path) as image:
-                return np.array(_opaque(ImageOps.exif_transpose(image)).convert("RGB"))
+                upright = ImageOps.exif_transpose(image)
+                if keeps_alpha and upright.has_transparency_data:
+                    return np.array(upright.convert("RGBA"))
+                return np.array(_opaque(upright).convert("RGB"))
     except InputError:
         raise
     except Image.DecompressionBombError as error:
         raise InputError(f"{path}: too large a picture ({error})") from error
-    except (OSError, SyntaxError, ValueError) as error:
-        raise InputError(f"{path}: a damaged picture ({error})") from error
+    except DAMAGED as error:
+        raise InputError(f"{path}: a damaged picture ({one_line(error)})") from error
 
 
 def open_image(path: Path) -> Image.Image:
@@ -51,7 +62,7 @@ def open_image(path: Path) -> Image.Image:
 
     Raises:
         InputError: it is of no known format, or of one that needs a package that is not there.
-        OSError, ValueError, ...: as `PIL.Image.open`.
+        OSError, ValueError, ...: one of `DAMAGED`.
     """
     _register_formats()
     try:
@@ -62,6 +73,11 @@ def open_image(path: Path) -> Image.Image:
                 f"{path}: a HEIC image; `pip install pillow-heif` to read it"
             ) from error
         raise InputError(f"{path}: not a picture that can be read") from error
+
+
+def one_line(error: Exception) -> str:
+    """Return what an exception says, without line breaks."""
+    return " ".join(str(error).split())
 
 
 def write_image(path: str | Path, image: NDArray[np.uint8], *, overwrite: bool = True) -> None:

@@ -12,15 +12,19 @@ from av.audio.stream import AudioStream
 from numpy.typing import NDArray
 from PIL import Image
 
-from vision_shared.images import READABLE, open_image
+from vision_shared.images import DAMAGED, READABLE, one_line, open_image
 from vision_shared.inputs import VIDEO_SUFFIXES, InputError, check_input
-from vision_shared.video.colour import from_image
+from vision_shared.video.colour import from_image, is_alpha
 from vision_shared.video.extras import Extras
 from vision_shared.video.reader import TimedFrame, VideoReader
 
 _ANIMATED = frozenset({"AVIF", "GIF", "PNG", "WEBP"})  # not MPO: those are views of one scene
 _SHORTEST = 20  # milliseconds; players show what is to be shorter, as 0 is, for 100
 _USUAL = 100
+
+
+FormatOf = Callable[[bool], str]
+"""Takes whether there is transparency; returns the name of a pixel format."""
 
 
 def is_video(path: Path) -> bool:
@@ -47,22 +51,31 @@ def _num_frames(path: Path) -> int:
     try:
         with open_image(path) as image:
             return getattr(image, "n_frames", 1) if image.format in _ANIMATED else 1
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+    except (*DAMAGED, Image.DecompressionBombError):
         return 0
 
 
-def open_video(path: Path, image_format: str | None = "yuv420p") -> "VideoReader | AnimationReader":
+def open_video(
+    path: Path, format_of: FormatOf | None = lambda has_alpha: "yuv420p"
+) -> "VideoReader | AnimationReader":
     """Open a video, or an animated image.
 
     Args:
         path: the file.
-        image_format: the pixel format of an animated image's frames: see `AnimationReader`.
+        format_of: chooses the pixel format of an animated image's frames: see `AnimationReader`.
 
     Raises:
         InputError: as `VideoReader`.
     """
     check_input(path, "video")
-    return AnimationReader(path, image_format) if is_animation(path) else VideoReader(path)
+    return AnimationReader(path, format_of) if is_animation(path) else VideoReader(path)
+
+
+def lost_transparency(path: Path, has_alpha: bool, pixel_format: str | None) -> list[str]:
+    """Return a line for the user, if images have transparency that their frames' format lacks."""
+    if not has_alpha or pixel_format is None or is_alpha(av.VideoFormat(pixel_format)):
+        return []
+    return [f"{path}: what is transparent becomes black; .mov and .mkv can be transparent"]
 
 
 class AnimationReader:
@@ -73,22 +86,20 @@ class AnimationReader:
 
     Args:
         path: the file.
-        pixel_format: of the frames, e.g. ``yuv420p``, which every player shows; None is ``rgb24``,
-            or ``rgba`` where a frame is transparent anywhere.
+        format_of: chooses the frames' pixel format, given whether one is transparent anywhere;
+            None is ``rgb24``, or ``rgba`` where one is.
 
     Raises:
         InputError: it cannot be read, or not to its end.
     """
 
-    def __init__(self, path: Path, pixel_format: str | None = None) -> None:
+    def __init__(self, path: Path, format_of: FormatOf | None = None) -> None:
         self.path = path
-        self._pixel_format = pixel_format
         self.aspect: Fraction | None = None
         self.audio: list[AudioStream] = []
         self.extras = Extras()
         self.origin = Fraction(0)
         self.damage: str | None = None
-        self.notices: list[str] = []
         self._has_alpha = False
         self._times = [Fraction(0)]
         for image in self._images():
@@ -96,6 +107,8 @@ class AnimationReader:
             duration = int(image.info.get("duration") or 0)
             shown = duration if duration >= _SHORTEST else _USUAL
             self._times.append(self._times[-1] + Fraction(shown, 1000))
+        self._pixel_format = None if format_of is None else format_of(self._has_alpha)
+        self.notices = lost_transparency(path, self._has_alpha, self._pixel_format)
         self.num_frames, self.duration = len(self._times) - 1, self._times[-1]
         steps = [round(1000 * (b - a)) for a, b in zip(self._times, self._times[1:], strict=False)]
         self.tick = Fraction(gcd(*steps), 1000)
@@ -126,8 +139,8 @@ class AnimationReader:
                     yield image
         except InputError:
             raise
-        except (EOFError, OSError, SyntaxError, ValueError) as error:
-            raise InputError(f"{self.path}: a damaged animation ({error})") from error
+        except (*DAMAGED, Image.DecompressionBombError) as error:
+            raise InputError(f"{self.path}: a damaged animation ({one_line(error)})") from error
 
     def _frame(self, image: Image.Image) -> av.VideoFrame:
         levels = np.array(image.convert("RGBA" if self._has_alpha else "RGB"))

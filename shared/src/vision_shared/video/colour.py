@@ -37,7 +37,9 @@ Levels = NDArray[np.uint8] | NDArray[np.uint16]
 
 
 def to_rgb(frame: av.VideoFrame) -> NDArray[np.uint8]:
-    """Return a frame as RGB (H, W, 3), [0, 255]; deeper frames are rounded, alpha is ignored."""
+    """Return a frame as RGB (H, W, 3), [0, 255]; deeper frames are rounded, alpha is over black."""
+    if has_alpha(frame):
+        return np.rint(_over_black(to_rgba(frame), 255)).astype(np.uint8)
     return _array(frame, "rgb24").astype(np.uint8, copy=False)
 
 
@@ -48,7 +50,12 @@ def to_rgba(frame: av.VideoFrame) -> NDArray[np.uint8]:
 
 def has_alpha(frame: av.VideoFrame) -> bool:
     """Whether a frame's format can be transparent."""
-    return any(component.is_alpha for component in frame.format.components)
+    return is_alpha(frame.format)
+
+
+def _over_black(levels: Levels, white: int) -> NDArray[np.floating]:
+    """Return RGB and alpha (H, W, 4) as the opaque RGB (H, W, 3) that shows on black."""
+    return levels[..., :3] * (levels[..., 3:].astype(np.float32) / white)
 
 
 def to_levels(frame: av.VideoFrame) -> Levels:
@@ -82,9 +89,14 @@ def from_rgb(image: NDArray[np.uint8], like: av.VideoFrame) -> av.VideoFrame:
 
 
 def from_image(levels: NDArray[np.uint8], pixel_format: str) -> av.VideoFrame:
-    """Return RGB (H, W, 3), or (H, W, 4) with alpha, as a frame with the usual tags of its size."""
+    """Return RGB (H, W, 3), or (H, W, 4) with alpha, as a frame with the usual tags of its size.
+
+    What is transparent is over black in a format without alpha.
+    """
     height, width = levels.shape[:2]
     like = av.VideoFrame(width, height, pixel_format)
+    if levels.shape[2] == 4 and not has_alpha(like):
+        levels = np.rint(_over_black(levels, 255)).astype(np.uint8)
     like.colorspace = _BT709 if height >= 720 else _BT601
     like.color_range = ColorRange.MPEG
     white = white_level(like)
@@ -102,9 +114,14 @@ def white_level(frame: av.VideoFrame) -> int:
 
 
 def to_format(frame: av.VideoFrame, pixel_format: str) -> av.VideoFrame:
-    """Return a frame in another layout, chroma sampling or depth of the same matrix and range."""
+    """Return a frame in another layout, chroma sampling or depth of the same matrix and range.
+
+    What is transparent is over black in a format without alpha.
+    """
     if frame.format.name == pixel_format:
         return frame
+    if has_alpha(frame) and not is_alpha(av.VideoFormat(pixel_format)):
+        return _flattened(frame, pixel_format)
     same_range = color_range(frame)
     return _convert(frame, pixel_format, frame, same_range, same_range)
 
@@ -119,6 +136,31 @@ def color_range(frame: av.VideoFrame) -> ColorRange:
 def depth(pixel_format: av.VideoFormat) -> int:
     """Return the bits of the deepest component."""
     return max(component.bits for component in pixel_format.components)
+
+
+def is_alpha(pixel_format: av.VideoFormat) -> bool:
+    """Whether a pixel format has an alpha channel."""
+    return any(component.is_alpha for component in pixel_format.components)
+
+
+def without_alpha(name: str) -> str:
+    """Return the pixel format that is the named one without its alpha channel."""
+    for alpha, opaque in (("yuva", "yuv"), ("gbrap", "gbrp"), ("ya8", "gray"), ("ya16", "gray16")):
+        if name.startswith(alpha):
+            return name.replace(alpha, opaque, 1)
+    return "rgb48le" if "64" in name else "rgb24"
+
+
+def _flattened(frame: av.VideoFrame, pixel_format: str) -> av.VideoFrame:
+    like = av.VideoFrame(frame.width, frame.height, pixel_format)
+    like.colorspace, like.color_range = frame.colorspace, frame.color_range
+    like.color_primaries, like.color_trc = frame.color_primaries, frame.color_trc
+    white = white_level(like)
+    opaque = _over_black(to_levels(frame), white_level(frame)) * (white / white_level(frame))
+    rounded = np.rint(opaque)
+    return from_levels(
+        rounded.astype(np.uint8) if white == 255 else rounded.astype(np.uint16), like
+    )
 
 
 def _matrix(frame: av.VideoFrame) -> Colorspace:

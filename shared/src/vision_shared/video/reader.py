@@ -155,6 +155,7 @@ class VideoReader:
         self._read_up_to: int | None = None  # bytes
         self._damaged_from = Fraction(0)
         self._stop: str | None = None
+        self._decoder = _alpha_decoder(stream)
         self._like: av.VideoFrame | None = None  # as the first one was decoded
         self._deinterlacer: Deinterlacer | None = None
         self._events: Iterator[TimedFrame | av.Packet] = self._decode()
@@ -232,6 +233,8 @@ class VideoReader:
 
     def _decode_packet(self, packet: av.Packet) -> list[av.VideoFrame]:
         try:
+            if self._decoder is not None:
+                return self._decoder.decode(packet)
             return packet.decode()  # type: ignore[return-value]
         except av.error.FFmpegError:
             self._note_damage()
@@ -271,6 +274,17 @@ def _open(path: Path) -> InputContainer:
         return av.open(ffmpeg_name(path), metadata_errors="ignore")
     except av.error.FFmpegError as error:
         raise InputError(f"{path}: not a video that can be read ({error.strerror})") from error
+
+
+def _alpha_decoder(stream: VideoStream) -> av.VideoCodecContext | None:
+    """Return what decodes the alpha channel of VP8 and VP9, which FFmpeg's own decoders drop."""
+    tags = {key.lower(): value for key, value in stream.metadata.items()}
+    name = {"vp8": "libvpx", "vp9": "libvpx-vp9"}.get(stream.codec_context.name)
+    if name is None or tags.get("alpha_mode") != "1":
+        return None
+    decoder = av.CodecContext.create(name, "r")
+    assert isinstance(decoder, av.VideoCodecContext)
+    return decoder
 
 
 def _start(stream: Stream) -> Fraction:

@@ -18,7 +18,7 @@ from av.video.stream import VideoStream
 
 from vision_shared.inputs import InputError, new_file
 from vision_shared.video.audio import AudioTrack, StretchedAudioTrack
-from vision_shared.video.colour import depth, to_format
+from vision_shared.video.colour import depth, has_alpha, is_alpha, to_format, without_alpha
 from vision_shared.video.extras import (
     APPLE,
     Extras,
@@ -34,6 +34,7 @@ from vision_shared.video.reader import TimedFrame, ffmpeg_name
 _Track = AudioTrack | StretchedAudioTrack | SubtitleTrack
 
 DEFAULT_CODEC = "libx264"
+_WITH_ALPHA = {".mov": "prores_ks", ".mkv": "ffv1"}  # MP4 has none that players know
 # Visually lossless; any other encoder runs at its own defaults
 _OPTIONS = {name: {"crf": "16"} for name in ("libx264", "libx264rgb", "libx265")}
 _LOSSES = (
@@ -43,6 +44,18 @@ _LOSSES = (
     | PixFmtLoss.RESOLUTION
     | PixFmtLoss.CHROMA
 )
+
+
+def default_codec(path: Path, *, has_alpha: bool) -> str:
+    """Return the encoder of a file: H.264, or one that keeps transparency where there is some."""
+    return _WITH_ALPHA.get(path.suffix.lower(), DEFAULT_CODEC) if has_alpha else DEFAULT_CODEC
+
+
+def format_of_images(codec: str, *, has_alpha: bool) -> str:
+    """Return the pixel format in which an encoder is to get images: what most players show."""
+    offered = {pixel_format.name for pixel_format in find_encoder(codec).video_formats or ()}
+    formats = ("yuva420p", "yuva444p10le") if has_alpha else ()
+    return next((name for name in formats if name in offered), "yuv420p")
 
 
 def find_encoder(name: str) -> av.Codec:
@@ -83,7 +96,8 @@ class VideoWriter:
         source: where the frames, or what they were made from, come from.
         rate: nominal frames per second.
         tick: seconds; frame times are rounded to multiples of it.
-        codec: an encoder's name, e.g. ``libx264`` or the lossless ``ffv1``.
+        codec: an encoder's name, e.g. ``libx264`` or the lossless ``ffv1``; None is
+            `default_codec`.
         stretch: how many times as long as the source the result lasts; audio keeps its pitch.
         keeps_audio: carry the source's audio over.
         keeps_extras: carry over metadata, chapters, subtitles and attachments.
@@ -105,13 +119,14 @@ class VideoWriter:
         *,
         rate: Fraction,
         tick: Fraction,
-        codec: str = DEFAULT_CODEC,
+        codec: str | None = None,
         stretch: int = 1,
         keeps_audio: bool = True,
         keeps_extras: bool = True,
         overwrite: bool = False,
     ) -> None:
-        self._path, self._source, self._codec = path, source, codec
+        self._path, self._source = path, source
+        self._codec = codec or default_codec(path, has_alpha=has_alpha(source.first))
         self._rate, self._tick, self._overwrite = rate, tick, overwrite
         self._stretch, self._keeps_audio = stretch, keeps_audio
         self._extras = source.extras if keeps_extras else Extras()
@@ -240,16 +255,10 @@ class VideoWriter:
         name = first.format.name
         offered = [pixel_format.name for pixel_format in encoder.video_formats or ()]
         if offered and name not in offered:
-            # a yuvj format is the plain one at full range, which the range's tag says as well
-            best, loss = find_best_pix_fmt_of_list(
-                offered, name.replace("yuvj", "yuv"), has_alpha=True
-            )
-            if best is None or loss & _LOSSES:
-                raise InputError(
-                    f"{self._path}: {encoder.name} cannot hold the source's {name} pictures "
-                    "without loss; use the codec ffv1 and a .mkv file"
-                )
-            name = best.name
+            if has_alpha(first) and not any(is_alpha(av.VideoFormat(other)) for other in offered):
+                self._lost.append("transparency (black instead; .mov and .mkv have it)")
+                name = without_alpha(name)
+            name = self._nearest(encoder, name, offered)
         layout = av.VideoFormat(name)
         across, down = 8 // layout.chroma_width(8), 8 // layout.chroma_height(8)
         is_odd = first.width % across or first.height % down
@@ -257,6 +266,19 @@ class VideoWriter:
             bits = depth(layout)
             name = "yuv444p" if bits == 8 else f"yuv444p{bits}le"
         return name
+
+    def _nearest(self, encoder: av.Codec, name: str, offered: list[str]) -> str:
+        # a yuvj format is the plain one at full range, which the range's tag says as well
+        best, loss = find_best_pix_fmt_of_list(offered, name.replace("yuvj", "yuv"), has_alpha=True)
+        lost = (loss or 0) & _LOSSES
+        if best is not None and encoder.name == "prores_ks" and lost == PixFmtLoss.DEPTH:
+            self._lost.append(f"more than {depth(best)} bits")  # as every encoder of it does
+        elif best is None or lost:
+            raise InputError(
+                f"{self._path}: {encoder.name} cannot hold the source's {name} pictures "
+                "without loss; use the codec ffv1 and a .mkv file"
+            )
+        return best.name
 
     @contextmanager
     def _one_line_errors(self) -> Iterator[None]:

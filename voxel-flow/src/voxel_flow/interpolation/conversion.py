@@ -17,9 +17,10 @@ import numpy as np
 from vision_shared.images import write_image
 from vision_shared.inputs import InputError, check_new_folder, check_output
 from vision_shared.progress import show_progress
-from vision_shared.video.colour import to_rgb
+from vision_shared.video.animation import AnimationReader, open_video
+from vision_shared.video.colour import has_alpha, to_rgb, to_rgba
 from vision_shared.video.reader import TimedFrame, VideoReader
-from vision_shared.video.writer import DEFAULT_CODEC, VideoWriter
+from vision_shared.video.writer import VideoWriter, default_codec, format_of_images
 from voxel_flow.interpolation.cuts import Tally
 from voxel_flow.interpolation.figures import comparison_figure
 from voxel_flow.interpolation.interpolator import FrameInterpolator, TooFewFrames
@@ -34,7 +35,9 @@ from voxel_flow.interpolation.stills import (
 if TYPE_CHECKING:
     from voxel_flow.interpolation.adaptation import Adaptation
 
-_OnAudio = Callable[[av.Packet], None] | None
+_OnPacket = Callable[[av.Packet], None] | None
+_Source = VideoReader | AnimationReader | ImageSequence
+_Timed = tuple[np.ndarray, Fraction]
 
 
 @dataclass(frozen=True)
@@ -142,7 +145,7 @@ class _Conversion:
         self,
         job: Job,
         options: Namespace,
-        source: VideoReader | ImageSequence,
+        source: _Source,
         model: FrameInterpolator,
     ) -> None:
         self._job, self._options, self._source, self._model = job, options, source, model
@@ -163,11 +166,11 @@ class _Conversion:
             if self._job.makes_video:
                 return self._write_video(advance)
             pictures, count = self._pictures(advance), _Count()
+            counted = count.over(pictures)
             if self.shown_rate is None:
-                write_images(target, count.over(pictures), overwrite=overwrite)
+                write_images(target, (picture for picture, _ in counted), overwrite=overwrite)
             else:
-                rate = self.shown_rate
-                write_animation(target, count.over(pictures), rate, overwrite=overwrite)
+                write_animation(target, counted, self.shown_rate, overwrite=overwrite)
             return count.value
 
     def _write_video(self, advance: Callable[[], None]) -> int:
@@ -177,7 +180,7 @@ class _Conversion:
             self._source,
             rate=self._rate,
             tick=self._tick,
-            codec=options.codec or DEFAULT_CODEC,
+            codec=options.codec,
             stretch=options.slow_motion or 1,
             keeps_audio=options.audio != "drop",
             overwrite=options.overwrite,
@@ -189,14 +192,14 @@ class _Conversion:
         self.notices += tuple(writer.notices)
         return count
 
-    def _pictures(self, advance: Callable[[], None]) -> Iterator[np.ndarray]:
-        for frame, _ in self._made(None):
-            yield to_rgb(frame)
+    def _pictures(self, advance: Callable[[], None]) -> Iterator[_Timed]:
+        for frame, shown_at in self._made(None):
+            yield to_rgba(frame) if has_alpha(frame) else to_rgb(frame), shown_at
             advance()
 
-    def _made(self, on_audio: _OnAudio) -> Iterator[TimedFrame]:
+    def _made(self, on_packet: _OnPacket) -> Iterator[TimedFrame]:
         options, model, tally = self._options, self._model, self.tally
-        frames = self._source.frames(on_audio)
+        frames = self._source.frames(on_packet)
         if self._resamples:
             return model.resample(frames, options.rate, tally)
         if options.slow_motion:
@@ -230,7 +233,7 @@ class _Count:
     def __init__(self) -> None:
         self.value = 0
 
-    def over(self, pictures: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
+    def over(self, pictures: Iterator[_Timed]) -> Iterator[_Timed]:
         for picture in pictures:
             self.value += 1
             yield picture
@@ -239,7 +242,7 @@ class _Count:
 def _compare(
     job: Job,
     options: Namespace,
-    source: VideoReader | ImageSequence,
+    source: _Source,
     model: FrameInterpolator,
     begin: float,
 ) -> Outcome:
@@ -261,12 +264,17 @@ def _check_target(job: Job, options: Namespace) -> None:
         check_animation_rate(job.target, options.rate or STILLS_RATE)
 
 
-def _open(job: Job, options: Namespace) -> VideoReader | ImageSequence:
+def _open(job: Job, options: Namespace) -> _Source:
+    def format_of(has_alpha: bool) -> str:
+        codec = options.codec or default_codec(job.target, has_alpha=has_alpha)
+        return format_of_images(codec, has_alpha=has_alpha)
+
+    form = format_of if job.makes_video and not options.compare else None
     if job.kind == "video":
-        return VideoReader(job.sources[0])
+        return open_video(job.sources[0], form)
     played = options.rate or STILLS_RATE
     rate = played if options.extrapolate else played / _times(options)
-    return ImageSequence(job.sources, rate, for_video=job.makes_video)
+    return ImageSequence(job.sources, rate, form)
 
 
 def _times(options: Namespace) -> int:

@@ -20,10 +20,11 @@ import torch
 from torch import Tensor, nn
 
 from vision_shared.checkpoints import read_checkpoint
+from vision_shared.layers import sample_voxel_flow
 from vision_shared.prediction import find_device, rebuild_network
 from vision_shared.video.reader import TimedFrame
 from voxel_flow.interpolation.cuts import Span, Tally, find_spans
-from voxel_flow.interpolation.pictures import Source, to_frame
+from voxel_flow.interpolation.pictures import Source, to_frame, with_alpha
 from voxel_flow.interpolation.tiling import SMALLEST_TILE, synthesise
 from voxel_flow.models import Synthesis, build_network
 
@@ -245,7 +246,13 @@ class FrameInterpolator:
 
     def _make(self, first: Source, second: Source, time: Fraction) -> TimedFrame:
         share = float((time - first.timed.time) / (second.timed.time - first.timed.time))
-        image = self.synthesise(first.image, second.image, share)
+        made = self.estimate(first.image, second.image, share)
+        image = made.image[0]
+        if first.alpha is not None and second.alpha is not None:
+            # as the colours moved, so did what they are the colours of
+            pair = torch.stack([first.alpha, second.alpha])[None]  # (1, 2, 1, H, W)
+            alpha = sample_voxel_flow(pair, made.flow, made.weights, [0.0, 1.0], share)
+            image = with_alpha(image, alpha[0].clamp(0, 1))
         return TimedFrame(to_frame(image, first.timed.frame), time)
 
     def _extend(

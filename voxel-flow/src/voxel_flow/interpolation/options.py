@@ -308,12 +308,13 @@ def _check_options(options: Namespace, kind: str) -> None:
 def _check_job(job: Job, options: Namespace) -> None:
     target, suffix = job.target, job.target.suffix.lower()
     is_folder = job.makes_folder and not options.compare
-    allowed = VIDEO_OUTPUTS if job.kind == "video" else (*VIDEO_OUTPUTS, *ANIMATIONS)
+    is_real_video = job.sources[0].suffix.lower() in VIDEO_SUFFIXES
+    allowed = VIDEO_OUTPUTS if is_real_video else (*VIDEO_OUTPUTS, *ANIMATIONS)
     if options.compare:
         allowed = FIGURES
     if not is_folder and suffix not in allowed:
         raise InputError(f"{target}: expected a folder or a name in {', '.join(allowed)}")
-    if job.kind == "images" and options.codec is not None and not job.makes_video:
+    if options.codec is not None and not job.makes_video and not options.compare:
         raise InputError(f"{target}: --codec is for videos ({', '.join(VIDEO_OUTPUTS)})")
     if is_folder and options.fps is not None:
         raise InputError(f"{target}: --fps: images in a folder have no rate")

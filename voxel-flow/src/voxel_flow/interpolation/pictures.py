@@ -20,13 +20,29 @@ class Source:
 
     @cached_property
     def image(self) -> Tensor:
-        """(3, H, W), float32 RGB in [0, 1]."""
+        """(3, H, W), float32 RGB in [0, 1], times alpha: what it shows on black."""
+        planes = self._planes
+        return planes if len(planes) == 3 else planes[:3] * planes[3:]
+
+    @cached_property
+    def alpha(self) -> Tensor | None:
+        """(1, H, W) in [0, 1], of a format that can be transparent."""
+        return self._planes[3:] if len(self._planes) == 4 else None
+
+    @cached_property
+    def _planes(self) -> Tensor:
         levels = torch.from_numpy(to_levels(self.timed.frame)).to(self._device)
         return (levels.permute(2, 0, 1).float() / white_level(self.timed.frame)).clamp_(max=1)
 
 
+def with_alpha(image: Tensor, alpha: Tensor) -> Tensor:
+    """Return (4, H, W) of RGB (3, H, W) that was multiplied with alpha (1, H, W)."""
+    colour = torch.where(alpha > 0, image / alpha.clamp_min(1e-6), 0)
+    return torch.cat([colour, alpha])
+
+
 def to_frame(image: Tensor, like: av.VideoFrame) -> av.VideoFrame:
-    """Return (3, H, W) RGB in [0, 1] as a frame in the format and with the tags of ``like``."""
+    """Return RGB (3, H, W), or (4, H, W) with alpha, in [0, 1] as a frame like ``like``."""
     white = white_level(like)
     # rounded, not cut off: that would make every synthesised frame half a level too dark
     levels = (image.clamp(0, 1) * white).round().permute(1, 2, 0).contiguous()

@@ -12,6 +12,7 @@ from PIL import Image
 
 from vision_shared.images import read_image
 from vision_shared.inputs import InputError, new_file, new_folder
+from vision_shared.video.animation import FormatOf, lost_transparency
 from vision_shared.video.colour import from_image
 from vision_shared.video.extras import Extras
 from vision_shared.video.reader import TimedFrame
@@ -27,14 +28,16 @@ class ImageSequence:
     Args:
         paths: in order; see `vision_shared.images.read_image` for what can be read.
         rate: images per second.
-        for_video: give frames the pixel format that every player shows, ``yuv420p``; else they are
-            RGB as read.
+        format_of: chooses the frames' pixel format, given whether the first image is transparent;
+            None is RGB as read, or RGBA.
 
     Raises:
         InputError: fewer than two images, or the first cannot be read.
     """
 
-    def __init__(self, paths: Sequence[Path], rate: Fraction, *, for_video: bool = False) -> None:
+    def __init__(
+        self, paths: Sequence[Path], rate: Fraction, format_of: FormatOf | None = None
+    ) -> None:
         if len(paths) < 2:
             raise InputError(f"{paths[0]}: expected two images or more, got one")
         self.path, self._paths = paths[0], paths
@@ -45,10 +48,10 @@ class ImageSequence:
         self.extras = Extras()
         self.origin = Fraction(0)
         self.damage: str | None = None
-        self.notices: list[str] = []
-        first = read_image(paths[0])
-        self._size = first.shape
-        self._format = "yuv420p" if for_video else None
+        first = read_image(paths[0], keeps_alpha=True)
+        self._size, self._has_alpha = first.shape[:2], first.shape[2] == 4
+        self._format = None if format_of is None else format_of(self._has_alpha)
+        self.notices = lost_transparency(paths[0], self._has_alpha, self._format)
         self.first = self._frame(first)
 
     def frames(self, on_audio: Callable[[av.Packet], None] | None = None) -> Iterator[TimedFrame]:
@@ -59,9 +62,9 @@ class ImageSequence:
         """
         del on_audio
         for index, path in enumerate(self._paths):
-            image = read_image(path)
-            if image.shape != self._size:
-                (height, width), (h, w) = self._size[:2], image.shape[:2]
+            image = read_image(path, keeps_alpha=self._has_alpha)
+            if image.shape[:2] != self._size:
+                (height, width), (h, w) = self._size, image.shape[:2]
                 raise InputError(
                     f"{path}: is {w}x{h}, but {self.path} is {width}x{height}; "
                     "images of a sequence have one size"
@@ -72,8 +75,10 @@ class ImageSequence:
         """Do nothing: no file is held open."""
 
     def _frame(self, image: np.ndarray) -> av.VideoFrame:
+        if self._has_alpha and image.shape[2] == 3:
+            image = np.dstack([image, np.full_like(image[..., :1], 255)])
         if self._format is None:
-            return av.VideoFrame.from_ndarray(image, "rgb24")
+            return av.VideoFrame.from_ndarray(image, "rgba" if self._has_alpha else "rgb24")
         return from_image(image, self._format)
 
 
@@ -89,16 +94,20 @@ def write_images(folder: Path, pictures: Iterable[np.ndarray], *, overwrite: boo
 
 
 def write_animation(
-    path: Path, pictures: Iterable[np.ndarray], rate: Fraction, *, overwrite: bool = False
+    path: Path,
+    pictures: Iterable[tuple[np.ndarray, Fraction]],
+    rate: Fraction,
+    *,
+    overwrite: bool = False,
 ) -> None:
     """Write a GIF or WebP that plays for ever, whole or not at all; all pictures are held.
 
-    Formats count whole 1/100 (GIF) or 1/1000 seconds: durations alternate so that none adds up.
+    Formats count whole 1/100 (GIF) or 1/1000 seconds: durations are rounded so that none adds up.
 
     Args:
         path: ends in ``.gif`` or ``.webp``. WebP is written at quality 90.
-        pictures: (H, W, 3) uint8 RGB, of one size.
-        rate: pictures per second.
+        pictures: (H, W, 3) uint8 RGB, or (H, W, 4) with alpha, of one size; and their seconds.
+        rate: pictures per second, for how long the last one is shown.
         overwrite: replace a file of that name.
 
     Raises:
@@ -107,16 +116,20 @@ def write_animation(
     check_animation_rate(path, rate)
     unit = 10 if path.suffix.lower() == ".gif" else 1  # milliseconds
     with new_file(path, overwrite=overwrite) as temporary:
-        images = [Image.fromarray(picture) for picture in pictures]
-        ends = [round(k * 1000 / rate / unit) * unit for k in range(len(images) + 1)]
-        durations = [end - start for start, end in pairwise(ends)]
+        images, times = [], list[Fraction]()
+        for picture, time in pictures:
+            images.append(Image.fromarray(picture))
+            times.append(time)
+        times.append(times[-1] + 1 / rate)
+        ends = [round((time - times[0]) * 1000 / unit) * unit for time in times]
         images[0].save(
             temporary,
             save_all=True,
             append_images=images[1:],
-            duration=durations,
+            duration=[end - start for start, end in pairwise(ends)],
             loop=0,
             quality=90,
+            disposal=2 if images[0].mode == "RGBA" else 0,  # else what was stays below holes
         )
 
 
