@@ -14,7 +14,9 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from enum import IntEnum
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
+
+from vision_shared.threads import choose_threads
 
 VIDEO_SUFFIXES = frozenset(
     {".3gp", ".avi", ".flv", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts"}
@@ -37,10 +39,23 @@ class InputError(ValueError):
 
 
 class CommandParser(argparse.ArgumentParser):
-    """An argument parser whose errors are one line, without the usage before it."""
+    """An argument parser whose errors are one line, without the usage before it.
+
+    Arguments that are good have the command's threads chosen, before it imports torch.
+    """
 
     def error(self, message: str) -> NoReturn:
         self.exit(ExitCode.NOTHING_DONE, f"{self.prog}: {message}\n")
+
+    def parse_args(self, *args: Any, **kwargs: Any) -> Any:
+        options = super().parse_args(*args, **kwargs)
+        choose_threads()
+        return options
+
+    def parse_intermixed_args(self, *args: Any, **kwargs: Any) -> Any:
+        options = super().parse_intermixed_args(*args, **kwargs)
+        choose_threads()
+        return options
 
 
 def expand_inputs(paths: Iterable[Path], suffixes: Collection[str]) -> list[Path]:
