@@ -10,7 +10,7 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning import Callback
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader, Dataset, TensorDataset
 
 from vision_shared.callbacks import BestAndLast, ExactResume
 from vision_shared.checkpoint_io import AtomicCheckpointIO
@@ -30,8 +30,8 @@ class Samples(Dataset[Tensor]):
     def __len__(self) -> int:
         return 16
 
-    def __getitem__(self, pair: tuple[int, int]) -> Tensor:
-        return torch.randn(4, generator=torch.Generator().manual_seed(sum(pair)))
+    def __getitem__(self, index: tuple[int, int]) -> Tensor:
+        return torch.randn(4, generator=torch.Generator().manual_seed(sum(index)))
 
 
 class Module(pl.LightningModule):
@@ -47,14 +47,14 @@ class Module(pl.LightningModule):
         return EpochLoader(Samples(), 4, sampler=EpochSampler(16, seed=0))
 
     def val_dataloader(self) -> DataLoader:
-        return DataLoader([torch.ones(4), torch.zeros(4), -torch.ones(4)])
+        return DataLoader(TensorDataset(torch.eye(4)[:3]))
 
     def training_step(self, batch: Tensor, _: int) -> Tensor:
         return self.net(batch).square().mean()
 
-    def validation_step(self, batch: Tensor, index: int) -> None:
+    def validation_step(self, batch: list[Tensor], index: int) -> None:
         self.validated.append(index)
-        self.log("val/score", self.net(batch).mean(), batch_size=1)
+        self.log("val/score", self.net(batch[0]).mean(), batch_size=1)
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         assert self.trainer.estimated_stepping_batches  # loads the data before the state is there

@@ -52,8 +52,8 @@ def run_training(train: Callable[[DictConfig], float], cfg: DictConfig) -> float
         if failed.errno not in DISK_FAILURES:
             raise
         say(
-            f"{failed.filename or cfg.output_dir}: {failed.strerror}; what has its final name is "
-            "whole: make room, then go on with resume=last"
+            f"{failed.filename or cfg.output_dir}: {failed.strerror}; the "
+            "checkpoints that are there are whole: make room, then go on with resume=last"
         )
         sys.exit(ExitCode.NOTHING_DONE)
     except KeyboardInterrupt:
