@@ -9,6 +9,8 @@ PYTHON  ?= python3
 RUN     := $(CURDIR)/$(VENV)/bin/python
 INSTALL ?= $(RUN) -m pip install --quiet
 READY   := $(VENV)/.ready
+# of what has no command of ours around it; the commands choose their own
+THREADS := $$($(RUN) -m vision_shared.threads)
 ARGS    ?=
 OUTPUT  ?= runs/predictions
 
@@ -50,12 +52,12 @@ $(TASKS:%=smoke-%): smoke-%: $(READY)
 test: $(if $(TASK),one-project test-$(TASK),$(PROJECTS:%=test-%))  ## run the tests: [TASK=...|shared] [ARGS="-k name"]
 
 $(PROJECTS:%=test-%): test-%: $(READY)
-	cd $* && $(RUN) -m pytest $(ARGS)
+	cd $* && env $(THREADS) $(RUN) -m pytest $(ARGS)
 
 bench: $(if $(TASK),one-project bench-$(TASK),$(PROJECTS:%=bench-%))  ## run the benchmarks: [TASK=...|shared]
 
 $(PROJECTS:%=bench-%): bench-%: $(READY)
-	@for script in $(wildcard $*/benchmarks/bench_*.py); do $(RUN) $$script $(ARGS) || exit 1; done
+	@for script in $(wildcard $*/benchmarks/bench_*.py); do env $(THREADS) $(RUN) $$script $(ARGS) || exit 1; done
 
 soak: $(READY)  ## kill the commands, damage their inputs; half an hour: [ARGS="--quick"]
 	@$(RUN) shared/benchmarks/soak $(ARGS)

@@ -150,6 +150,20 @@ def test_newest_checkpoint_looks_into_runs_and_sweeps(tmp_path: Path) -> None:
     assert newest_checkpoint("voxel-flow", tmp_path) == old
 
 
+def test_run_is_of_the_task_that_it_names(tmp_path: Path) -> None:
+    for when, task in ((1, "voxel-flow"), (2, "fashion")):  # the folders say nothing of it
+        path = write(tmp_path / f"mine/{when}/attributes/checkpoints/last.ckpt")
+        (path.parent.parent / "config.yaml").write_text(f"seed: 0\ntask: {task}\n")
+        os.utime(path, (when, when))
+    found = tmp_path / "mine/1/attributes/checkpoints/last.ckpt"
+    assert newest_checkpoint("voxel-flow", tmp_path, name="last.ckpt") == found
+    elsewhere = write(tmp_path / "elsewhere/checkpoints/last.ckpt")
+    folders = (tmp_path / "mine", tmp_path / "elsewhere")
+    assert newest_checkpoint("voxel-flow", *folders, name="last.ckpt") == elsewhere
+    without = tmp_path / "elsewhere"
+    assert newest_checkpoint("voxel-flow", *folders, name="last.ckpt", without=without) == found
+
+
 def test_no_run_says_how_to_get_one(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="train one with `make train TASK=voxel-flow`"):
         newest_checkpoint("voxel-flow", tmp_path)

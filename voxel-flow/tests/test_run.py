@@ -1,9 +1,11 @@
 """The whole: compose, train, resume, sweep, distribute, evaluate, export, install."""
 
 import json
+import math
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
@@ -13,6 +15,7 @@ import pytest
 import torch
 from omegaconf import DictConfig, OmegaConf, open_dict
 from pytorch_lightning import Callback, LightningModule, Trainer
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from vision_shared.checkpoints import CheckpointError, read_checkpoint
 from vision_shared.evaluate import evaluate
@@ -20,6 +23,7 @@ from vision_shared.evaluate import main as evaluate_main
 from vision_shared.export import export
 from vision_shared.inputs import InputError
 from vision_shared.run import build, train
+from vision_shared.wandb_mode import choose_wandb_mode
 from voxel_flow.module import VoxelFlowModule
 
 Config = Callable[..., DictConfig]
@@ -77,7 +81,10 @@ def test_training_leaves_everything_a_run_promises(
     results = json.loads((tmp_path / "results.json").read_text())
     assert {"test/psnr", "test/ssim", "test/epe"} <= results.keys()
     assert list((tmp_path / "panels").glob("val_synthesis_*.png"))
-    assert list((tmp_path / "tensorboard").glob("events.*"))
+    events = EventAccumulator(str(tmp_path / "tensorboard")).Reload()
+    (entry,) = (b for n, b in events.summary_metadata.items() if n == "_hparams_/experiment")
+    assert b"test/psnr" in entry.SerializeToString()  # beside the hyper-parameters
+    assert "hp_metric" not in events.Tags()["scalars"]
     header = (tmp_path / "csv/metrics.csv").read_text()
     throughput = ("train/samples_per_second", "train/peak_memory_mib")
     for name in ("train/loss", "val/psnr", *throughput, "lr-"):
@@ -147,12 +154,15 @@ def test_resumed_run_equals_uninterrupted(config: Config, tmp_path: Path, num_wo
         assert torch.equal(whole[name], rest[name]), name
 
 
-def test_resume_last_finds_the_newest_run(config: Config, tmp_path: Path) -> None:
-    runs = tmp_path / "runs" / "voxel-flow"
+def test_resume_last_finds_the_newest_run(
+    config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    runs = tmp_path / "runs" / "my" / "own"  # a run's files say whose it is, not its folder
     train(config("voxel_flow", *TINY, f"output_dir={runs}/one"))
-    resumed = (f"output_dir={runs}/two", "resume=last", "trainer.max_epochs=2")
+    resumed = (f"output_dir={tmp_path}/two", "resume=last", "trainer.max_epochs=2")
     train(config("voxel_flow", *TINY, *resumed))
-    content = torch.load(runs / "two/checkpoints/last.ckpt", weights_only=True)
+    content = torch.load(tmp_path / "two/checkpoints/last.ckpt", weights_only=True)
     assert content["global_step"] == 4  # two epochs of two steps, the first of them before
 
 
@@ -180,6 +190,72 @@ def test_multirun_keeps_its_jobs_apart(tmp_path: Path) -> None:
     assert any(not torch.equal(first[name], second[name]) for name in first)
     for job in ("0", "1"):  # one wandb run each
         assert len(list((tmp_path / "sweep" / job / "wandb").glob("offline-run-*"))) == 1
+
+
+@pytest.mark.parametrize(
+    ("switches", "said"),
+    [
+        (["+trainer.fast_dev_run=true"], "the weights at the end of training are tested"),
+        (["trainer.limit_val_batches=0"], "the last one is tested"),
+        (["callbacks.checkpoint=null", "trainer.limit_test_batches=0"], "no test: "),
+        (["~logger", "~callbacks", "trainer.max_epochs=0"], "are tested"),
+    ],
+)
+def test_switches_leave_out_what_cannot_be_done_and_say_so(
+    config: Config, tmp_path: Path, capsys: pytest.CaptureFixture, switches: list[str], said: str
+) -> None:
+    cfg = config("voxel_flow", *TINY, *switches)
+    assert math.isnan(train(cfg))
+    printed = capsys.readouterr().out
+    assert said in printed
+    assert (tmp_path / "results.md").exists() == ("no test" not in printed)
+    assert (tmp_path / "checkpoints/last.ckpt").exists() == ("limit_val_batches=0" in switches[0])
+
+
+def test_online_run_needs_a_key_and_the_environment_wins(
+    config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("WANDB_API_KEY", "WANDB_MODE", "WANDB_IDENTITY_TOKEN_FILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    cfg = config("voxel_flow", *TINY, "logger=wandb", "logger.wandb.offline=false")
+    with pytest.raises(InputError, match="no key; run `wandb login` or set WANDB_API_KEY"):
+        train(cfg)
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    choose_wandb_mode(cfg)
+    assert cfg.logger.wandb.offline
+    monkeypatch.setenv("WANDB_MODE", "disabled")
+    choose_wandb_mode(cfg)
+    assert not cfg.logger.wandb.offline  # which the logger would otherwise force on wandb
+    monkeypatch.setenv("WANDB_MODE", "of")
+    with pytest.raises(InputError, match="WANDB_MODE=of: expected one of online"):
+        choose_wandb_mode(cfg)
+
+
+def test_sweep_runs_each_of_its_jobs_on_two_processes(tmp_path: Path) -> None:
+    ddp = ("trainer.strategy=ddp", "trainer.devices=2", "trainer.limit_test_batches=0")
+    sweep = ("-m", "seed=0,1", "hydra.sweep.dir=sweep", "data.eval_batch_size=2")
+    done = run_module("voxel_flow.train", *TINY, *ddp, *sweep, "logger=csv", cwd=tmp_path)
+    assert done.stdout.count("no test: ") == 2
+    assert {path.name for path in tmp_path.iterdir()} <= {"sweep", "data"}
+    for job in ("0", "1"):
+        header = (tmp_path / "sweep" / job / "csv/metrics.csv").read_text()
+        assert "val/psnr" in header and state(tmp_path / "sweep" / job)
+
+
+def test_terminated_command_says_how_to_go_on(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "voxel_flow.train", *TINY, "logger=csv", "hydra.run.dir=a"]
+    training = subprocess.Popen(
+        [*command, "trainer.max_epochs=1000"], cwd=tmp_path, stderr=subprocess.PIPE, text=True
+    )
+    last = tmp_path / "a/checkpoints/last.ckpt"
+    while training.poll() is None and not last.exists():
+        time.sleep(0.1)
+    training.terminate()
+    _, said = training.communicate()
+    assert training.returncode == 143
+    assert "SIGTERM at step" in said and "resume=a/checkpoints/last.ckpt" in said
+    assert {path.name for path in last.parent.iterdir()} == {"best.ckpt", "last.ckpt"}
 
 
 def test_bad_resume_is_one_line(tmp_path: Path) -> None:

@@ -12,12 +12,12 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import Callback, ModelCheckpoint, RichProgressBar
 from pytorch_lightning.loggers import TensorBoardLogger, WandbLogger
-from pytorch_lightning.utilities import rank_zero_only
 from torch import Tensor
 
 from vision_shared.checkpoints import ENTRY
 from vision_shared.images import write_image
 from vision_shared.inputs import new_file
+from vision_shared.training_command import rank
 
 
 class Panels(Callback):
@@ -139,7 +139,7 @@ class BestAndLast(ModelCheckpoint):
         if state_dict["best_model_score"] is None or not before.is_file():
             return
         here = Path(str(self.dirpath)) / before.name
-        if rank_zero_only.rank == 0 and not here.exists():
+        if rank() == 0 and not here.exists():
             with new_file(here) as temporary:
                 shutil.copyfile(before, temporary)
         state = {

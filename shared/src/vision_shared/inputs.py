@@ -13,8 +13,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from enum import IntEnum
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
+from vision_shared.threads import choose_threads
 from vision_shared.unfinished import unfinished
 
 VIDEO_SUFFIXES = frozenset(
@@ -40,7 +41,10 @@ class InputError(ValueError):
 
 
 class CommandParser(argparse.ArgumentParser):
-    """An argument parser whose errors are one line, without the usage before it."""
+    """An argument parser whose errors are one line, without the usage before it.
+
+    Arguments that are good have the command's threads chosen, before it imports torch.
+    """
 
     def parse_known_args(self, args=None, namespace=None):  # type: ignore[no-untyped-def]
         """Parse as ever; remember the arguments for `error`."""
@@ -51,6 +55,16 @@ class CommandParser(argparse.ArgumentParser):
         files = [a for a in self._arguments if a.startswith("-") and Path(a).is_file()]
         hint = f"; name the file {files[0]} as ./{files[0]}" if files else ""
         self.exit(ExitCode.NOTHING_DONE, f"{self.prog}: {message}{hint}\n")
+
+    def parse_args(self, *args: Any, **kwargs: Any) -> Any:
+        options = super().parse_args(*args, **kwargs)
+        choose_threads()
+        return options
+
+    def parse_intermixed_args(self, *args: Any, **kwargs: Any) -> Any:
+        options = super().parse_intermixed_args(*args, **kwargs)
+        choose_threads()
+        return options
 
 
 def natural_order(paths: Iterable[Path]) -> list[Path]:

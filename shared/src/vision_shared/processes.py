@@ -5,6 +5,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytorch_lightning as pl
 from hydra.core.hydra_config import HydraConfig
@@ -25,7 +26,7 @@ def processes_of_job() -> Iterator[None]:
     arguments = sys.argv
     environment = {name: os.environ.get(name) for name in SET_BY_LAUNCHER}
     if HydraConfig.initialized() and HydraConfig.get().mode == RunMode.MULTIRUN:
-        hydra = HydraConfig.get()
+        hydra: Any = HydraConfig.get()
         sys.argv = single_job(arguments, [*hydra.overrides.hydra, *hydra.overrides.task])
         with read_write(hydra), open_dict(hydra):
             hydra.run.dir = hydra.runtime.output_dir  # which the launcher passes on

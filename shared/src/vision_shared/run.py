@@ -72,7 +72,7 @@ def train(cfg: DictConfig) -> float:
 
 def fit(run: Run, resume: str | None) -> None:
     """Fit with every process of the run; a signal ends it with a word about how to go on."""
-    trainer = run.trainer
+    trainer: Any = run.trainer
     stop = next(c for c in trainer.callbacks if isinstance(c, StopOnSignal))
     try:
         trainer.fit(run.module, datamodule=run.data, ckpt_path=resume, weights_only=True)
@@ -91,17 +91,8 @@ def on_one_device(cfg: DictConfig, trainer: pl.Trainer) -> pl.Trainer:
     if trainer.world_size == 1:
         return trainer
     torch.distributed.destroy_process_group()
-    return make(
-        cfg.trainer,
-        precision=precision(cfg.trainer.precision),
-        devices=1,
-        num_nodes=1,
-        strategy="auto",
-        logger=trainer.loggers,
-        callbacks=[c for c in make_all(cfg.get("callbacks")) if isinstance(c, callbacks.Panels)],
-        enable_progress_bar=False,
-        enable_checkpointing=False,
-    )
+    one = {"devices": 1, "num_nodes": 1, "strategy": "auto", "enable_progress_bar": False}
+    return make_trainer(cfg, trainer.loggers, [], **one)
 
 
 def say_how_to_go_on(ended: Terminated, trainer: pl.Trainer) -> None:
@@ -120,24 +111,36 @@ def build(cfg: DictConfig) -> Run:
     What a module has to know of its data, such as the names of the classes, the datamodule says in
     ``facts``: plain arguments of the module, which a checkpoint then records.
     """
+    if cfg.trainer.get("overfit_batches"):
+        raise InputError(
+            "trainer.overfit_batches: orders and augmentations follow from the seed and the epoch; "
+            "train on few batches with trainer.limit_train_batches=N"
+        )
     data = make(cfg.data)
     module = make(cfg.module, **getattr(data, "facts", {}))
     start_from(cfg, module.net)
     prepare_network(module.net, compile=cfg.compile, channels_last=cfg.channels_last)
     record = checkpoints.record(cfg.task, data=data_record(cfg), commit=commit())
-    loggers = make_all(cfg.get("logger"))
     bar = callbacks.progress()
-    kept = usable_callbacks(cfg, make_all(cfg.get("callbacks")), loggers)
-    own = [callbacks.CheckpointRecord(record), callbacks.ExactResume(cfg.seed), StopOnSignal()]
-    trainer = make(
+    own = [bar, callbacks.CheckpointRecord(record), callbacks.ExactResume(cfg.seed), StopOnSignal()]
+    has_bar = isinstance(bar, pl.callbacks.ProgressBar)
+    loggers = make_all(cfg.get("logger"))
+    return Run(data, module, make_trainer(cfg, loggers, own, enable_progress_bar=has_bar))
+
+
+def make_trainer(
+    cfg: DictConfig, loggers: Sequence[Any], own: Sequence[pl.Callback], **settings: Any
+) -> pl.Trainer:
+    """Make the trainer of a config, with callbacks and settings beside those that it names."""
+    configured = usable_callbacks(cfg, make_all(cfg.get("callbacks")), loggers)
+    return make(
         cfg.trainer,
         precision=precision(cfg.trainer.precision),
-        callbacks=[*kept, bar, *own],
+        callbacks=[*configured, *own],
         logger=loggers,
-        enable_progress_bar=isinstance(bar, pl.callbacks.ProgressBar),
-        enable_checkpointing=any(isinstance(callback, ModelCheckpoint) for callback in kept),
+        enable_checkpointing=any(isinstance(c, ModelCheckpoint) for c in configured),
+        **settings,
     )
-    return Run(data, module, trainer)
 
 
 def usable_callbacks(

@@ -16,15 +16,19 @@ from vision_shared.threads import choose_threads
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
-DISK_FAILURES = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EACCES)
+DISK_FAILURES = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EACCES, errno.EFBIG)
+
+NOTHING = {"logger=null": "~logger", "callbacks=null": "~callbacks"}
+"""How Hydra wants to be told that nothing of a group is chosen."""
 
 
 def prepare() -> None:
-    """Choose the threads and say so; let the first process of several alone have a folder."""
+    """Choose the threads and say so; make of the command line what Hydra is to read."""
     line = choose_threads()
     if line is not None:
         print(line, flush=True)
-    sys.argv += arguments_of_rank(sys.argv[1:])
+    arguments = [NOTHING.get(argument, argument) for argument in sys.argv[1:]]
+    sys.argv[1:] = [*arguments, *arguments_of_rank(arguments)]
 
 
 def run_training(train: Callable[[DictConfig], float], cfg: DictConfig) -> float:
@@ -48,8 +52,8 @@ def run_training(train: Callable[[DictConfig], float], cfg: DictConfig) -> float
         if failed.errno not in DISK_FAILURES:
             raise
         say(
-            f"{failed.filename or cfg.output_dir}: {failed.strerror}; what has its final name is "
-            "whole: make room, then go on with resume=last"
+            f"{failed.filename or cfg.output_dir}: {failed.strerror}; the "
+            "checkpoints that are there are whole: make room, then go on with resume=last"
         )
         sys.exit(ExitCode.NOTHING_DONE)
     except KeyboardInterrupt:
@@ -82,6 +86,12 @@ def is_started_by_lightning() -> bool:
     return not outside and int(os.environ.get("LOCAL_RANK", "0")) > 0
 
 
+def rank() -> int:
+    """Return the number of this process in its training, 0 of the first or only one."""
+    names = ("RANK", "SLURM_PROCID", "LOCAL_RANK")  # of torchrun, SLURM, Lightning
+    return next((int(os.environ[name]) for name in names if name in os.environ), 0)
+
+
 def arguments_of_rank(arguments: Sequence[str]) -> list[str]:
     """Return Hydra's overrides for a process that torchrun or SLURM has started.
 
@@ -92,7 +102,7 @@ def arguments_of_rank(arguments: Sequence[str]) -> list[str]:
         arguments: of the command line; a folder that they name is for all processes.
     """
     names_folder = any(a.lstrip("+").startswith(("hydra.run.", "hydra.sweep.")) for a in arguments)
-    if names_folder or int(os.environ.get("RANK", os.environ.get("SLURM_PROCID", "0"))) == 0:
+    if names_folder or rank() == 0:
         return []
     here = ("hydra.run.dir=.", "hydra.sweep.dir=.", "hydra.sweep.subdir=.")
     return [*here, "hydra.output_subdir=null", "hydra/job_logging=stdout"]

@@ -4,11 +4,11 @@ import os
 
 import wandb
 from omegaconf import DictConfig
-from pytorch_lightning.utilities import rank_zero_only
 from wandb.errors import AuthenticationError
 from wandb.sdk.lib.wbauth import authenticate_session
 
 from vision_shared.inputs import InputError
+from vision_shared.training_command import rank
 
 OFFLINE = ("offline", "dryrun")
 MODES = ("online", "shared", "disabled", *OFFLINE)
@@ -28,7 +28,7 @@ def choose_wandb_mode(cfg: DictConfig) -> None:
         raise InputError(f"WANDB_MODE={mode}: expected one of {', '.join(MODES)}")
     if mode is not None:
         logger.offline = mode in OFFLINE
-    if not logger.offline and mode != "disabled" and rank_zero_only.rank == 0:
+    if not logger.offline and mode != "disabled" and rank() == 0:
         check_key()
 
 
