@@ -139,8 +139,8 @@ def _live(victim: Victim, folder: Path, unkilled: Unkilled, plan: Sequence[float
             if moment is None:
                 life.faults.append(f"does not end within {LIMIT} s")
             life.kills += moment is not None
-            torn = victim.torn(home, unkilled.digest)
-            life.faults += [f"{name} is not whole after a kill" for name in torn]
+            if torn := victim.torn(home, unkilled.digest):
+                life.faults.append(f"after a kill not whole: {', '.join(torn[:3])}")
         fault = _compare(victim, home, unkilled)
         life.faults += [fault] if fault else []
     finally:
