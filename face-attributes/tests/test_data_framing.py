@@ -1,5 +1,6 @@
 """Cutting samples out of pictures, and their augmentation."""
 
+import cv2
 import numpy as np
 import pytest
 
@@ -53,6 +54,32 @@ def test_points_go_to_the_sample_and_back() -> None:
     assert abs(int(sample[24, 36, 0]) - 4 * 29.75) <= 2
 
 
+def test_points_and_boxes_of_any_number_go_both_ways_in_samples_of_another_shape() -> None:
+    _, cut = cut_out(RAMP, np.array([10, 5, 40, 35]), (15, 30))
+    assert (cut.box, cut.scale) == ((-5, 5, 55, 35), (0.5, 0.5))
+    boxes = np.arange(24.0).reshape(2, 3, 4)
+    there = cut.to_sample(boxes)
+    assert np.array_equal(there, (boxes - [-5, 5, -5, 5]) / 2)
+    assert np.array_equal(cut.to_picture(there), boxes)
+    assert there.dtype == cut.to_picture(boxes).dtype == np.float32
+    assert np.array_equal(cut.to_sample(boxes.reshape(4, 3, 2)), there.reshape(4, 3, 2))
+
+
+@pytest.mark.parametrize(("size", "how"), [((8, 16), cv2.INTER_LINEAR), ((6, 12), cv2.INTER_AREA)])
+def test_what_shrinks_much_is_averaged(size: tuple[int, int], how: int) -> None:
+    """By exactly 1.5 it is interpolated, by 2.5 averaged."""
+    image = np.random.default_rng(0).integers(256, size=(40, 60, 3), dtype=np.uint8)
+    high = {8: 12, 6: 15}[size[0]]
+    sample, _ = cut_out(image, np.array([2, 3, 2 + 2 * high, 3 + high]), size)
+    part = image[3 : 3 + high, 2 : 2 + 2 * high]
+    assert np.array_equal(sample, cv2.resize(part, size[::-1], interpolation=how))
+
+
+def test_region_below_a_pixel_shows_one() -> None:
+    sample, cut = cut_out(RAMP, np.array([20, 10, 20.4, 10.4]), (4, 4))
+    assert cut.box == (20, 10, 21, 11) and (sample == RAMP[10, 20]).all()
+
+
 def test_scale_below_1_shows_all_of_the_region_wherever_it_is_shifted() -> None:
     for shift in ((-1.0, -1.0), (1.0, 1.0), (0.3, -0.6)):
         _, cut = cut_out(RAMP, np.array([20, 10, 40, 30]), (20, 20), scale=0.8, shift=shift)
@@ -75,6 +102,17 @@ def test_region_that_the_border_cuts_is_padded() -> None:
     assert (sample[:4] == PADDING).all() and (sample[:, :6] == PADDING).all()
     sample, _ = cut_out(RAMP, np.array([50, 30, 70, 50]), (8, 8), scale=4, shift=(1, 1))
     assert (sample == PADDING).all()
+    sample, _ = cut_out(RAMP, np.array([70, 10, 80, 20]), (10, 10))  # beside it, not below
+    assert (sample == PADDING).all()
+
+
+def test_boxes_are_single_precision() -> None:
+    box = whole(RAMP)
+    assert box.tolist() == [0, 0, 60, 40]
+    landmarks = np.ones((5, 2)) * [[1], [1], [1], [2], [2]]
+    assert {box.dtype, enlarged(box.astype(float), 2).dtype, box_of_landmarks(landmarks).dtype} == {
+        np.dtype(np.float32)
+    }
 
 
 def test_box_is_enlarged_around_its_centre() -> None:

@@ -20,7 +20,7 @@ from fashion.retrieval.exact import exact_nearest, in_blocks
 from fashion.retrieval.garment_index import GarmentIndex
 from fashion.retrieval.inverted import number_of_lists
 from fashion.retrieval.stamps import FileStamp
-from fashion.retrieval.storage import IndexFiles, Manifest, part_path
+from fashion.retrieval.storage import IndexFiles, Manifest, part_path, part_sizes
 from fashion.retrieval.style import attribute_weights, style_scores
 from fashion.retrieval.writing import Entry, opened
 from vision_shared.inputs import InputError
@@ -232,6 +232,10 @@ def test_what_a_killed_command_left_behind_does_not_count(folder: Path) -> None:
     hits = GarmentIndex(folder).nearest(vectors[[9]], 20)[0]
     assert [hits[0].row, len(hits)] == [9, 10]
     assert not (folder / ".index.12345678.json").exists()
+    files = IndexFiles(folder)
+    assert [line["id"] for line in files.lines(range(10))] == list(range(10))
+    for kind, size in part_sizes(files.manifest).items():
+        assert part_path(folder, kind, 0).stat().st_size == size
 
 
 SCRIPT = """

@@ -134,6 +134,10 @@ def test_boxes_hold_all_of_a_class() -> None:
     assert boxes[1].tolist() == [5, 3, 32, 22]
     assert box_iou(boxes[1], torch.tensor([5, 3, 32, 22])) == 1
     assert box_iou(boxes[2], boxes[1]) == 0
+    assert boxes[2].tolist() == [40, 40, 0, 0]  # of a class that is not there
+    assert box_iou(boxes[2], boxes[2]) == 0
+    pixel = torch.tensor([4, 4, 5, 5])
+    assert box_iou(pixel, pixel) == 1
 
 
 def test_iou_counts_what_is_missed_and_what_is_made_up() -> None:

@@ -8,6 +8,8 @@ from vision_shared.inputs import (
     ExitCode,
     InputError,
     check_input,
+    check_new_folder,
+    check_output,
     missing_files,
     natural_order,
     new_file,
@@ -153,7 +155,7 @@ def test_natural_order_counts() -> None:
 
 
 def test_new_folder_takes_its_name_in_the_end(tmp_path: Path) -> None:
-    target = tmp_path / "deep/out"
+    target = tmp_path / "deep/deeper/out"
     with new_folder(target) as temporary:
         (temporary / "00001.png").write_text("one")
         assert not target.exists()
@@ -192,6 +194,18 @@ def test_folder_with_other_things_in_it_is_never_replaced(tmp_path: Path) -> Non
         with pytest.raises(InputError, match=line), context:
             raise AssertionError("entered")
     assert (tmp_path / "own/letter.txt").exists()
+
+
+def test_nothing_is_replaced_that_one_did_not_ask_to_replace(tmp_path: Path) -> None:
+    touch(tmp_path / "file.png", tmp_path / "folder/1.png")
+    with pytest.raises(InputError, match="--overwrite"):
+        check_output(tmp_path / "file.png")
+    with pytest.raises(InputError, match="--overwrite"):
+        check_new_folder(tmp_path / "folder")
+    with pytest.raises(InputError, match="--overwrite"), new_folder(tmp_path / "folder"):
+        pytest.fail("entered")
+    check_output(tmp_path / "file.png", overwrite=True)
+    check_new_folder(tmp_path / "folder", overwrite=True)
 
 
 def test_missing_files_are_found_in_every_folder(tmp_path: Path) -> None:

@@ -133,11 +133,15 @@ def _live(victim: Victim, folder: Path, unkilled: Unkilled, plan: Sequence[float
     life, home = _Life(), Path(tempfile.mkdtemp(dir=folder))
     moments = ", ".join(f"{moment:.1f}" for moment in plan)
     try:
-        for moment in plan:
-            life.kills += _kill_once(victim, home, moment)
-            torn = victim.torn(home, unkilled.digest)
-            life.faults += [f"{name} is not whole after a kill" for name in torn]
-        fault = _end(victim, home, unkilled)
+        for moment in (*plan, None):
+            if not _run(victim, home, moment):  # it has ended, maybe before its moment
+                break
+            if moment is None:
+                life.faults.append(f"does not end within {LIMIT} s")
+            life.kills += moment is not None
+            if torn := victim.torn(home, unkilled.digest):
+                life.faults.append(f"after a kill not whole: {', '.join(torn[:3])}")
+        fault = _compare(victim, home, unkilled)
         life.faults += [fault] if fault else []
     finally:
         shutil.rmtree(home, ignore_errors=True)
@@ -146,11 +150,15 @@ def _live(victim: Victim, folder: Path, unkilled: Unkilled, plan: Sequence[float
     return life
 
 
-def _kill_once(victim: Victim, home: Path, moment: float) -> bool:
-    """Start a victim and kill it with all its children; return whether it was still there."""
+def _run(victim: Victim, home: Path, moment: float | None) -> bool:
+    """Start a victim and kill it with all its children, at the latest after `LIMIT`.
+
+    Returns:
+        Whether it was still there to be killed.
+    """
     process = _start(victim, home)
     try:
-        process.wait(moment)
+        process.wait(LIMIT if moment is None else moment)
         return False
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, signal.SIGKILL)
@@ -158,26 +166,26 @@ def _kill_once(victim: Victim, home: Path, moment: float) -> bool:
         return True
 
 
-def _end(victim: Victim, home: Path, unkilled: Unkilled) -> str | None:
-    """Let a victim end; return what is not as without a kill."""
-    process = _start(victim, home)
-    try:
-        process.wait(LIMIT)
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-        return f"does not end within {LIMIT} s"
-    if process.returncode:
-        return f"exit {process.returncode}: {_last_line(home)}"
+def _compare(victim: Victim, home: Path, unkilled: Unkilled) -> str | None:
+    """Return what is not as without a kill.
+
+    A command that finds all of its work done may refuse to do it again: its exit code is not
+    compared.
+    """
     try:
         digest = victim.digest(home)
-    except (OSError, ValueError, KeyError) as error:
-        return f"no end state: {error}"
-    if differing := sorted(k for k in {*digest, *unkilled.digest}
-                           if digest.get(k) != unkilled.digest.get(k)):  # fmt: skip
-        return f"differs: {', '.join(differing[:3])}"
+    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        return f"no end state ({_first_line(error)}); its last line: {_last_line(home)}"
+    names = {*digest, *unkilled.digest}
+    differing = sorted(n for n in names if digest.get(n) != unkilled.digest.get(n))
+    if differing:
+        return f"differs: {', '.join(differing[:3])}; its last line: {_last_line(home)}"
     left = strays(home) - unkilled.strays
     return f"leaves {', '.join(sorted(left)[:3])}" if left else None
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0][:200]
 
 
 def _start(victim: Victim, home: Path) -> subprocess.Popen[bytes]:

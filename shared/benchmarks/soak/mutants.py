@@ -62,59 +62,34 @@ class Module:
         return self.path.removesuffix(".py").replace("/", ".")
 
 
-ATOMIC = ("new_file", "new_folder", "check_output", "check_new_folder", "_is_numbered")
+ATOMIC = (
+    *("new_file", "new_folder", "replace_folder"),
+    *("check_output", "check_new_folder", "_is_numbered"),
+)
+OUTPUTS = ("test_inputs.py", "test_unfinished.py")
+INDEX = ("test_retrieval_search.py", "test_index.py")
+RESULTS, LOCALIZE = ("test_results.py",), ("test_localize.py",)
 CORE = (
     Module("sampling", "shared", "vision_shared/layers/sampling.py", ("test_sampling.py",)),
-    Module("atomic writes", "shared", "vision_shared/inputs.py", ("test_inputs.py",), ATOMIC),
-    Module(
-        "checkpoint filtering", "shared", "vision_shared/checkpoints.py", ("test_checkpoints.py",)
-    ),
+    Module("atomic writes", "shared", "vision_shared/inputs.py", OUTPUTS, ATOMIC),
+    Module("unfinished outputs", "shared", "vision_shared/unfinished.py", OUTPUTS),
+    Module("checkpoints", "shared", "vision_shared/checkpoints.py", ("test_checkpoints.py",)),
     Module("average precision", "shared", "vision_shared/ranking.py", ("test_ranking.py",)),
-    Module(
-        "metrics with ignore",
-        "segmentation",
-        "segmentation/evaluation/results.py",
-        ("test_results.py",),
-    ),
-    Module(
-        "boundaries with ignore",
-        "segmentation",
-        "segmentation/evaluation/boundaries.py",
-        ("test_results.py",),
-    ),
-    Module(
-        "objects with ignore",
-        "segmentation",
-        "segmentation/evaluation/objects.py",
-        ("test_results.py",),
-    ),
+    Module("metrics", "segmentation", "segmentation/evaluation/results.py", RESULTS),
+    Module("boundaries", "segmentation", "segmentation/evaluation/boundaries.py", RESULTS),
+    Module("objects", "segmentation", "segmentation/evaluation/objects.py", RESULTS),
     Module(
         "cropping",
         "face-attributes",
         "face_attributes/data/framing.py",
         ("test_data_framing.py",),
     ),
-    Module(
-        "cropping of regions",
-        "face-attributes",
-        "face_attributes/localize/crops.py",
-        ("test_localize.py",),
-    ),
-    Module(
-        "thresholds",
-        "face-attributes",
-        "face_attributes/localize/threshold.py",
-        ("test_localize.py",),
-    ),
+    Module("crops", "face-attributes", "face_attributes/localize/crops.py", LOCALIZE),
+    Module("thresholds", "face-attributes", "face_attributes/localize/threshold.py", LOCALIZE),
     Module(
         "hit@k", "fashion", "fashion/evaluation/retrieval.py", ("test_evaluation_retrieval.py",)
     ),
-    Module(
-        "index writer",
-        "fashion",
-        "fashion/retrieval/writing.py",
-        ("test_retrieval_search.py", "test_index.py"),
-    ),
+    Module("index writer", "fashion", "fashion/retrieval/writing.py", INDEX),
 )
 
 
