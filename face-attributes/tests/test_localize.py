@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from torch import Tensor, nn
 
 from face_attributes.boxes import box_iou, contains, enlarge_boxes
-from face_attributes.data.framing import cut_out
+from face_attributes.data.framing import PADDING, cut_out
 from face_attributes.localize import Localizer, WindowRule, crop_regions, fit_threshold
 from face_attributes.localize.crops import to_image
 from face_attributes.localize.peaks import density_peaks
@@ -288,6 +288,19 @@ def test_crops_are_those_of_the_data(region: list[float], size: tuple[int, int])
     assert difference.abs().mean() < 0.01
     whole = torch.tensor([[0.0, 0, size[1], size[0]]])
     torch.testing.assert_close(to_image(whole, boxes, size), boxes)
+
+
+def test_crops_are_padded_to_the_pixel_and_averaged_where_they_shrink() -> None:
+    image = torch.rand(3, 60, 50, generator=torch.Generator().manual_seed(0))
+    (picture,), _ = crop_regions(image, torch.tensor([[0.0, -2, 8, 6]]), (8, 8))
+    padding = torch.tensor(PADDING)[:, None, None] / 255
+    assert torch.equal(picture[:, 2:], image[:, :6, :8])
+    assert torch.equal(picture[:, :2], padding.expand(3, 2, 8))
+    _, cut = crop_regions(image, torch.tensor([[5.1, 5.2, 5.6, 5.9]]), (4, 4))
+    assert cut.tolist() == [[5, 5, 6, 6]]  # a pixel at least
+    lines = (torch.arange(50) % 4 == 0).float().expand(3, 60, 50)
+    (picture,), _ = crop_regions(lines, torch.tensor([[0.0, 0, 48, 48]]), (12, 12))
+    assert (picture[..., 1:-1] - 0.25).abs().max() < 0.1
 
 
 def test_no_region_gives_no_crop() -> None:
