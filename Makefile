@@ -42,7 +42,9 @@ evaluate: one-task checkpoint $(READY)  ## test a checkpoint: TASK=... CKPT=PATH
 	@$(RUN) -m vision_shared.evaluate $(CKPT) --task $(TASK) $(ARGS)
 
 predict: one-task input $(READY)  ## use it: TASK=... INPUT=FILES [CKPT=PATH|last] [OUTPUT=...] [ARGS=...]
-	@$(RUN) -m $(module).predict $(if $(CKPT),--checkpoint $(CKPT)) $(INPUT) -o $(OUTPUT) $(ARGS)
+	@# one name as it is, with blanks or not, or else several
+	@if [ -e "$$INPUT" ]; then set -- "$$INPUT"; else eval "set -- $$INPUT"; fi; \
+	$(RUN) -m $(module).predict $(if $(CKPT),--checkpoint "$(CKPT)") "$$@" -o "$(OUTPUT)" $(ARGS)
 
 smoke: $(if $(TASK),one-task smoke-$(TASK),$(TASKS:%=smoke-%))  ## train for seconds on a CPU: [TASK=...]
 

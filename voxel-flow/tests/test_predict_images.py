@@ -56,6 +56,48 @@ def test_folders_become_folders(checkpoint: str, tmp_path: Path) -> None:
     assert levels(target / "two") == [40, 45, 50, 55, 60]
 
 
+def test_folders_in_folders_become_folders(
+    checkpoint: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("in", "in/one", "in/two"):
+        save(tmp_path / name, 2)
+    (tmp_path / "in/one/._frame8.png").write_bytes(b"what a Mac leaves")
+    arguments = [str(tmp_path / "in"), "-o", str(tmp_path / "in/out"), "--checkpoint", checkpoint]
+    for _ in range(2):  # the output lies in the input, and is none
+        assert main([*arguments, "--times", "2", "--overwrite"]) == DONE
+        for inner in ("in", "in_one", "in_two"):
+            assert levels(tmp_path / "in/out" / inner) == [40, 45, 50]
+    assert "6 files in 3 folders" in capsys.readouterr().err
+
+
+def test_transparency_is_made_like_colour(checkpoint: str, tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    for number, alpha in enumerate((100, 200)):
+        image = np.zeros((48, 64, 4), np.uint8)
+        image[8:40, :, :] = (200, 40, 80, alpha)
+        Image.fromarray(image).save(tmp_path / f"in/{number}.png")
+    target = tmp_path / "out"
+    assert main([str(tmp_path / "in"), "-o", str(target), "--checkpoint", checkpoint]) == DONE
+    made = np.asarray(Image.open(target / "00002.png"))
+    assert made[24, 32].tolist() == pytest.approx([200, 40, 80, 150], abs=2)
+    assert made[2, 32, 3] == 0
+
+
+@pytest.mark.parametrize("suffix", [".gif", ".webp"])
+def test_animations_become_animations(checkpoint: str, tmp_path: Path, suffix: str) -> None:
+    images = [Image.fromarray(np.full((48, 64, 3), 40 * k, np.uint8)) for k in range(3)]
+    source, target = tmp_path / f"in{suffix}", tmp_path / f"out{suffix}"
+    images[0].save(source, save_all=True, append_images=images[1:], duration=[100, 200, 100])
+    assert main([str(source), "-o", str(target), "--checkpoint", checkpoint]) == DONE
+    with Image.open(target) as made:
+        shown = []
+        for index in range(made.n_frames):  # type: ignore[attr-defined]
+            made.seek(index)
+            made.load()
+            shown.append(made.info["duration"])
+        assert shown[:4] == [50, 50, 100, 100] and len(shown) == 5
+
+
 @pytest.mark.parametrize("suffix", [".gif", ".webp"])
 def test_images_become_an_animation(checkpoint: str, tmp_path: Path, suffix: str) -> None:
     save(tmp_path / "in", 3)

@@ -169,6 +169,7 @@ def test_json_is_all_that_is_printed(
         "duplicated_frames": 0,
         "cuts": [pytest.approx(float(4 / RATE))],
         "damage": None,
+        "notices": [],
         "adaptation": None,
     }
     assert summary["left_out"] == [{"input": str(missing), "reason": f"{missing}: no such file"}]

@@ -37,8 +37,8 @@ def targets(name: Path, *, is_video: bool, has_maps: bool) -> dict[str, Path]:
         has_maps: whether there is a search whose maps are wanted.
     """
     suffix = ".mp4" if is_video else ".png"
-    whats = ["faces"] + ["response"] * has_maps
-    return {what: name.with_name(f"{name.name}_{what}{suffix}") for what in whats}
+    kinds = ["faces"] + ["response"] * has_maps
+    return {what: name.with_name(f"{name.name}_{what}{suffix}") for what in kinds}
 
 
 def describe_picture(

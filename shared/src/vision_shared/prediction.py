@@ -7,6 +7,7 @@ import json
 import sys
 from argparse import RawDescriptionHelpFormatter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +33,8 @@ def answer(work: Callable[[], ExitCode], report: Callable[[str], None]) -> ExitC
         work: returns the exit code; raises InputError, `ModelError` or OSError.
         report: takes a line for the user.
     """
+    if isinstance(sys.stdout, TextIOWrapper):  # a file's name may be no text: print it as it is
+        sys.stdout.reconfigure(errors="surrogateescape")
     try:
         with ending_signals():
             return work()

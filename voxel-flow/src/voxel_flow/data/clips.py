@@ -125,7 +125,11 @@ def read_frames(source: Path, short_side: int) -> Iterator[np.ndarray]:
 
 def image_files(folder: Path) -> list[Path]:
     """Images of a folder in the order of the numbers in their names (2.png before 10.png)."""
-    return natural_order(path for path in folder.iterdir() if path.suffix.lower() in READABLE)
+    return natural_order(
+        path
+        for path in folder.iterdir()
+        if path.suffix.lower() in READABLE and not path.name.startswith(".")
+    )
 
 
 def scale_down(frame: np.ndarray, short_side: int) -> np.ndarray:

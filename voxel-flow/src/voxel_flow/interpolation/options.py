@@ -26,7 +26,7 @@ FIGURES = (".png", ".jpg", ".webp")
 
 EPILOG = """\
 INPUT is videos (animated GIF, WebP and PNG, too) or a folder of them, two or more images in order,
-or a folder of numbered images; folders in folders are looked into, and keep their names.
+or a folder of numbered images; folders in folders are looked into.
 OUT is then a video, a .gif or .webp (of images), or a folder: of videos, or of the images 00001.png
 and so on, the inputs among them. Scene cuts are not morphed, and duplicated frames are made anew.
 
@@ -251,8 +251,8 @@ def _sequences(root: Path, images: Iterable[Path]) -> Iterator[tuple[str, list[P
     for path in images:
         folders.setdefault(path.parent, []).append(path)
     for folder, files in folders.items():
-        inner = folder.relative_to(root).as_posix()
-        yield root.name if inner == "." else f"{root.name}/{inner}", natural_order(files)
+        # no folder of numbered images lies in another one, which could not be replaced
+        yield "_".join([root.name, *folder.relative_to(root).parts]), natural_order(files)
 
 
 def _video_names(videos: dict[Path, Path | None], options: Namespace) -> dict[Path, str]:
