@@ -6,7 +6,7 @@ PROJECTS := shared $(TASKS)
 
 VENV    := .venv
 PYTHON  ?= python3
-RUN     := $(CURDIR)/$(VENV)/bin/python
+RUN     := "$(CURDIR)/$(VENV)/bin/python"
 INSTALL ?= $(RUN) -m pip install --quiet
 READY   := $(VENV)/.ready
 ARGS    ?=
@@ -37,10 +37,13 @@ train: one-task $(READY)  ## train: TASK=voxel-flow [ARGS="experiment=smoke seed
 	@$(RUN) -m $(module).train $(ARGS)
 
 evaluate: one-task checkpoint $(READY)  ## test a checkpoint: TASK=... CKPT=PATH|last [ARGS="data=video"]
-	@$(RUN) -m vision_shared.evaluate $(CKPT) --task $(TASK) $(ARGS)
+	@$(RUN) -m vision_shared.evaluate "$(CKPT)" --task $(TASK) $(ARGS)
 
+# INPUT is one file where there is one of that name, blanks or not, else several apart by blanks
+predict: export INPUT := $(INPUT)
 predict: one-task input $(READY)  ## use it: TASK=... INPUT=FILES [CKPT=PATH|last] [OUTPUT=...] [ARGS=...]
-	@$(RUN) -m $(module).predict $(if $(CKPT),--checkpoint $(CKPT)) $(INPUT) -o $(OUTPUT) $(ARGS)
+	@if [ -e "$$INPUT" ]; then set -- "$$INPUT"; else eval "set -- $$INPUT"; fi; \
+	$(RUN) -m $(module).predict $(if $(CKPT),--checkpoint "$(CKPT)") "$$@" -o "$(OUTPUT)" $(ARGS)
 
 smoke: $(if $(TASK),one-task smoke-$(TASK),$(TASKS:%=smoke-%))  ## train for seconds on a CPU: [TASK=...]
 

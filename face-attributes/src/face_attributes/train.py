@@ -5,6 +5,7 @@ from omegaconf import DictConfig
 
 from face_attributes import pipeline
 from vision_shared import run
+from vision_shared.commands import run_training
 
 
 @hydra.main(version_base="1.3", config_path="pkg://face_attributes.conf", config_name="train")
@@ -13,4 +14,4 @@ def main(cfg: DictConfig) -> float:
 
 
 if __name__ == "__main__":
-    main()
+    run_training(main)

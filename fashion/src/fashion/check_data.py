@@ -3,12 +3,12 @@
 # Nothing heavy is imported before the arguments are known to be good: --help has to be quick.
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vision_shared.check_data import check_data, check_each
+from vision_shared.commands import run_command
 from vision_shared.faults import Report
 
 if TYPE_CHECKING:
@@ -102,4 +102,4 @@ def _attributes(title: str, garments: Garments) -> Table:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_command(main)

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from vision_shared.commands import run_command
 from vision_shared.inputs import CommandParser, ExitCode, expand_into_folder, process_each
 from vision_shared.prediction import answer
 
@@ -110,4 +111,4 @@ def _report(line: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_command(main)

@@ -13,6 +13,7 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from vision_shared.commands import run_command
 from vision_shared.inputs import CommandParser, InputError
 
 if TYPE_CHECKING:
@@ -65,8 +66,10 @@ def compose_config(checkpoint: Checkpoint, overrides: Sequence[str]) -> DictConf
     from hydra.errors import HydraException
     from omegaconf import OmegaConf
 
+    from vision_shared.overrides import check_overrides
     from vision_shared.tasks import config_module
 
+    check_overrides(overrides)
     given = {override.lstrip("+~").split("=", 1)[0] for override in overrides}
     choice = checkpoint.data.get("choice")
     recorded = "data" not in given
@@ -125,4 +128,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_command(main)

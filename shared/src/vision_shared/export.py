@@ -20,6 +20,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from vision_shared.commands import run_command
 from vision_shared.inputs import CommandParser, InputError, check_output, new_file
 
 if TYPE_CHECKING:
@@ -102,4 +103,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_command(main)

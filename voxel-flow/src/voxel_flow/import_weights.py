@@ -16,6 +16,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from vision_shared.commands import run_command
 from vision_shared.inputs import CommandParser, InputError, check_input, check_output
 
 if TYPE_CHECKING:
@@ -126,4 +127,4 @@ def _write(output: Path, settings: dict[str, Any], weights: dict[str, Tensor]) -
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_command(main)

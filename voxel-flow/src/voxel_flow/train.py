@@ -4,6 +4,7 @@ import hydra
 from omegaconf import DictConfig
 
 from vision_shared import run
+from vision_shared.commands import run_training
 
 
 @hydra.main(version_base="1.3", config_path="pkg://voxel_flow.conf", config_name="train")
@@ -12,4 +13,4 @@ def main(cfg: DictConfig) -> float:
 
 
 if __name__ == "__main__":
-    main()
+    run_training(main)
