@@ -6,7 +6,7 @@ PROJECTS := shared $(TASKS)
 
 VENV    := .venv
 PYTHON  ?= python3
-RUN     := $(CURDIR)/$(VENV)/bin/python
+RUN     := "$(CURDIR)/$(VENV)/bin/python"
 INSTALL ?= $(RUN) -m pip install --quiet
 READY   := $(VENV)/.ready
 # of what has no command of ours around it; the commands choose their own
@@ -39,10 +39,11 @@ train: one-task $(READY)  ## train: TASK=voxel-flow [ARGS="experiment=smoke seed
 	@$(RUN) -m $(module).train $(ARGS)
 
 evaluate: one-task checkpoint $(READY)  ## test a checkpoint: TASK=... CKPT=PATH|last [ARGS="data=video"]
-	@$(RUN) -m vision_shared.evaluate $(CKPT) --task $(TASK) $(ARGS)
+	@$(RUN) -m vision_shared.evaluate "$(CKPT)" --task $(TASK) $(ARGS)
 
+# INPUT is one file where there is one of that name, blanks or not, else several apart by blanks
+predict: export INPUT := $(INPUT)
 predict: one-task input $(READY)  ## use it: TASK=... INPUT=FILES [CKPT=PATH|last] [OUTPUT=...] [ARGS=...]
-	@# one name as it is, with blanks or not, or else several
 	@if [ -e "$$INPUT" ]; then set -- "$$INPUT"; else eval "set -- $$INPUT"; fi; \
 	$(RUN) -m $(module).predict $(if $(CKPT),--checkpoint "$(CKPT)") "$$@" -o "$(OUTPUT)" $(ARGS)
 

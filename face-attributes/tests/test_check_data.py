@@ -8,7 +8,8 @@ import pytest
 from omegaconf import OmegaConf
 from PIL import Image
 
-from face_attributes.check_data import ROOTS, main
+from face_attributes.check_data import main
+from face_attributes.data.registry import DATA_SETS
 
 
 @pytest.fixture
@@ -84,11 +85,23 @@ def test_every_root_is_checked(root: Path, capsys: pytest.CaptureFixture[str]) -
     assert f"{root / 'nowhere'}: 1 fault\n" in out and f"{root}: no faults" in out
 
 
-@pytest.mark.parametrize("data", sorted(ROOTS))
-def test_data_is_looked_for_where_training_does(data: str) -> None:
-    name = data.split("-")[0]
-    text = resources.files("face_attributes.conf").joinpath("data", f"{name}.yaml").read_text()
-    assert Path(OmegaConf.create(text).folder) == ROOTS[data]
+def test_names_and_places_are_those_of_the_configs() -> None:
+    configs = {
+        path.name.removesuffix(".yaml"): Path(OmegaConf.create(path.read_text()).folder)
+        for path in resources.files("face_attributes.conf").joinpath("data").iterdir()
+    }
+    assert {data_set.config: data_set.root for data_set in DATA_SETS.values()} == configs
+
+
+def test_pictures_without_a_row_are_a_fault(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for number in (10, 9, 11, 12):
+        Image.new("RGB", (20, 30)).save(root / "images" / f"x{number}.jpg")
+    (root / "images" / "._p0.jpg").write_bytes(b"of macOS")
+    assert main(["folder", str(root)]) == 2
+    out = capsys.readouterr().out
+    names = ", ".join(f"{root}/images/x{number}.jpg" for number in (9, 10, 11))
+    assert f"{names} and 1 other: no row in {root}/attributes.csv\n" in out
+    assert f"{root}: 1 fault\n" in out
 
 
 @pytest.mark.parametrize("data", ["celeba", "celeba-wild", "lfwa", "lfwa-73"])

@@ -257,3 +257,22 @@ def test_every_config_makes_its_datamodule(tmp_path: Path, name: str) -> None:
     data = instantiate(config.data, _convert_="all")
     assert isinstance(data, FaceData) and data.seed == 3
     assert tmp_path in data.folder.parents
+
+
+def test_parts_and_identities_that_are_not_there_are_said_before_training(tmp_path: Path) -> None:
+    (tmp_path / "attributes.csv").write_text("image,A\na.jpg,1\nb.jpg,\n")
+    for name in ("a", "b"):
+        Image.new("RGB", (20, 30)).save(tmp_path / f"{name}.jpg")
+
+    def setup(**changes: Any) -> None:
+        FolderData(**arguments(tmp_path, **{"batch_size": 1, **changes})).setup("fit")
+
+    setup()
+    with pytest.raises(InputError, match="no person of a training picture is known, whom"):
+        setup(pictures_per_identity=2, batch_size=2)
+    (tmp_path / "partition.csv").write_text("image,partition\na.jpg,test\nb.jpg,train\n")
+    with pytest.raises(InputError, match=r"attributes\.csv: no attribute of a picture to train on"):
+        setup()
+    (tmp_path / "partition.csv").write_text("image,partition\na.jpg,train\nb.jpg,test\n")
+    with pytest.raises(InputError, match=r"attributes\.csv: lists no picture of the part val"):
+        setup()

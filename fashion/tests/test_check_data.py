@@ -3,12 +3,15 @@
 import shutil
 import subprocess
 import sys
+from importlib import resources
 from pathlib import Path
 
 import pytest
+from omegaconf import OmegaConf
+from PIL import Image
 
-from fashion.check_data import ROOTS, main
-from fashion.data.benchmarks import BENCHMARKS
+from fashion.check_data import main
+from fashion.data.benchmarks import ROOTS
 
 
 @pytest.fixture
@@ -17,8 +20,39 @@ def garments(rendered: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(rendered, tmp_path / "garments", symlinks=True))
 
 
-def test_every_data_set_has_a_place() -> None:
-    assert set(ROOTS) == set(BENCHMARKS)
+def test_names_and_places_are_those_of_the_configs() -> None:
+    configs = {
+        path.name.removesuffix(".yaml"): Path(OmegaConf.create(path.read_text()).folder)
+        for path in resources.files("fashion.conf").joinpath("data").iterdir()
+    }
+    assert configs == ROOTS
+
+
+def test_item_list_and_pictures_have_to_agree(
+    garments: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = garments / "inshop"
+    assert main(["inshop", str(root)]) == 0
+    path = root / "Anno" / "list_item_inshop.txt"
+    lines = path.read_text().split()
+    path.write_text("\n".join([lines[0], *lines[2:], "id_99999999"]) + "\n")
+    capsys.readouterr()
+    assert main(["inshop", str(root)]) == 2
+    out = capsys.readouterr().out
+    assert f"{path}: {lines[1]}: not in it, but the partition has pictures of it" in out
+    assert f"{path}: id_99999999: without a picture in the partition" in out
+
+
+def test_pictures_without_a_row_are_a_fault(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("a", "b"):
+        Image.new("RGB", (9, 9)).save(tmp_path / f"{name}.jpg")
+    (tmp_path / "items.csv").write_text("image,item\na.jpg,x\n")
+    assert main(["folder", str(tmp_path)]) == 2
+    assert f"{tmp_path}/b.jpg: no row in {tmp_path}/items.csv\n" in capsys.readouterr().out
+    (tmp_path / "items.csv").unlink()
+    assert main(["folder", str(tmp_path)]) == 0
 
 
 def test_whole_data_set_is_summed_up(rendered: Path, capsys: pytest.CaptureFixture[str]) -> None:

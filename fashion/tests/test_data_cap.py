@@ -125,7 +125,7 @@ def test_newer_archives_keep_their_lists_in_anno_coarse(tmp_path: Path) -> None:
 
 
 def test_missing_data_set_says_where_to_get_it(tmp_path: Path) -> None:
-    for name in ("cap", "cap-fine", "inshop", "consumer2shop", "fld", "deepfashion2"):
+    for name in ("cap", "cap_fine", "inshop", "consumer2shop", "fld", "deepfashion2"):
         with pytest.raises(FileNotFoundError, match=r"not found: get .*https://"):
             load(tmp_path, name)
 
@@ -214,7 +214,7 @@ def fine(root: Path, nested: bool = False, **changes: str) -> Path:
 
 @pytest.mark.parametrize("nested", [False, True])
 def test_fine_lists_without_heads_are_joined_by_line(tmp_path: Path, nested: bool) -> None:
-    garments = load(fine(tmp_path, nested), "cap-fine")
+    garments = load(fine(tmp_path, nested), "cap_fine")
     columns = garments.columns
     assert columns.parts.tolist() == [0, 1, 2]
     assert columns.categories.tolist() == [2, 25, 40] and columns.types.tolist() == [0, 1, 2]
@@ -232,7 +232,7 @@ def test_faults_of_the_fine_release_are_reported(tmp_path: Path) -> None:
     )
     (root / "Anno_fine" / "test_attr.txt").write_text("0 0 0\n0 0 0\n")
     folder = root / "Anno_fine"
-    assert faults_of(root, "cap-fine") == [
+    assert faults_of(root, "cap_fine") == [
         f"{folder}/train_attr.txt:1: expected 3 labels of 0 or 1, got 3 numbers",
         f"{folder}/val_cate.txt:1: expected a category of 1 to 50, got [0]",
         f"{folder}/test_attr.txt: 2 lines for 1 pictures: get the file again",

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from fashion.data.datamodule import FashionData, GarmentsData
 from fashion.data.designs import RENDERED_ATTRIBUTES, RENDERED_TYPES
@@ -213,3 +214,20 @@ def test_missing_data_says_where_to_get_it(tmp_path: Path) -> None:
     data = FashionData(benchmark="inshop", **arguments(tmp_path / "absent"))
     with pytest.raises(FileNotFoundError, match=r"get DeepFashion's In-shop .* at https://"):
         data.setup("fit")
+
+
+def test_what_a_folder_lacks_is_said_before_training(tmp_path: Path) -> None:
+    def setup() -> None:
+        FashionData(**arguments(tmp_path, benchmark="folder", epoch_size=4)).setup("fit")
+
+    for number in range(4):
+        Image.new("RGB", (9, 9)).save(tmp_path / f"{number}.jpg")
+    with pytest.raises(InputError, match="no item, category, attribute, landmark or box"):
+        setup()
+    rows = ["0.jpg,a,train", "1.jpg,a,train", "2.jpg,b,val", "gone.jpg,c,test"]
+    (tmp_path / "items.csv").write_text("\n".join(["image,item,part", *rows]))
+    with pytest.raises(InputError, match=r"gone\.jpg: no such picture, but .*csv:5 lists it"):
+        setup()
+    (tmp_path / "items.csv").write_text("\n".join(["image,item,part", *rows[:2]]))
+    with pytest.raises(InputError, match=r"items\.csv: no picture of the part val"):
+        setup()

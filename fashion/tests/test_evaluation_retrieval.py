@@ -6,6 +6,8 @@ import pytest
 import torch
 from torch.nn.functional import normalize
 
+from fashion.data import layout
+from fashion.evaluation.results import RetrievalResults
 from fashion.evaluation.retrieval import Embedded, GatheredEmbeddings, Ranking, rank_matches
 from fashion.evaluation.retrieval_tables import (
     by_category_table,
@@ -152,3 +154,21 @@ def test_tables_hold_chance_categories_and_published_rows() -> None:
     weighted = sum(int(row[1]) * float(row[2]) for row in by_category.rows[:3]) / 150
     assert [row[0] for row in by_category.rows] == ["Tee", "Jeans", "Dress", "all"]
     assert weighted == pytest.approx(float(by_category.rows[3][2]), abs=0.1)
+
+
+@pytest.mark.parametrize(("num_queries", "num_gallery"), [(1, 1), (1, 2), (2, 1)])
+def test_sets_of_one_image_have_a_result(num_queries: int, num_gallery: int) -> None:
+    """Of one element torchmetrics makes a 0-d tensor, unless it is told not to."""
+    results = RetrievalResults()
+    number = num_queries + num_gallery
+    batch = {
+        "item": torch.zeros(number, dtype=torch.long),
+        "series": torch.full((number,), -1),
+        "category": torch.zeros(number, dtype=torch.long),
+        "domain": torch.full((number,), layout.SHOP),
+        "role": torch.tensor([layout.QUERY] * num_queries + [layout.GALLERY] * num_gallery),
+    }
+    results.update(normalize(torch.ones(number, 3)), batch)
+    ranking = results.in_shop()
+    assert ranking is not None and ranking.hit_rate(1) == 1
+    assert in_shop_table({"ours": ranking}).rows[0][1] == "100.0"

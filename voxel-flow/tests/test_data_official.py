@@ -71,6 +71,20 @@ def test_vimeo_triplets_follow_its_lists(tmp_path: Path) -> None:
     assert data.protocol.name == "vimeo90k"
 
 
+def test_vimeo_names_what_lacks_before_training(tmp_path: Path) -> None:
+    folder = write_vimeo(tmp_path, "triplet", train=2, test=1)
+    listed = folder / "tri_testlist.txt"
+    listed.write_text(listed.read_text(), "utf-8-sig")
+    vimeo(folder, crop_size=8).setup("fit")
+    missing = next((folder / "sequences").glob(f"{listed.read_text('utf-8-sig').strip()}/im3.png"))
+    missing.unlink()
+    with pytest.raises(InputError, match=rf"{missing}: no such image, needed to test on"):
+        vimeo(folder, crop_size=8).setup("fit")
+    listed.write_text("\n")
+    with pytest.raises(InputError, match=r"tri_testlist\.txt: an empty list"):
+        vimeo(folder, crop_size=8).setup("fit")
+
+
 def test_vimeo_septuplets_reach_other_times(tmp_path: Path) -> None:
     folder = write_vimeo(tmp_path / "vimeo_septuplet", "septuplet", train=10, test=2)
     data = vimeo(folder, variant="septuplet", off_centre=0.5)

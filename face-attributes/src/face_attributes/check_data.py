@@ -3,12 +3,13 @@
 # Nothing heavy is imported before the arguments are known to be good: --help has to be quick.
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vision_shared.check_data import check_data, check_each
+from face_attributes.data.registry import DATA_SETS
+from vision_shared.check_data import check_data, check_each, check_unlisted
+from vision_shared.commands import run_command
 from vision_shared.faults import Report
 from vision_shared.inputs import InputError
 
@@ -16,27 +17,18 @@ if TYPE_CHECKING:
     from face_attributes.data.faces import Faces
     from vision_shared.tables import Table
 
-ROOTS = {
-    "celeba": Path("data/celeba"),
-    "celeba-wild": Path("data/celeba"),
-    "lfwa": Path("data/lfwa"),
-    "lfwa-73": Path("data/lfwa"),
-    "portraits": Path("data/face-attributes/portraits"),
-    "folder": Path("data/face-attributes/folder"),
-}
-"""The data sets and where they lie unless it is said: where `conf/data` looks for them."""
-
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Check what the command line names; return the exit code: 0 for no fault, else 2."""
-    return check_data(ROOTS, check_faces, arguments)
+    roots = {name: data_set.root for name, data_set in DATA_SETS.items()}
+    return check_data(roots, check_faces, arguments)
 
 
 def check_faces(data: str, root: Path, report: Report) -> list[Table]:
     """Read a data set whole, report every fault, return what each attribute has.
 
     Args:
-        data: one of `ROOTS`.
+        data: one of `DATA_SETS`.
         root: where it lies.
         report: takes a fault.
 
@@ -44,6 +36,8 @@ def check_faces(data: str, root: Path, report: Report) -> list[Table]:
         InputError, OSError: the faces cannot be listed.
     """
     faces = _load(data, root, report)
+    if DATA_SETS[data].is_whole:
+        check_unlisted(faces.folder, faces.names.tolist(), faces.listed_in, report)
     missing = set(faces.missing())
 
     def check_picture(index: int) -> None:
@@ -90,4 +84,4 @@ def _summary(title: str, faces: Faces) -> Table:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_command(main)

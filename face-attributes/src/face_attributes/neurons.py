@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from vision_shared.commands import run_command
 from vision_shared.inputs import CommandParser, ExitCode, InputError, check_output, new_file
 from vision_shared.prediction import answer, check_checkpoint, find_checkpoint, find_device
 
@@ -271,4 +272,4 @@ def _report(line: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_command(main)

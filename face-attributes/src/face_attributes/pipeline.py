@@ -25,12 +25,22 @@ def train(cfg: DictConfig) -> float:
         return run.train(cfg)
     resume, weights = run.find_resume(cfg), cfg.weights
     score = 0.0
-    for name in steps_of(cfg, resume):
+    names = steps_of(cfg, resume)
+    for name in names[1:]:
+        check_data_of(configure_step(cfg, name, weights, None))
+    for name in names:
         step = configure_step(cfg, name, weights, resume)
         print(f"step {name}: {step.trainer.max_epochs} epochs", flush=True)
         score = run.train(step)
         weights, resume = kept_by(step) or weights, None
     return score
+
+
+def check_data_of(step: DictConfig) -> None:
+    """Raise what the data of a step raises, before an earlier step has trained."""
+    data = run.make(step.data)
+    data.prepare_data()
+    data.setup("fit")
 
 
 def steps_of(cfg: DictConfig, resume: str | None = None) -> list[str]:

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import shutil
-import sys
 from argparse import Namespace
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -12,6 +11,7 @@ from pathlib import Path
 from tempfile import SpooledTemporaryFile
 from typing import TYPE_CHECKING, Any, TextIO
 
+from vision_shared.commands import run_command
 from vision_shared.inputs import (
     VIDEO_SUFFIXES,
     ExitCode,
@@ -201,4 +201,4 @@ def _line(path: Path, facts: dict[str, Any]) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_command(main)

@@ -3,29 +3,18 @@
 # Nothing heavy is imported before the arguments are known to be good: --help has to be quick.
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vision_shared.check_data import check_data, check_each
+from fashion.data.benchmarks import OFFICIAL, ROOTS
+from vision_shared.check_data import check_data, check_each, check_unlisted
+from vision_shared.commands import run_command
 from vision_shared.faults import Report
 
 if TYPE_CHECKING:
     from fashion.data.garments import Garments
     from vision_shared.tables import Table
-
-ROOTS = {
-    "cap": Path("data/deepfashion/cap"),
-    "cap-fine": Path("data/deepfashion/cap"),
-    "inshop": Path("data/deepfashion/inshop"),
-    "consumer2shop": Path("data/deepfashion/consumer2shop"),
-    "fld": Path("data/deepfashion/fld"),
-    "deepfashion2": Path("data/deepfashion2"),
-    "garments": Path("data/fashion/garments"),
-    "folder": Path("data/fashion/folder"),
-}
-"""The data sets and where they lie unless it is said: where `conf/data` looks for them."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -45,11 +34,17 @@ def check_garments(data: str, root: Path, report: Report) -> list[Table]:
         How many garments each part has, and how often each attribute is there.
     """
     from fashion.data.benchmarks import read_garments
+    from fashion.data.official import check_items
 
     garments = read_garments(data, root, report)
     missing = garments.missing()
     if missing:
         report(garments.missing_fault(missing))
+    if data == "folder":
+        check_unlisted(root, garments.names.tolist(), garments.listed_in, report)
+    lists = OFFICIAL[data].find(root).lists if data in OFFICIAL else {}
+    if "items" in lists:
+        check_items(lists["items"], garments.columns.items, report)
     absent = set(missing)
 
     def check(index: int) -> None:
@@ -102,4 +97,4 @@ def _attributes(title: str, garments: Garments) -> Table:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_command(main)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from vision_shared.commands import run_command
 from vision_shared.inputs import CommandParser, ExitCode
 from vision_shared.prediction import answer, check_checkpoint, find_checkpoint
 
@@ -145,4 +146,4 @@ def _report(line: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_command(main)

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from vision_shared.commands import run_command
 from vision_shared.inputs import CommandParser, ExitCode, process_each
 from vision_shared.prediction import answer
 
@@ -117,4 +118,4 @@ def _report(line: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_command(main)

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from vision_shared.commands import run_command
 from vision_shared.inputs import CommandParser, ExitCode, InputError, check_output, new_file
 from vision_shared.prediction import answer, check_checkpoint, find_checkpoint
 
@@ -238,4 +239,4 @@ def _report(line: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_command(main)

@@ -3,13 +3,13 @@
 # Nothing heavy is imported before the arguments are known to be good: --help has to be quick.
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from segmentation.data.registry import DATA_SETS
 from vision_shared.check_data import check_data, check_each
+from vision_shared.commands import run_command
 from vision_shared.faults import Report
 from vision_shared.inputs import InputError
 
@@ -119,4 +119,4 @@ def _summary(title: str, part: SegmentationSet, pixels: np.ndarray, pictures: np
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_command(main)

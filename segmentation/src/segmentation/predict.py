@@ -3,12 +3,12 @@
 # Nothing heavy is imported before the arguments are known to be good: --help has to be quick.
 from __future__ import annotations
 
-import sys
 from argparse import Namespace
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from vision_shared.commands import run_command
 from vision_shared.inputs import VIDEO_SUFFIXES, ExitCode, InputError
 from vision_shared.prediction import (
     ModelError,
@@ -157,4 +157,4 @@ def _line(path: Path, facts: dict[str, Any]) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_command(main)

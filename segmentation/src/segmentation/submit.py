@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from segmentation.data.registry import DATA_SETS
+from vision_shared.commands import run_command
 from vision_shared.faults import stop
 from vision_shared.inputs import CommandParser, ExitCode, InputError
 from vision_shared.prediction import ModelError, answer, check_checkpoint, find_checkpoint
@@ -100,4 +101,4 @@ def _report(line: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_command(main)

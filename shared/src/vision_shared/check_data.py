@@ -6,14 +6,15 @@ python -m TASK.check_data DATA [ROOT...]
 # Nothing heavy is imported before the arguments are known to be good: --help has to be quick.
 from __future__ import annotations
 
+import os
 import sys
 from argparse import Namespace
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vision_shared.faults import Report
-from vision_shared.inputs import CommandParser, ExitCode, InputError
+from vision_shared.faults import Report, name_some
+from vision_shared.inputs import CommandParser, ExitCode, InputError, natural_order
 from vision_shared.signals import Terminated, ending_signals
 
 if TYPE_CHECKING:
@@ -67,6 +68,31 @@ def check_each(name: str, number: int, check: Callable[[int], None], report: Rep
             except (InputError, OSError) as error:
                 report(str(error))
             advance()
+
+
+def check_unlisted(folder: Path, names: Sequence[bytes], listed_in: Path, report: Report) -> None:
+    """Report, in one line, the images below a folder that a list has no row for.
+
+    Args:
+        folder: of the images.
+        names: of those that are listed, as `vision_shared.inputs.missing_files` takes them.
+        listed_in: the list; a folder lists what is in it.
+        report: takes the fault.
+    """
+    from vision_shared.images import READABLE
+
+    if listed_in.is_dir():
+        return
+    listed = set(names)
+    unlisted = [
+        str(path)
+        for path in natural_order(folder.rglob("*"))
+        if path.suffix.lower() in READABLE
+        and not path.name.startswith(".")
+        and os.fsencode(path.relative_to(folder).as_posix()) not in listed
+    ]
+    if unlisted:
+        report(f"{name_some(unlisted)}: no row in {listed_in}")
 
 
 def _parse(roots: Mapping[str, Path], arguments: Sequence[str] | None) -> Namespace:

@@ -21,6 +21,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from vision_shared.commands import run_command
 from vision_shared.inputs import CommandParser, ExitCode, check_output, new_file
 from vision_shared.prediction import answer
 
@@ -104,4 +105,4 @@ def _export(options: Namespace) -> ExitCode:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_command(main)

@@ -17,6 +17,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from vision_shared.checkpoints import Checkpoint, CheckpointError, fits_version
 from vision_shared.inputs import InputError
+from vision_shared.overrides import check_overrides
 from vision_shared.plain import shown
 from vision_shared.run import make
 from vision_shared.tasks import config_module
@@ -37,6 +38,7 @@ def compose_config(
     Raises:
         InputError: no data choice is known, or a recorded value or an override does not fit.
     """
+    check_overrides(overrides)
     given = {override.lstrip("+~").split("=", 1)[0] for override in overrides}
     recorded = "data" not in given
     chosen = [f"data={_recorded_choice(checkpoint)}"] if recorded else []

@@ -7,8 +7,9 @@ import errno
 import os
 import sys
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
+from vision_shared.commands import run_command
 from vision_shared.inputs import ExitCode, InputError
 from vision_shared.signals import Terminated, ending_signals
 from vision_shared.threads import choose_threads
@@ -22,7 +23,20 @@ NOTHING = {"logger=null": "~logger", "callbacks=null": "~callbacks"}
 """How Hydra wants to be told that nothing of a group is chosen."""
 
 
-def prepare() -> None:
+def start(main: Callable[[], None]) -> NoReturn:
+    """Run a command that Hydra parses and exit; a hint about quotes comes before Hydra's errors."""
+    _prepare()
+    from vision_shared.overrides import check_overrides
+
+    try:
+        check_overrides(sys.argv[1:])
+    except InputError as error:
+        say(str(error))
+        sys.exit(ExitCode.NOTHING_DONE)
+    run_command(main)
+
+
+def _prepare() -> None:
     """Choose the threads and say so; make of the command line what Hydra is to read."""
     line = choose_threads()
     if line is not None:

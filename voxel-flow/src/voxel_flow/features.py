@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from vision_shared.commands import run_command
 from vision_shared.inputs import VIDEO_SUFFIXES, CommandParser, ExitCode, InputError
 from vision_shared.prediction import answer
 
@@ -100,4 +101,4 @@ def _probe(
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_command(main)

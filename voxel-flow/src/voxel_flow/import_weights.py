@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vision_shared.checkpoints import CheckpointError, load_torch
+from vision_shared.commands import run_command
 from vision_shared.inputs import CommandParser, ExitCode, InputError, check_input, check_output
 from vision_shared.plain import one_line, shown
 from vision_shared.prediction import answer
@@ -125,4 +126,4 @@ def _write(output: Path, settings: dict[str, Any], weights: dict[str, Tensor]) -
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_command(main)

@@ -4,12 +4,12 @@
 from __future__ import annotations
 
 import json
-import sys
 from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from vision_shared.commands import run_command
 from vision_shared.inputs import ExitCode, InputError, process_each
 from vision_shared.prediction import (
     ModelError,
@@ -112,4 +112,4 @@ def _load(checkpoint: str, options: Namespace) -> FrameInterpolator:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_command(main)

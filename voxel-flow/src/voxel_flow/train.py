@@ -14,5 +14,4 @@ def main(cfg: DictConfig) -> float:
 
 
 if __name__ == "__main__":
-    training_command.prepare()
-    main()
+    training_command.start(main)

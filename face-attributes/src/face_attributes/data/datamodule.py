@@ -94,5 +94,5 @@ class FolderData(FaceData):
         return folder_faces(self.folder)
 
     def faces(self, part: Part) -> Faces:
-        faces = super().faces(part)
-        return super().faces("val") if part == "test" and not len(faces) else faces
+        has_test = len(self.all_faces.part("test"))
+        return super().faces("val" if part == "test" and not has_test else part)

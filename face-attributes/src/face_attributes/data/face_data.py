@@ -131,8 +131,11 @@ class FaceData(TaskData, ABC):
         return faces.with_attributes(self.chosen or self.known_attributes())
 
     def faces(self, part: Part) -> Faces:
-        """The faces of a part."""
-        return self.all_faces.part(part)
+        """The faces of a part; raises InputError where it has none."""
+        faces = self.all_faces.part(part)
+        if not len(faces):
+            raise InputError(f"{self.all_faces.listed_in}: lists no picture of the part {part}")
+        return faces
 
     def setup(self, stage: str) -> None:
         """Read what is known of the faces, and the first pictures.
@@ -155,6 +158,12 @@ class FaceData(TaskData, ABC):
         faces = self.faces("train")
         if self.pictures_per_identity is not None:
             faces = faces.take(~held_out(faces.identities) & (faces.identities != NOBODY))
+            if not len(faces):
+                raise InputError(
+                    f"{self.folder}: no person of a training picture is known, whom "
+                    "data.pictures_per_identity needs: add the list of identities, or choose "
+                    "module=anet or module=lnet, which learn attributes alone"
+                )
         if self.num_train is not None:
             if not 1 <= self.num_train <= len(faces):
                 raise InputError(
@@ -173,6 +182,8 @@ class FaceData(TaskData, ABC):
 
     def training_samples(self) -> TrainingSamples:
         faces = self.training_faces()
+        if self.pictures_per_identity is None and not faces.labels.any():
+            raise InputError(f"{faces.listed_in}: no attribute of a picture to train on is known")
         faces.check()
         if len(faces) < self.batch_size and self.epoch_size is None:
             raise InputError(

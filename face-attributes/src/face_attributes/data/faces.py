@@ -150,10 +150,8 @@ class Faces:
         """See that every picture is there, and read the first; before the first step.
 
         Raises:
-            InputError: no picture, a missing one, or a first one that cannot be used.
+            InputError: a missing picture, or a first one that cannot be used.
         """
-        if not len(self):
-            raise InputError(f"{self.listed_in}: lists no picture of this part")
         if missing := self.missing():
             others = f" (nor {len(missing) - 1} others)" if len(missing) > 1 else ""
             raise InputError(

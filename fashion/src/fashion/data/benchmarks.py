@@ -1,4 +1,4 @@
-"""The data sets by their names."""
+"""The data sets by their names, which are those of their configs: where they lie, how to read."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -19,25 +19,35 @@ from vision_shared.inputs import InputError
 
 
 class Benchmark(NamedTuple):
-    """How the files of a data set are found below its root, and read."""
+    """Where a data set lies unless it is said, and how its files are found there and read."""
 
+    root: Path
     find: Callable[[Path], Files]
     read: Callable[[Files, Report], Garments]
 
 
+DEEPFASHION = Path("data/deepfashion")
+
 OFFICIAL = {
-    "cap": Benchmark(find_cap, read_cap),
-    "cap-fine": Benchmark(find_cap_fine, read_cap_fine),
-    "inshop": Benchmark(find_inshop, read_inshop),
-    "consumer2shop": Benchmark(find_consumer2shop, read_consumer2shop),
-    "fld": Benchmark(find_fld, read_fld),
-    "deepfashion2": Benchmark(find_deepfashion2, read_deepfashion2),
+    "cap": Benchmark(DEEPFASHION / "cap", find_cap, read_cap),
+    "cap_fine": Benchmark(DEEPFASHION / "cap", find_cap_fine, read_cap_fine),
+    "inshop": Benchmark(DEEPFASHION / "inshop", find_inshop, read_inshop),
+    "consumer2shop": Benchmark(
+        DEEPFASHION / "consumer2shop", find_consumer2shop, read_consumer2shop
+    ),
+    "fld": Benchmark(DEEPFASHION / "fld", find_fld, read_fld),
+    "deepfashion2": Benchmark(Path("data/deepfashion2"), find_deepfashion2, read_deepfashion2),
 }
 
 RENDERED = ("cap", "fld", "inshop", "consumer2shop")
 """What rendered garments are written as, each in a folder of its name."""
 
-BENCHMARKS = (*OFFICIAL, "garments", "folder")
+ROOTS = {
+    **{name: benchmark.root for name, benchmark in OFFICIAL.items()},
+    "garments": Path("data/fashion/garments"),
+    "folder": Path("data/fashion/folder"),
+}
+BENCHMARKS = tuple(ROOTS)
 
 
 def load_garments(name: str, root: Path, cache: Path) -> Garments:
@@ -58,7 +68,7 @@ def load_garments(name: str, root: Path, cache: Path) -> Garments:
         return joined(*(load_garments(part, root / part, cache) for part in RENDERED))
     if name not in OFFICIAL:
         raise InputError(f"expected one of {', '.join(BENCHMARKS)}, got {name!r}")
-    find, read = OFFICIAL[name]
+    _, find, read = OFFICIAL[name]
     return packed(cache, name, find(root), read)
 
 
@@ -68,5 +78,5 @@ def read_garments(name: str, root: Path, report: Report) -> Garments:
         return read_folder(root, report)
     if name == "garments":
         return joined(*(read_garments(part, root / part, report) for part in RENDERED))
-    find, read = OFFICIAL[name]
+    _, find, read = OFFICIAL[name]
     return read(find(root), report)

@@ -43,6 +43,7 @@ OPTIONAL = {
     "attribute_names": "list_attr_cloth.txt",
     "type_names": "list_attr_type.txt",
     "attributes": "list_attr_items.txt",
+    "items": "list_item_consumer2shop.txt",
 }
 DOMAINS = {1: SHOP, 2: CONSUMER}
 

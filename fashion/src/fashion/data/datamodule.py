@@ -13,6 +13,7 @@ from torch.utils.data import DataLoader
 from fashion.data.augment import Augmentation
 from fashion.data.benchmarks import BENCHMARKS, load_garments
 from fashion.data.designs import RENDERED_ATTRIBUTES, RENDERED_TYPES
+from fashion.data.folder import TABLE
 from fashion.data.garments import Garments, Part, Vocabulary
 from fashion.data.items import (
     num_training_items,
@@ -124,12 +125,18 @@ class FashionData(TaskData):
         return with_attributes(garments, self.chosen)
 
     def part(self, part: Part) -> Garments:
-        """The garments of a part; with those of ``val`` that the gallery of ``test`` shares."""
+        """The garments of a part; with those of ``val`` that the gallery of ``test`` shares.
+
+        Raises:
+            InputError: there are none.
+        """
         if part == "test" and self.benchmark == "consumer2shop":
             return self.garments.take(with_shared_gallery(self.garments))
         garments = self.garments.part(part)
         if part == "test" and self.benchmark == "folder" and not len(garments):
-            return self.garments.part("val")
+            return self.part("val")
+        if not len(garments):
+            raise InputError(f"{self.garments.listed_in}: no picture of the part {part} in it")
         return garments
 
     def setup(self, stage: str) -> None:
@@ -162,6 +169,11 @@ class FashionData(TaskData):
     def training_samples(self) -> TrainingSamples:
         garments = self.training_garments()
         garments.check()
+        if not garments.is_labelled():
+            raise InputError(
+                f"{self.folder}: no item, category, attribute, landmark or box of a picture to "
+                f"train on is known: put the pictures of each item in a folder, or add {TABLE}"
+            )
         if len(garments) < self.batch_size and self.epoch_size is None:
             raise InputError(
                 f"{self.folder}: {len(garments)} pictures to train on, below "

@@ -179,15 +179,24 @@ class Garments:
         """See that every picture is there, and read the first; before the first step.
 
         Raises:
-            InputError: no picture, missing ones, or a first one that cannot be used.
+            InputError: missing pictures, or a first one that cannot be used.
         """
-        if not len(self):
-            raise InputError(f"{self.listed_in}: lists no picture of this part")
         if missing := self.missing():
             raise InputError(
                 f"{self.missing_fault(missing)}; `python -m fashion.check_data` names every fault"
             )
         self.read(0)
+
+    def is_labelled(self) -> bool:
+        """Whether anything that can be learned is known of a picture."""
+        columns = self.columns
+        return bool(
+            (columns.items != UNKNOWN).any()
+            or (columns.categories != UNKNOWN).any()
+            or (columns.states != ABSENT).any()
+            or np.isfinite(columns.boxes).any()
+            or sum(counts.sum() for counts in self.labels.counts())
+        )
 
     def where(self, index: int) -> str:
         """``path:line`` where a picture is listed; the path alone where there are no lines."""

@@ -3,6 +3,7 @@
 Eval/list_eval_partition.txt            NAME ITEM train, query or gallery
 Anno/list_bbox_inshop.txt               with the garment's type and the pose
 Anno/list_landmarks_inshop.txt          may be missing
+Anno/list_item_inshop.txt               the items, for check_data alone; may be missing
 Anno/attributes/list_attr_cloth.txt     463 names without types; or in Anno/; may be missing
 Anno/attributes/list_attr_items.txt     their labels, -1 or 1, by the item
 Img/img/WOMEN/Blouses_Shirts/id_00000001/02_1_front.jpg
@@ -41,6 +42,7 @@ OPTIONAL = {
     "landmarks": "list_landmarks_inshop.txt",
     "attribute_names": "list_attr_cloth.txt",
     "attributes": "list_attr_items.txt",
+    "items": "list_item_inshop.txt",
 }
 ROLES = {"train": UNKNOWN, "query": QUERY, "gallery": GALLERY}
 NUM_POSES = 6

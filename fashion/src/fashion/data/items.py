@@ -20,6 +20,8 @@ def with_validation(garments: Garments) -> Garments:
     if (columns.parts == VAL).any() or not trains.any():
         return garments
     items = np.unique(columns.items[trains])
+    if len(items) == 1:  # none would be left to train
+        return garments
     chosen = items[np.random.default_rng(0).permutation(len(items)) % HELD_OUT == 0]
     parts = columns.parts.copy()
     parts[trains & np.isin(columns.items, chosen)] = VAL

@@ -16,9 +16,17 @@ from pathlib import Path
 import numpy as np
 
 from fashion.data.garments import Columns, unknown_columns
-from fashion.data.layout import PARTS, SLOTS_OF_TYPE, STATES, TRUNCATED, TYPES, VARIATIONS
-from fashion.data.text import Row, read_rows, report_missing
-from vision_shared.faults import Report
+from fashion.data.layout import (
+    PARTS,
+    SLOTS_OF_TYPE,
+    STATES,
+    TRUNCATED,
+    TYPES,
+    UNKNOWN,
+    VARIATIONS,
+)
+from fashion.data.text import AGAIN, Row, read_rows, report_missing
+from vision_shared.faults import Report, name_some
 from vision_shared.inputs import InputError
 
 PAGE = "https://mmlab.ie.cuhk.edu.hk/projects/DeepFashion.html"
@@ -180,6 +188,30 @@ def item_number(text: str, where: str) -> int:
     if not digits.isdecimal():
         raise InputError(f"{where}: expected an item as id_00000001, got {text!r}")
     return int(digits)
+
+
+def check_items(path: Path, items: np.ndarray, report: Report) -> None:
+    """Report items of pictures that a list of items lacks, and those that no picture shows.
+
+    Args:
+        path: of a list that has an item a line, as id_00000001, below their count.
+        items: of the pictures.
+        report: of these and of rows that are no item.
+    """
+    listed = set()
+    for row in read_rows(path, report, has_columns=False):
+        try:
+            listed.add(item_number(row.fields[0], row.where))
+        except InputError as error:
+            report(str(error))
+    shown = set(items[items != UNKNOWN].tolist())
+    for numbers, fault in (
+        (shown - listed, "not in it, but the partition has pictures of it"),
+        (listed - shown, "without a picture in the partition"),
+    ):
+        if numbers:
+            names = [f"id_{number:08d}" for number in sorted(numbers)]
+            report(f"{path}: {name_some(names)}: {fault}: {AGAIN}")
 
 
 def fill_boxes(

@@ -23,6 +23,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from vision_shared.commands import run_command
 from vision_shared.inputs import CommandParser, ExitCode, InputError, new_file
 from vision_shared.name_lists import read_list
 from vision_shared.prediction import answer
@@ -183,4 +184,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_command(main)
