@@ -32,3 +32,19 @@ def test_hostile_checkpoints_are_refused_in_a_line_and_call_write_and_tell_nothi
     )
     assert len(outcomes) >= 4 * 12
     assert [outcome for outcome in outcomes if outcome[2].faults] == []
+
+
+def test_training_state_that_cannot_be_restored_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(SOAK)
+    monkeypatch.setenv("HOSTILE_SECRET", "")
+    import hostile
+
+    chosen = "a network of another name"  # whose loops are empty
+    outcomes = hostile.run(
+        tmp_path, ["voxel-flow"], ["resume"], lambda case: case.name.startswith(chosen)
+    )
+    lines = {case.path.suffix: outcome.line for case, _, outcome in outcomes}
+    assert "cannot be resumed from: no 'fit_loop'" in lines[".ckpt"]
+    assert "weights alone" in lines[".safetensors"]

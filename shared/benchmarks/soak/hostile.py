@@ -30,6 +30,9 @@ from hostile_files import (
 from PIL import Image
 
 VALUE = "the-value-that-no-output-holds"
+TENSORS_ALONE = ("a network", "a setting that no network", "hyper-parameters with numbers")
+"""Begin the names of cases that ``weights=`` does not see: it takes the tensors."""
+
 MAX_LENGTH = 600
 """Of the line for the user."""
 
@@ -87,7 +90,8 @@ def run(
     os.environ[SECRET] = VALUE
     for case in filter(chosen, generate(folder, tasks)):
         for name, arguments in command_lines(case, folder).items():
-            if commands is None or name in commands:
+            harmless = name == "weights" and case.name.startswith(TENSORS_ALONE)
+            if (commands is None or name in commands) and not harmless:
                 yield case, name, give(folder, name, arguments, case)
 
 
@@ -163,7 +167,8 @@ def give(folder: Path, name: str, command: Sequence[str], case: Case) -> Outcome
         faults.append("the victim was changed")
     if snapshot(case.path) != there:
         faults.append("the file itself was changed")
-    if (folder / "out").exists() and any(path.is_file() for path in (folder / "out").rglob("*")):
+    is_run = name in ("resume", "weights")  # whose folder has its config by then
+    if not is_run and any(path.is_file() for path in (folder / "out").rglob("*")):
         faults.append("an output was written")
     return Outcome(code, (told or [""])[0 if not lines else -1 if code is None else 0], faults)
 

@@ -21,6 +21,7 @@ from torch import Tensor
 
 from vision_shared import callbacks, checkpoints
 from vision_shared.inputs import InputError
+from vision_shared.resuming import expect_training_state, restoring
 from vision_shared.tables import print_tables
 
 
@@ -63,7 +64,8 @@ def train(cfg: DictConfig) -> float:
     run = build(cfg)
     log_config(cfg, run.trainer)
     try:
-        run.trainer.fit(run.module, datamodule=run.data, ckpt_path=resume, weights_only=True)
+        with restoring(run.trainer, resume):
+            run.trainer.fit(run.module, datamodule=run.data, ckpt_path=resume, weights_only=True)
         best = run.trainer.checkpoint_callback
         assert isinstance(best, pl.callbacks.ModelCheckpoint)
         assert best.best_model_score is not None
@@ -195,6 +197,7 @@ def find_resume(cfg: DictConfig) -> str | None:
         path = checkpoints.newest_checkpoint(folder.name, folder.parent, "last.ckpt")
         print(f"resuming from {path}")
     checkpoints.read_checkpoint(path, task=cfg.task)
+    expect_training_state(str(path))
     return str(path)
 
 
