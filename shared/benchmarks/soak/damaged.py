@@ -5,6 +5,7 @@ python shared/benchmarks/soak/damaged.py [--only NAME...] [--mutants 1000] [--se
 
 import argparse
 import os
+import re
 import tempfile
 from collections import Counter
 from collections.abc import Sequence
@@ -15,6 +16,9 @@ import numpy as np
 from formats import FORMATS
 
 from vision_shared.isolation import convert_each
+
+UNFORESEEN = re.compile(r": damaged(: its reader| \(\w+: )")
+"""What `convert_each` says of a process that ended, or of an exception that is not ours."""
 
 
 class Outcome(NamedTuple):
@@ -50,10 +54,10 @@ def run(name: str, number: int, seed: int = 0, num_workers: int = 1) -> Outcome:
             path.write_bytes(damage(content, np.random.default_rng((seed, i))))
             pairs.append((path, path.with_suffix(".out")))
         results = dict(convert_each(form.read, pairs, num_workers))
-    crashes = {path.name: str(f) for path, f in results.items() if f and ": its reader " in f}
+    crashes = {p.name: str(f) for p, f in results.items() if f and UNFORESEEN.search(f)}
     many = {path.name: f for path, f in results.items() if f and ("\n" in f or len(f) > 600)}
     read = sum(fault is None for fault in results.values())
-    kinds = Counter(line.split(": its reader ")[1] for line in crashes.values())
+    kinds = Counter(line.split(": damaged", 1)[1] for line in crashes.values())
     examples = [f"{kind} x{count}" for kind, count in kinds.most_common(4)]
     examples += [f"{crash}" for crash in list(crashes)[:3]] + [
         f"long: {line!r}" for line in many.values()

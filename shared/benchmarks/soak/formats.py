@@ -8,7 +8,7 @@ import json
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from PIL import Image
@@ -85,9 +85,9 @@ def make_video(folder: Path, suffix: str, codec: str) -> Path:
 
     path = folder / f"video{suffix}"
     with av.open(str(path), "w") as container:
-        stream = container.add_stream(codec, rate=Fraction(10))
+        stream: Any = container.add_stream(codec, rate=Fraction(10))
         stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
-        sound = container.add_stream("aac", rate=8000)
+        sound: Any = container.add_stream("aac", rate=8000)
         for seed in range(6):
             container.mux(stream.encode(av.VideoFrame.from_ndarray(noise(48, 64, seed), "rgb24")))
         container.mux(stream.encode())

@@ -116,9 +116,12 @@ def load_torch(path: Path) -> Any:
             f"{path}: cannot be read as a checkpoint: damaged, or it holds other objects than "
             "tensors and plain values, which are never loaded"
         ) from error
-    except Exception as error:  # whatever torch's unpickler raises for bytes that somebody made up
+    except PlainError as error:
+        raise CheckpointError(f"{path}: cannot be read as a checkpoint: {error}") from error
+    except Exception as error:  # whatever torch's readers raise for bytes that somebody made up
         raise CheckpointError(
-            f"{path}: cannot be read as a checkpoint: {one_line(error)}"
+            f"{path}: cannot be read as a checkpoint: damaged, cut off, or not written by torch "
+            f"({type(error).__name__})"
         ) from error
 
 

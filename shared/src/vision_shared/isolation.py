@@ -18,6 +18,7 @@ from pathlib import Path
 from pkgutil import resolve_name
 
 from vision_shared.inputs import InputError
+from vision_shared.plain import one_line
 
 Convert = Callable[[Path, Path], None]
 """Writes what is in the first file to the second; a function of a module, found by its name."""
@@ -148,6 +149,8 @@ def _work(name: str) -> None:
             fault = f"{source}: damaged: its sizes need more memory than there is"
         except OSError as error:
             fault = f"{error.filename or source}: {error.strerror or error}"
+        except Exception as error:  # of a parser, for bytes that nobody has foreseen
+            fault = f"{source}: damaged ({type(error).__name__}: {one_line(error)})"
         print(json.dumps(fault), flush=True)
 
 

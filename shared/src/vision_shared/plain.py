@@ -57,8 +57,10 @@ def parse_json(text: str | bytes) -> Any:
         value = json.loads(text)
     except RecursionError as error:
         raise PlainError(f"JSON nested more than {MAX_DEPTH} deep") from error
-    except ValueError as error:
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise PlainError(f"no JSON ({one_line(error)})") from error
+    except ValueError as error:  # Python reads no number of more than 4,300 digits
+        raise PlainError("JSON with a number that is too long") from error
     expect_plain(value, "JSON")
     return value
 

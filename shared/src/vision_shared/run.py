@@ -24,8 +24,10 @@ from vision_shared import callbacks, checkpoints
 from vision_shared.final_test import best_score, checkpoint_to_test, test
 from vision_shared.inputs import InputError
 from vision_shared.processes import processes_of_job, sweep_folder, wait_for_children
+from vision_shared.resuming import expect_training_state, restoring
 from vision_shared.signals import Terminated
 from vision_shared.stopping import StopOnSignal, last_checkpoint
+from vision_shared.tables import print_tables
 from vision_shared.threads import shared_threads
 from vision_shared.training_command import say
 from vision_shared.wandb_mode import choose_wandb_mode
@@ -75,7 +77,8 @@ def fit(run: Run, resume: str | None) -> None:
     trainer: Any = run.trainer
     stop = next(c for c in trainer.callbacks if isinstance(c, StopOnSignal))
     try:
-        trainer.fit(run.module, datamodule=run.data, ckpt_path=resume, weights_only=True)
+        with restoring(trainer, resume):
+            trainer.fit(run.module, datamodule=run.data, ckpt_path=resume, weights_only=True)
         if stop.received is not None:  # too late to stop in the middle
             raise Terminated(stop.received)
     except BaseException as error:
@@ -256,6 +259,7 @@ def find_resume(cfg: DictConfig) -> str | None:
         path = checkpoints.newest_checkpoint(cfg.task, *folders, name="last.ckpt", without=sweep)
         print(f"resuming from {path}")
     checkpoints.read_checkpoint(path, task=cfg.task)
+    expect_training_state(str(path))
     return str(path)
 
 

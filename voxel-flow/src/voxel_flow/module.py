@@ -126,15 +126,28 @@ class VoxelFlowModule(pl.LightningModule):
         return {"synthesis": panels.grid(rows, PANEL_TITLES)}
 
     def export_spec(self) -> ExportSpec:
-        """(frames (B, 2, 3, H, W), time (B,)) -> (image, flow, weights), for any B, H and W."""
-        batch, height, width = Dim("batch", max=64), Dim("height", min=32), Dim("width", min=32)
+        """(frames (B, 2, 3, H, W), time (B,)) -> (image, flow, weights), for any B, H and W.
+
+        The sides are longer than what the network pads them to multiples of: one cell of its
+        coarsest scale takes another way through the operators.
+        """
+        net: Any = self.net
+        unit = net.multiple
+        height, width = (Dim(name, min=max(unit + 1, 32)) for name in ("height", "width"))
+        batch = Dim("batch", max=64)
         shapes = ({0: batch, 3: height, 4: width}, {0: batch})
         generator = torch.Generator().manual_seed(0)
 
         def example(b: int, h: int, w: int) -> tuple[Tensor, Tensor]:
             return torch.rand(b, 2, 3, h, w, generator=generator), torch.full((b,), 0.5)
 
-        return ExportSpec(_Exported(self.net), example(2, 64, 80), example(1, 75, 101), shapes)
+        least = max(2 * unit, 64)
+        return ExportSpec(
+            _Exported(net),
+            example(2, least, least + unit // 2),
+            example(1, least + 11, 2 * least - 27),
+            shapes,
+        )
 
 
 class _Exported(nn.Module):

@@ -132,7 +132,7 @@ def _documents(folder: Path, report: Report) -> Iterator[tuple[Path, dict[str, A
     for path in sorted(folder.glob("*.json")):
         try:
             document = json.loads(path.read_text("utf-8-sig"))
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             report(f"{path}: no JSON ({error}): get the file again")
             continue
         if not isinstance(document, dict) or document.get("source") not in SOURCES:

@@ -45,8 +45,8 @@ def read_class_file(path: Path) -> ClassFile:
         text = path.read_text("utf-8-sig")
         pairs = _from_lines(text) if path.suffix == ".txt" else _from_yaml(yaml.safe_load(text))
         return _class_file(pairs)
-    except yaml.YAMLError as error:
-        where = " ".join(str(error).split())
+    except (yaml.YAMLError, RecursionError) as error:
+        where = " ".join(str(error).split())[:200]
         raise InputError(f"{path}: not YAML that can be read ({where})") from error
     except ValueError as error:
         raise InputError(

@@ -112,7 +112,7 @@ def read_annotations(path: Path) -> dict[str, Annotations]:
     """
     try:
         content = json.loads(path.read_bytes())
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{path}: damaged JSON ({error}): get the file again") from error
     try:
         known = {category["id"] for category in content["categories"]}

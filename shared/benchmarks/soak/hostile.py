@@ -1,0 +1,261 @@
+"""Hostile files through every command: nothing is called, written, told or left half done.
+
+python shared/benchmarks/soak/hostile.py [--tasks NAME...] [--commands NAME...] [--cases TEXT]
+"""
+
+import argparse
+import contextlib
+import importlib
+import io
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from hostile_files import (
+    PACKAGES,
+    SECRET,
+    Case,
+    checkpoints,
+    data_sets,
+    indexes,
+    working_checkpoint,
+)
+from PIL import Image
+
+VALUE = "the-value-that-no-output-holds"
+TENSORS_ALONE = ("a network", "a setting that no network", "hyper-parameters with numbers")
+"""Begin the names of cases that ``weights=`` does not see: it takes the tensors."""
+
+MAX_LENGTH = 600
+"""Of the line for the user."""
+
+
+class Outcome(NamedTuple):
+    """What a command made of a hostile file.
+
+    Attributes:
+        code: its exit code; None where it ended with a traceback.
+        line: the last on standard error, or of a traceback.
+        faults: what should not have happened; none where the file was refused in one line.
+    """
+
+    code: int | None
+    line: str
+    faults: list[str]
+
+
+def generate(folder: Path, tasks: Sequence[str] = tuple(PACKAGES)) -> list[Case]:
+    """Write the hostile files, what they are aimed at (``victim``) and the inputs of commands."""
+    victim, inputs = folder / "victim", folder / "inputs"
+    victim.mkdir(parents=True)
+    (victim / "private.txt").write_text("private")
+    (victim / "private.yaml").write_text("_target_: os.getcwd\n")
+    inputs.mkdir()
+    noise = np.random.default_rng(0).integers(0, 256, (3, 64, 80, 3), np.uint8)
+    for number, image in enumerate(noise):
+        Image.fromarray(image).save(inputs / f"{number}.png")
+    cases = list(checkpoints(folder / "checkpoints", victim, tuple(tasks)))
+    if "fashion" in tasks:
+        index = _working_index(folder)
+        pickled = folder / "checkpoints" / "fashion" / "pickle.ckpt"
+        cases += indexes(folder / "indexes", index, victim, pickled)
+    cases += [case for case in data_sets(folder / "data_sets", victim) if case.task in tasks]
+    return cases
+
+
+def run(
+    folder: Path,
+    tasks: Sequence[str] = tuple(PACKAGES),
+    commands: Sequence[str] | None = None,
+    chosen: Callable[[Case], bool] = lambda case: True,
+) -> Iterator[tuple[Case, str, Outcome]]:
+    """Write the hostile files and give each to every command that takes its kind.
+
+    Args:
+        folder: an empty one, for all of it.
+        tasks: whose commands.
+        commands: names of those to run; None is all.
+        chosen: whether a case is run.
+
+    Yields:
+        The case, the command's name and what it made of it.
+    """
+    os.environ[SECRET] = VALUE
+    for case in filter(chosen, generate(folder, tasks)):
+        for name, arguments in command_lines(case, folder).items():
+            harmless = name == "weights" and case.name.startswith(TENSORS_ALONE)
+            if (commands is None or name in commands) and not harmless:
+                yield case, name, give(folder, name, arguments, case)
+
+
+def command_lines(case: Case, folder: Path) -> dict[str, list[str]]:
+    """Return the commands that take a case, each as a module and its arguments."""
+    path, image, out = str(case.path), str(folder / "inputs" / "0.png"), folder / "out"
+    inputs, package = str(folder / "inputs"), PACKAGES[case.task]
+    if case.kind == "checkpoint":
+        output = str(out / "out.mp4") if case.task == "voxel-flow" else str(out)
+        root = [f"data.root={folder / 'data'}", "logger=csv", f"output_dir={out}"]
+        found = {
+            "evaluate": ["vision_shared.evaluate", path, "trainer=smoke", root[0]],
+            "predict": [f"{package}.predict", "--checkpoint", path, inputs, "-o", output],
+            "export": ["vision_shared.export", path, "-o", str(out / "net.pt2")],
+            "export weights": ["vision_shared.export", path, "-o", str(out / "net.safetensors")],
+            "resume": [f"{package}.train", "experiment=smoke", f"resume='{path}'", *root],
+            "weights": [f"{package}.train", "experiment=smoke", f"weights='{path}'", *root],
+        }
+        if case.task == "fashion":
+            found["index build"] = ["fashion.index", "build", path, inputs, "-o", str(out / "i")]
+        return found
+    if case.kind == "index":
+        video = str(_video(folder))
+        return {
+            "search": ["fashion.search", path, image, "-o", str(out)],
+            "search by style": ["fashion.search", path, image, "-o", str(out), "--style"],
+            "spot": ["fashion.spot", path, video, "-o", str(out)],
+            "index add": ["fashion.index", "add", path, inputs],
+            "index remove": ["fashion.index", "remove", path, image],
+        }
+    package, _, data = case.kind.partition(":")
+    return {"check_data": [f"{package}.check_data", data, path]}
+
+
+def give(folder: Path, name: str, command: Sequence[str], case: Case) -> Outcome:
+    """Run a command in this process and look at what it did."""
+    shutil.rmtree(folder / "out", ignore_errors=True)
+    before, there = snapshot(folder / "victim"), snapshot(case.path)
+    out, err = io.StringIO(), io.StringIO()
+    code: int | None
+    with (
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+        warnings.catch_warnings(),
+    ):
+        warnings.simplefilter("ignore")
+        try:
+            code = call(command)
+        except SystemExit as ending:
+            code = ending.code if isinstance(ending.code, int) else 1
+        except Exception as error:  # which a user would see as a traceback
+            code = None
+            print(f"{type(error).__name__}: {error}", file=err)
+    lines = [line for line in err.getvalue().splitlines() if line.strip()]
+    told = [*lines, *out.getvalue().splitlines()]
+    faults = []
+    if code != 2:
+        faults.append("a traceback" if code is None else f"exit code {code}")
+    if (
+        name != "check_data"
+        and code is not None
+        and (len(lines) != 1 or len(lines[0]) > MAX_LENGTH)
+    ):
+        faults.append(
+            f"{len(lines)} lines, the longest of {max(map(len, lines), default=0)} letters"
+        )
+    if any("Traceback" in line for line in told) and "two lines" not in case.name:
+        faults.append("the word Traceback")
+    written = [str(path) for path in folder.rglob(f"*{VALUE}*")]
+    if written or any(VALUE in line for line in told):
+        faults.append("the secret is told")
+    if snapshot(folder / "victim") != before:
+        faults.append("the victim was changed")
+    if snapshot(case.path) != there:
+        faults.append("the file itself was changed")
+    is_run = name in ("resume", "weights")  # whose folder has its config by then
+    if not is_run and any(path.is_file() for path in (folder / "out").rglob("*")):
+        faults.append("an output was written")
+    return Outcome(code, (told or [""])[0 if not lines else -1 if code is None else 0], faults)
+
+
+def call(command: Sequence[str]) -> int:
+    """Run a module's command line in this process; return its exit code."""
+    module, *arguments = command
+    if not module.endswith(".train"):
+        return int(importlib.import_module(module).main(arguments))
+    from hydra import compose, initialize_config_module
+
+    from vision_shared import run as training
+
+    with initialize_config_module(module.replace(".train", ".conf"), version_base="1.3"):
+        cfg = compose("train", arguments)
+    training.main(cfg)
+    return 0
+
+
+def snapshot(path: Path) -> dict[str, tuple[int, int]]:
+    """Return the files of a folder, or a file: sizes and times; a lock is none."""
+    files = [path] if path.is_file() else [file for file in path.rglob("*") if file.name != "lock"]
+    return {str(file): (file.stat().st_size, file.stat().st_mtime_ns) for file in files}
+
+
+def _working_index(folder: Path) -> Path:
+    import torch
+
+    checkpoint, index = folder / "working.ckpt", folder / "working_index"
+    torch.save(working_checkpoint("fashion"), checkpoint)
+    command = ["build", str(checkpoint), str(folder / "inputs"), "-o", str(index), "--whole"]
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+        if importlib.import_module("fashion.index").main(command) != 0:
+            raise RuntimeError("expected a working index")
+    return index
+
+
+def _video(folder: Path) -> Path:
+    from formats import make_video
+
+    path = folder / "video.mkv"
+    return path if path.exists() else make_video(folder, ".mkv", "libx264")
+
+
+def in_processes(folder: Path, cases: Sequence[Case]) -> Iterator[tuple[Case, str, Outcome]]:
+    """Give cases to commands of their own processes, whose whole output a user sees."""
+    for case in cases:
+        for name, (module, *arguments) in command_lines(case, folder).items():
+            ended = subprocess.run(
+                [sys.executable, "-m", module, *arguments],
+                capture_output=True,
+                text=True,
+                cwd=folder,
+                check=False,
+            )
+            lines = [line for line in ended.stderr.splitlines() if line.strip()]
+            faults = [] if ended.returncode == 2 else [f"exit code {ended.returncode}"]
+            faults += [] if len(lines) == 1 else [f"{len(lines)} lines"]
+            yield case, name, Outcome(ended.returncode, (lines or [""])[-1], faults)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run all of it; print the faults and a table; return 1 where there is a fault."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--tasks", nargs="*", choices=PACKAGES, default=list(PACKAGES))
+    parser.add_argument("--commands", nargs="*", help="evaluate, predict, export, ... (all)")
+    parser.add_argument("--cases", default="", help="a part of their names")
+    parser.add_argument("-v", "--verbose", action="store_true", help="print every line")
+    options = parser.parse_args(arguments)
+    counts: dict[str, list[int]] = {}
+    files = set()
+    with tempfile.TemporaryDirectory(prefix="hostile-") as temporary:
+        folder = Path(temporary)
+        chosen = lambda case: options.cases in case.name  # noqa: E731
+        for case, command, outcome in run(folder, options.tasks, options.commands, chosen):
+            files.add(case.path)
+            count = counts.setdefault(command, [0, 0])
+            count[0] += 1
+            count[1] += bool(outcome.faults)
+            if outcome.faults or options.verbose:
+                print(f"{case.task}, {case.name}, {command}: {', '.join(outcome.faults)}: "
+                      f"{outcome.line.replace(str(folder), '')}", flush=True)  # fmt: skip
+    print(f"\n{len(files)} hostile files\n\n| command | runs | faults |\n|---|---|---|")
+    for command, (number, faults) in counts.items():
+        print(f"| {command} | {number} | {faults} |")
+    return 1 if any(faults for _, faults in counts.values()) else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
