@@ -50,9 +50,16 @@ def _num_frames(path: Path) -> int:
     """Count the frames of an image; 0 where it is none that can be read."""
     try:
         with open_image(path) as image:
-            return getattr(image, "n_frames", 1) if image.format in _ANIMATED else 1
+            return _count_frames(image) if image.format in _ANIMATED else 1
     except (*DAMAGED, Image.DecompressionBombError):
         return 0
+
+
+def _count_frames(image: Image.Image) -> int:
+    try:
+        return getattr(image, "n_frames", 1)
+    except DAMAGED:
+        return 2  # damaged beyond the first, as whoever reads them finds
 
 
 def open_video(
