@@ -5,7 +5,7 @@ from omegaconf import DictConfig
 
 from face_attributes import pipeline
 from vision_shared import run
-from vision_shared.commands import run_training
+from vision_shared.overrides import run_training
 
 
 @hydra.main(version_base="1.3", config_path="pkg://face_attributes.conf", config_name="train")

@@ -4,7 +4,7 @@ import hydra
 from omegaconf import DictConfig
 
 from vision_shared import run
-from vision_shared.commands import run_training
+from vision_shared.overrides import run_training
 
 
 @hydra.main(version_base="1.3", config_path="pkg://segmentation.conf", config_name="train")

@@ -8,8 +8,6 @@ from collections.abc import Callable
 from types import FrameType
 from typing import NoReturn
 
-from vision_shared.inputs import ExitCode, InputError
-
 NO_READER = 128 + 13
 """Exit code of a command whose reader has gone, as of ``COMMAND | head``: SIGPIPE is 13."""
 
@@ -31,18 +29,6 @@ def run_command(main: Callable[[], int | None]) -> NoReturn:
         _end_without_reader()
         raise
     sys.exit(code)
-
-
-def run_training(main: Callable[[], None]) -> NoReturn:
-    """Run a command that Hydra parses; a hint about quotes comes before Hydra's own errors."""
-    from vision_shared.overrides import check_overrides
-
-    try:
-        check_overrides(sys.argv[1:])
-    except InputError as error:
-        print(f"train: {error}", file=sys.stderr)
-        sys.exit(ExitCode.NOTHING_DONE)
-    run_command(main)
 
 
 def _end_without_reader(signum: int = 0, frame: FrameType | None = None) -> None:

@@ -2,16 +2,29 @@
 
 import re
 import shlex
-from collections.abc import Sequence
+import sys
+from collections.abc import Callable, Sequence
+from typing import NoReturn
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 
-from vision_shared.inputs import InputError
+from vision_shared.commands import run_command
+from vision_shared.inputs import ExitCode, InputError
 
 SWEEPS = ("-m", "--multirun", "hydra.mode=MULTIRUN")
 OVERRIDE = re.compile(r"(?P<key>[+~]{0,2}[\w./@-]+)=(?P<value>.*)", re.DOTALL)
+
+
+def run_training(main: Callable[[], None]) -> NoReturn:
+    """Run a command that Hydra parses; a hint about quotes comes before Hydra's own errors."""
+    try:
+        check_overrides(sys.argv[1:])
+    except InputError as error:
+        print(f"train: {error}", file=sys.stderr)
+        sys.exit(ExitCode.NOTHING_DONE)
+    run_command(main)
 
 
 def check_overrides(arguments: Sequence[str]) -> None:
