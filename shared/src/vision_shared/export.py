@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 
 from vision_shared.checkpoints import WEIGHTS_SUFFIX
 from vision_shared.commands import run_command
-from vision_shared.inputs import CommandParser, ExitCode, check_output, new_file
+from vision_shared.inputs import CommandParser, ExitCode, InputError, check_output, new_file
 from vision_shared.plain import one_line
 from vision_shared.prediction import answer
 

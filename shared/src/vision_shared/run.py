@@ -27,7 +27,6 @@ from vision_shared.processes import processes_of_job, sweep_folder, wait_for_chi
 from vision_shared.resuming import expect_training_state, restoring
 from vision_shared.signals import Terminated
 from vision_shared.stopping import StopOnSignal, last_checkpoint
-from vision_shared.tables import print_tables
 from vision_shared.threads import shared_threads
 from vision_shared.training_command import say
 from vision_shared.wandb_mode import choose_wandb_mode
