@@ -290,3 +290,28 @@ def test_damaged_index_is_named_in_one_line(folder: Path, tmp_path: Path) -> Non
     (folder / "index.json").write_text("[]")
     with pytest.raises(InputError, match="damaged"):
         GarmentIndex(folder)
+
+
+def use(folder: Path) -> None:
+    index = GarmentIndex(folder)
+    index.describe(index.nearest(clusters(1), 5)[0])
+    index.files.vectors()
+
+
+def test_files_of_an_index_are_trusted_in_nothing(folder: Path) -> None:
+    fill(folder, clusters(1200), lists_from=1000)
+    lists = next(folder.glob("inverted.*.lists"))
+    manifest = json.loads((folder / "index.json").read_text())
+    damage = {
+        lists: lists.read_bytes()[:-8],
+        part_path(folder, "rows", 0): b"\xff" * part_path(folder, "rows", 0).stat().st_size,
+        part_path(folder, "garments", 0): b"[" * manifest["num_bytes"],
+        part_path(folder, "vectors", 0): b"\xff" * (1200 * 16 * 4),
+        folder / "index.json": json.dumps({**manifest, "generation": "../../x"}).encode(),
+    }
+    for path, content in damage.items():
+        whole = path.read_bytes()
+        path.write_bytes(content)
+        with pytest.raises(InputError, match=rf"{path}: .*make the index anew"):
+            use(folder)
+        path.write_bytes(whole)

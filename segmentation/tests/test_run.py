@@ -14,11 +14,11 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 from segmentation.calibrate import Point, choose
 from segmentation.calibrate import main as calibrate
 from segmentation.module import SegmentationModule
-from vision_shared.checkpoints import CheckpointError, read_checkpoint
+from vision_shared.checkpoints import Checkpoint, CheckpointError, read_checkpoint
 from vision_shared.evaluate import evaluate
 from vision_shared.export import export
 from vision_shared.inputs import InputError
-from vision_shared.run import build, train
+from vision_shared.run import build, make, train
 
 Config = Callable[..., DictConfig]
 TINY = ("experiment=smoke", "data.size=32", "data.crop_size=32", "module.network.trunk.width=8")
@@ -153,3 +153,15 @@ def test_target_chooses_the_threshold() -> None:
     assert choose(POINTS, None, 9.0).rho == 0.9
     with pytest.raises(InputError, match=r"fastest takes 5\.0 ms"):
         choose(POINTS, None, 4.0)
+
+
+@pytest.mark.parametrize("network", ["deeplab", "fcn"])
+def test_networks_with_a_size_or_a_batch_of_their_own_are_exported(
+    config: Config, tmp_path: Path, network: str
+) -> None:
+    classes = {"names": ["a", "b"], "palette": [[0, 0, 0], [9, 9, 9]]}
+    module = make(config("segmentation", *TINY, f"module={network}").module, classes=classes)
+    checkpoint = Checkpoint(
+        tmp_path / "best.ckpt", "segmentation", dict(module.hparams), module.state_dict(), {}
+    )
+    assert export(checkpoint, tmp_path / "network.pt2") < 1e-4

@@ -177,6 +177,12 @@ class SegmentationModule(pl.LightningModule):
         return pictures
 
     def export_spec(self) -> ExportSpec:
-        """image (B, 3, H, W) -> logits (B, L, H, W), for any B, H and W."""
-        shape = {0: Dim("batch", max=64), 2: Dim("height", min=32), 3: Dim("width", min=32)}
-        return ExportSpec.of_images(self.net, ["logits"], (2, 64, 80), (1, 75, 101), shape)
+        """image (B, 3, H, W) -> logits (B, L, H, W), for any B, and H and W above 32.
+
+        B is 1 where the network has a dense CRF, which makes a lattice of each image.
+        """
+        shape = {2: Dim("height", min=33), 3: Dim("width", min=33)}
+        if not hasattr(self.net, "crf"):
+            shape[0] = Dim("batch", max=64)
+        example = (2 if 0 in shape else 1, 64, 80)
+        return ExportSpec.of_images(self.net, ["logits"], example, (1, 75, 101), shape)

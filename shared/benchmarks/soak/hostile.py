@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import warnings
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -32,6 +33,9 @@ from PIL import Image
 VALUE = "the-value-that-no-output-holds"
 TENSORS_ALONE = ("a network", "a setting that no network", "hyper-parameters with numbers")
 """Begin the names of cases that ``weights=`` does not see: it takes the tensors."""
+
+NEEDS_A_PART = ("spot", "index add", "index remove")
+"""Commands that may end well without the damaged part of an index; `search` reads all."""
 
 MAX_LENGTH = 600
 """Of the line for the user."""
@@ -147,21 +151,11 @@ def give(folder: Path, name: str, command: Sequence[str], case: Case) -> Outcome
             print(f"{type(error).__name__}: {error}", file=err)
     lines = [line for line in err.getvalue().splitlines() if line.strip()]
     told = [*lines, *out.getvalue().splitlines()]
-    faults = []
-    if code != 2:
-        faults.append("a traceback" if code is None else f"exit code {code}")
-    if (
-        name != "check_data"
-        and code is not None
-        and (len(lines) != 1 or len(lines[0]) > MAX_LENGTH)
-    ):
-        faults.append(
-            f"{len(lines)} lines, the longest of {max(map(len, lines), default=0)} letters"
-        )
-    if any("Traceback" in line for line in told) and "two lines" not in case.name:
-        faults.append("the word Traceback")
-    written = [str(path) for path in folder.rglob(f"*{VALUE}*")]
-    if written or any(VALUE in line for line in told):
+    line = (told or [""])[0 if not lines else -1 if code is None else 0]
+    if code == 0 and case.kind == "index" and name in NEEDS_A_PART:
+        return Outcome(code, "did not need the damaged part", [])
+    faults = [*_wrong_answer(name, case, code, lines, told)]
+    if any(folder.rglob(f"*{VALUE}*")) or any(VALUE in said for said in told):
         faults.append("the secret is told")
     if snapshot(folder / "victim") != before:
         faults.append("the victim was changed")
@@ -170,7 +164,20 @@ def give(folder: Path, name: str, command: Sequence[str], case: Case) -> Outcome
     is_run = name in ("resume", "weights")  # whose folder has its config by then
     if not is_run and any(path.is_file() for path in (folder / "out").rglob("*")):
         faults.append("an output was written")
-    return Outcome(code, (told or [""])[0 if not lines else -1 if code is None else 0], faults)
+    return Outcome(code, line, faults)
+
+
+def _wrong_answer(
+    name: str, case: Case, code: int | None, lines: Sequence[str], told: Sequence[str]
+) -> Iterator[str]:
+    """Yield what is wrong with an exit code and what was printed."""
+    if code != 2:
+        yield "a traceback" if code is None else f"exit code {code}"
+    longest = max(map(len, lines), default=0)
+    if name != "check_data" and code is not None and (len(lines) != 1 or longest > MAX_LENGTH):
+        yield f"{len(lines)} lines, the longest of {longest} letters"
+    if any("Traceback" in said for said in told) and "two lines" not in case.name:
+        yield "the word Traceback"
 
 
 def call(command: Sequence[str]) -> int:
@@ -188,10 +195,10 @@ def call(command: Sequence[str]) -> int:
     return 0
 
 
-def snapshot(path: Path) -> dict[str, tuple[int, int]]:
-    """Return the files of a folder, or a file: sizes and times; a lock is none."""
+def snapshot(path: Path) -> dict[str, int]:
+    """Return the files of a folder, or a file, and hashes of what is in them; a lock is none."""
     files = [path] if path.is_file() else [file for file in path.rglob("*") if file.name != "lock"]
-    return {str(file): (file.stat().st_size, file.stat().st_mtime_ns) for file in files}
+    return {str(file): zlib.crc32(file.read_bytes()) for file in files if file.is_file()}
 
 
 def _working_index(folder: Path) -> Path:

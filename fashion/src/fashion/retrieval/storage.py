@@ -176,8 +176,15 @@ class IndexFiles:
         return part_path(self.folder, kind, self.manifest.generation)
 
     def vectors(self, start: int = 0, stop: int | None = None) -> Vectors:
-        """Read embeddings of rows start to stop: (n, D)."""
-        return self._read("vectors", np.dtype("<f4"), self.manifest.dimension, start, stop)
+        """Read embeddings of rows start to stop: (n, D).
+
+        Raises:
+            InputError: they are no numbers.
+        """
+        found = self._read("vectors", np.dtype("<f4"), self.manifest.dimension, start, stop)
+        if not np.isfinite(found).all():
+            raise InputError(f"{self.path('vectors')}: damaged; make the index anew")
+        return found
 
     def attributes(self, start: int = 0, stop: int | None = None) -> NDArray[np.float32]:
         """Read attributes' probabilities of rows start to stop: (n, A)."""
