@@ -235,7 +235,7 @@ def test_online_run_needs_a_key_and_the_environment_wins(
 def test_sweep_runs_each_of_its_jobs_on_two_processes(tmp_path: Path) -> None:
     ddp = ("trainer.strategy=ddp", "trainer.devices=2", "trainer.limit_test_batches=0")
     sweep = ("-m", "seed=0,1", "hydra.sweep.dir=sweep", "data.eval_batch_size=2")
-    done = run_module("voxel_flow.train", *TINY, *ddp, *sweep, "logger=csv", cwd=tmp_path)
+    done = run_module("voxel_flow.train", *sweep, *TINY, *ddp, "logger=csv", cwd=tmp_path)
     assert done.stdout.count("no test: ") == 2
     assert {path.name for path in tmp_path.iterdir()} <= {"sweep", "data"}
     for job in ("0", "1"):
