@@ -68,7 +68,7 @@ def measure(name: str, options: argparse.Namespace) -> int:
 
 def table(options: argparse.Namespace, num_busy: int, best: dict[tuple[str, int], int]) -> Table:
     """Lay the steps out, with their shares of today's on an idle machine."""
-    idle = best["default", 0]
+    idle = max(1, best["default", 0])  # not one on a machine that is not idle at all
     rows = [
         [name, *(f"{best[name, busy]} ({best[name, busy] / idle:.2f})" for busy in (0, num_busy))]
         for name in ROWS

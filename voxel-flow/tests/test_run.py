@@ -10,6 +10,7 @@ from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
 from subprocess import CompletedProcess
+from typing import Any
 
 import pytest
 import torch
@@ -84,7 +85,8 @@ def test_training_leaves_everything_a_run_promises(
     events = EventAccumulator(str(tmp_path / "tensorboard")).Reload()
     (entry,) = (b for n, b in events.summary_metadata.items() if n == "_hparams_/experiment")
     assert b"test/psnr" in entry.SerializeToString()  # beside the hyper-parameters
-    assert "hp_metric" not in events.Tags()["scalars"]
+    scalars: Any = events.Tags()["scalars"]
+    assert "hp_metric" not in scalars
     header = (tmp_path / "csv/metrics.csv").read_text()
     throughput = ("train/samples_per_second", "train/peak_memory_mib")
     for name in ("train/loss", "val/psnr", *throughput, "lr-"):
