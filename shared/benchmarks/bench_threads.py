@@ -1,6 +1,6 @@
 """Steps of a training in some seconds, by the settings of OpenMP: on an idle and a busy machine.
 
-    python shared/benchmarks/bench_threads.py [--task voxel-flow] [--seconds 5]
+    python shared/benchmarks/bench_threads.py [--task voxel-flow] [--seconds 5] [data=rendered ...]
 
 The busy machine has as many other busy processes as cores but one. Every measurement is a process
 of its own, for OpenMP reads its settings once. Run it where nothing else runs.
@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -37,11 +37,12 @@ def main() -> None:
     parser.add_argument("--task", default="voxel-flow", help="whose default network is trained")
     parser.add_argument("--seconds", type=float, default=5.0)
     parser.add_argument("--repeats", type=int, default=3, help="turns; the best one counts")
+    parser.add_argument("overrides", nargs="*", default=["data=rendered"], help="of the config")
     parser.add_argument("--measure", choices=ROWS, help=argparse.SUPPRESS)
-    options = parser.parse_args()
+    options = parser.parse_intermixed_args()
     if options.measure is not None:
         said = choose_threads() if options.measure == CHOSEN_AT_START else None
-        print(steps(options.task, options.seconds), said or "")
+        print(steps(options.task, options.seconds, options.overrides), said or "")
         return
     num_busy = max(1, usable_cores() - 1)
     best = {(name, busy): 0 for name in ROWS for busy in (0, num_busy)}
@@ -57,7 +58,7 @@ def measure(name: str, options: argparse.Namespace) -> int:
     environment = {k: v for k, v in os.environ.items() if k not in (*SETTINGS, CHOSEN)}
     command = [sys.executable, __file__, "--measure", name, "--task", options.task]
     done = subprocess.run(
-        [*command, "--seconds", str(options.seconds)],
+        [*command, "--seconds", str(options.seconds), *options.overrides],
         env={**environment, **ROWS[name]}, capture_output=True, text=True, check=True,
     )  # fmt: skip
     last = done.stdout.strip().splitlines()[-1]
@@ -67,7 +68,7 @@ def measure(name: str, options: argparse.Namespace) -> int:
 
 def table(options: argparse.Namespace, num_busy: int, best: dict[tuple[str, int], int]) -> Table:
     """Lay the steps out, with their shares of today's on an idle machine."""
-    idle = best["default", 0]
+    idle = max(1, best["default", 0])  # not one on a machine that is not idle at all
     rows = [
         [name, *(f"{best[name, busy]} ({best[name, busy] / idle:.2f})" for busy in (0, num_busy))]
         for name in ROWS
@@ -92,9 +93,10 @@ def busy_processes(number: int) -> Iterator[None]:
             process.wait()
 
 
-def steps(task: str, seconds: float) -> int:
+def steps(task: str, seconds: float, overrides: Sequence[str]) -> int:
     """Train a task's default network on one batch; return the steps that it takes."""
     import pytorch_lightning as pl
+    from torch.utils.data import DataLoader
 
     from vision_shared.claims import configure
     from vision_shared.run import build
@@ -115,19 +117,15 @@ def steps(task: str, seconds: float) -> int:
 
     with tempfile.TemporaryDirectory() as folder:
         package = config_module(task).removesuffix(".conf")
-        overrides = [
-            "callbacks={}",
-            "logger={}",
-            "data.num_workers=0",
-            "trainer.limit_val_batches=0",
-        ]
+        overrides = [*overrides, "data.num_workers=0", "++trainer.limit_val_batches=0"]
         run = build(configure(package, Path(folder), overrides, seed=0))
         run.data.setup("fit")
         batch = next(iter(run.data.train_dataloader()))
         clock = Clock()
         trainer: Any = run.trainer
         trainer.callbacks = [clock]
-        trainer.fit(run.module, train_dataloaders=[batch] * 100_000)
+        repeated: Any = [batch] * 100_000
+        trainer.fit(run.module, DataLoader(repeated, batch_size=None))
     return clock.number
 
 

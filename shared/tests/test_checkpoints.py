@@ -141,8 +141,7 @@ def test_newer_format_asks_for_an_upgrade(tmp_path: Path, monkeypatch: pytest.Mo
 def test_newest_checkpoint_looks_into_runs_and_sweeps(tmp_path: Path) -> None:
     old = write(tmp_path / "voxel-flow/2026-01-01/checkpoints/best.ckpt")
     new = write(tmp_path / "voxel-flow/2026-01-02_sweep/3/checkpoints/best.ckpt")
-    other = write(tmp_path / "fashion/2026-01-03/checkpoints/best.ckpt")
-    (other.parent.parent / "config.yaml").write_text("task: fashion\n")
+    write(tmp_path / "fashion/2026-01-03/checkpoints/best.ckpt", task="fashion")
     os.utime(old, (1, 1))
     os.utime(new, (2, 2))
     assert newest_checkpoint("voxel-flow", tmp_path) == new

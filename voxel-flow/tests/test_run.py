@@ -10,6 +10,7 @@ from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
 from subprocess import CompletedProcess
+from typing import Any
 
 import pytest
 import torch
@@ -84,7 +85,8 @@ def test_training_leaves_everything_a_run_promises(
     events = EventAccumulator(str(tmp_path / "tensorboard")).Reload()
     (entry,) = (b for n, b in events.summary_metadata.items() if n == "_hparams_/experiment")
     assert b"test/psnr" in entry.SerializeToString()  # beside the hyper-parameters
-    assert "hp_metric" not in events.Tags()["scalars"]
+    scalars: Any = events.Tags()["scalars"]
+    assert "hp_metric" not in scalars
     header = (tmp_path / "csv/metrics.csv").read_text()
     throughput = ("train/samples_per_second", "train/peak_memory_mib")
     for name in ("train/loss", "val/psnr", *throughput, "lr-"):
@@ -235,7 +237,7 @@ def test_online_run_needs_a_key_and_the_environment_wins(
 def test_sweep_runs_each_of_its_jobs_on_two_processes(tmp_path: Path) -> None:
     ddp = ("trainer.strategy=ddp", "trainer.devices=2", "trainer.limit_test_batches=0")
     sweep = ("-m", "seed=0,1", "hydra.sweep.dir=sweep", "data.eval_batch_size=2")
-    done = run_module("voxel_flow.train", *TINY, *ddp, *sweep, "logger=csv", cwd=tmp_path)
+    done = run_module("voxel_flow.train", *sweep, *TINY, *ddp, "logger=csv", cwd=tmp_path)
     assert done.stdout.count("no test: ") == 2
     assert {path.name for path in tmp_path.iterdir()} <= {"sweep", "data"}
     for job in ("0", "1"):
