@@ -16,14 +16,15 @@ from synthetic_people.sample import (
 
 HIDDEN_BY = 0.03  # metres before a landmark from which on something hides it; glasses do not
 FACE_TURNED = 80.0  # degrees between a face and the direction to the camera, beyond which it is none
+NO_BOX = (0.0, 0.0, 0.0, 0.0)
 FACE_SEEN = 0.3  # least share of the face's near side that has to be visible
 
 
 def label_person(
     number: int, mannequin: Mannequin, camera: Camera, centre: Fragments, person: np.ndarray,
     garment: np.ndarray, first_garment: int,
-) -> Labels | None:  # fmt: skip
-    """Return the labels of person `number`, None if nothing of it is seen.
+) -> Labels:  # fmt: skip
+    """Return the labels of person `number`; its boxes are zeros if nothing of it is seen.
 
     Args:
         number: its index in the view.
@@ -33,17 +34,14 @@ def label_person(
         person, garment: maps as in `sample.Sample`.
         first_garment: value of this person's first garment in the map.
     """
-    box = extent(person == number + 1)
-    if box is None:
-        return None
     skin = mannequin.mesh("skin").vertices
     points = camera.project(mannequin.face_landmarks())
     return Labels(
         identity=mannequin.identity,
         metadata=mannequin.metadata | {"face_yaw": face_yaw(mannequin, camera)},
         attributes=mannequin.attributes,
-        box=box,
-        head_box=_box_of_points(camera.project(skin[mannequin.head]), camera) or (0, 0, 0, 0),
+        box=extent(person == number + 1) or NO_BOX,
+        head_box=_box_of_points(camera.project(skin[mannequin.head]), camera) or NO_BOX,
         face_box=_face_box(mannequin, camera, centre),
         landmarks=points[:, :2],
         visibility=visibility(points, centre.depth),
@@ -134,7 +132,7 @@ def label_garment(
         category=worn.category,
         kind=worn.kind,
         attributes=worn.attributes,
-        box=extent(garment == number) or (0.0, 0.0, 0.0, 0.0),
+        box=extent(garment == number) or NO_BOX,
         landmarks=landmarks,
         visibility=visible,
     )

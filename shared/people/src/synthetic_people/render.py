@@ -80,7 +80,7 @@ def render(
         garment=garment,
         edge=_edges(fragments, stage, parts),
         depth=centre.depth,
-        people=[label for label in people if label is not None],
+        people=people,
     )
     if later is not None:
         sample.flow, sample.occluded = _motion(view, later, stage, centre)

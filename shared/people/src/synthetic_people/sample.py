@@ -44,7 +44,7 @@ class Labels:
         identity: number of the person; the same in all images of one person.
         metadata: age, sex, ancestry, pose mode, expression, yaw ... plain values.
         attributes: CelebA's names of attributes to whether they hold.
-        box: what is seen of the person.
+        box: what is seen of the person; zeros where nothing is.
         head_box: skull, hair left out; (0, 0, 0, 0) where the head is outside of the image.
         face_box: brows to chin and cheek to cheek; None where the face is turned away or hidden.
         landmarks: (5, 2) x, y by `FACE_LANDMARKS`.
@@ -74,7 +74,7 @@ class Sample:
         garment: (H, W) uint8, 1 + index over the garments of all people in order, 0 for none.
         edge: (H, W) bool, pixels that more than one label covers (anti-aliased).
         depth: (H, W) float32 metres along the optical axis, inf for the background.
-        people: labels of each person, the nearest first.
+        people: labels of each person; one that nothing is seen of has boxes of zeros.
         flow: (H, W, 2) float32, x and y pixels to where each point lies in the next image of a
             motion; None for a single image.
         occluded: (H, W) bool, points that the next image does not show; None likewise.
