@@ -107,7 +107,7 @@ def _draw(rng: np.random.Generator, item: int, name: str, category: Category) ->
     neck = word(category.necks)
     sleeve = span(pick(rng, category.sleeve)) if category.sleeve else None
     if neck == "off-shoulder" and sleeve is not None:
-        sleeve = max(sleeve, 0.3)
+        sleeve = max(sleeve, 0.44)
     parts = [part for part, chance in (category.parts or {}).items() if rng.random() < chance]
     collar = word(category.collars)
     if neck == "turtleneck" or "hood" in parts:
@@ -169,7 +169,7 @@ def _vary(base: Design, variant: int, category: Category) -> Design:
             return replace(base, collar=other[base.collar])
         return _toggled(base, "neckband")
     if variant == 2:
-        return _toggled(base, "cuff" if base.sleeve and base.sleeve > 0.1 else "belt")
+        return _toggled(base, "cuff")
     if "graphic" in base.parts:
         x, y, size = base.print_at
         return replace(base, print_at=(0.055, y + 0.05, size * 0.45))
@@ -212,5 +212,5 @@ def _colours(rng: np.random.Generator, fabric: str) -> tuple[RGB, RGB, RGB]:
 
 def _hue(rng: np.random.Generator) -> np.ndarray:
     """Draw a dye: any hue, seldom glaring."""
-    saturation, value = rng.beta(1.8, 2.0), rng.uniform(0.25, 0.92)
-    return np.array(colorsys.hsv_to_rgb(rng.random(), 0.12 + 0.75 * saturation, value))
+    saturation, value = rng.beta(1.6, 2.2), rng.uniform(0.25, 0.88)
+    return np.array(colorsys.hsv_to_rgb(rng.random(), 0.12 + 0.68 * saturation, value))

@@ -89,6 +89,9 @@ def hanging(radius: np.ndarray, height: np.ndarray, give: float) -> np.ndarray:
     return np.maximum.accumulate(radius + fallen, axis=0) - fallen
 
 
+CLEAR = 0.009  # metres from a garment to what is worn over it: belts and buttons lie between
+
+
 def distance(design: Design, fit: Fitted, edges: Cut, outside: np.ndarray) -> np.ndarray:
     """Return metres (N,) of a garment's cloth above the shell.
 
@@ -114,7 +117,7 @@ def distance(design: Design, fit: Fitted, edges: Cut, outside: np.ndarray) -> np
         out = out + np.interp(it.down, [0.25, 0.5], [0, 1]) * (legs - out)
     out = out + _wrinkles(design)
     worn = edges.closed > -0.03
-    return np.where(worn, np.maximum(out, outside + 0.004), out)
+    return np.where(worn, np.maximum(out, outside + CLEAR), out)
 
 
 def _hang(design: Design, fit: Fitted, out: np.ndarray) -> np.ndarray:
@@ -163,7 +166,7 @@ def _wrinkles(design: Design) -> np.ndarray:
     waist = np.exp(-(((it.down - 0.02) / 0.14) ** 2)) * (it.arm == OFF_ARM)
     much = 0.25 + elbow + knee + ankle + 0.7 * waist
     stiff = 0.4 if design.fabric in ("wool", "leather") else 1.0
-    return (out * much * stiff * (0.0006 + 0.0016 * design.loose)).astype(np.float32)
+    return (out * much * stiff * (0.001 + 0.003 * design.loose)).astype(np.float32)
 
 
 # ---- skirts -------------------------------------------------------------------------------------
@@ -198,6 +201,13 @@ def fitted_neutral() -> Fitted:
     return fitted(body.base_vertices())
 
 
+@functools.cache
+def neutral_width() -> float:
+    """Return the metres from the middle to the side of the neutral waist."""
+    around = hull(fitted_neutral(), np.zeros(len(shell().rows), np.float32))
+    return float(around.radius[np.abs(RINGS).argmin(), COLUMNS // 4])
+
+
 def points(around: Hull, radius: np.ndarray, levels: np.ndarray) -> np.ndarray:
     """Return points (L, C, 3) of a tube of radii (L, C) at levels (L,)."""
     middle = np.interp(levels, RINGS, around.middle)
@@ -207,9 +217,7 @@ def points(around: Hull, radius: np.ndarray, levels: np.ndarray) -> np.ndarray:
     return np.stack([x, np.broadcast_to(height[:, None], x.shape), z], -1).astype(np.float32)
 
 
-def skirt_radii(
-    design: Design, around: Hull, levels: np.ndarray, inside: np.ndarray
-) -> np.ndarray:
+def skirt_radii(design: Design, around: Hull, levels: np.ndarray, inside: np.ndarray) -> np.ndarray:
     """Return radii (L, C) of a skirt at levels, over a hull and the skirts (R, C) below it."""
     sewn = design.kind != "lower"  # the hull is then that of the torso's cloth
     close = np.maximum(around.radius + (0.002 if sewn else 0.006 + 0.012 * design.loose), inside)

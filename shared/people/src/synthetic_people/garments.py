@@ -1,9 +1,9 @@
 """Clothes on a body: meshes cut from the shell and hung around it, with the landmarks they carry.
 
-    dressed = dress(outfit(rng, "female"), rest)      # rest: body.shape(...)
-    skin = body.body_mesh(rest, "skin/...", hidden=dressed.hidden)
-    meshes = [skin, *dressed.meshes]                  # at rest: pose each of them
-    mannequin = Mannequin(..., textures=own | dressed.textures, garments=dressed.worn)
+dressed = dress(outfit(rng, "female"), rest)      # rest: body.shape(...)
+skin = body.body_mesh(rest, "skin/...", hidden=dressed.hidden)
+meshes = [skin, *dressed.meshes]                  # at rest: pose each of them
+mannequin = Mannequin(..., textures=own | dressed.textures, garments=dressed.worn)
 """
 
 from dataclasses import dataclass, field, replace
@@ -11,9 +11,11 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from synthetic_people import accessories, assets, body, cloth, landmarks
+from synthetic_people.collars import collar
 from synthetic_people.cuts import SEAM, cut, has_skirt, opening
 from synthetic_people.design import Design
 from synthetic_people.drape import (
+    CLEAR,
     ANGLES,
     COLUMNS,
     DIRECTIONS,
@@ -21,16 +23,20 @@ from synthetic_people.drape import (
     Hull,
     distance,
     hull,
+    neutral_width,
     points,
     skirt_radii,
     skirt_weights,
 )
 from synthetic_people.mannequin import Worn
-from synthetic_people.mesh import Mesh
+from synthetic_people.mesh import Material, Mesh
 from synthetic_people.outfit import Outfit
 from synthetic_people.parts import DRESS, LOWER, UPPER
+from synthetic_people.patches import Patch
+from synthetic_people.prints import graphic, print_patch
 from synthetic_people.shell import OFF_ARM, Fitted, fitted, shell
 from synthetic_people.texture import Texture
+from synthetic_people.trims import trims
 from synthetic_people.wardrobe import CATEGORIES, attributes
 
 TUCKED_HEM = 0.22  # level at which a shirt ends inside a waistband
@@ -71,6 +77,11 @@ class _Body:
     skirt: np.ndarray
     beneath: float = -1.0
 
+    @property
+    def cloth(self) -> np.ndarray:
+        """The outermost cloth, (N, 3)."""
+        return self.fit.vertices + self.fit.normals * self.outside[:, None].astype(np.float32)
+
 
 def dress(clothes: Outfit, rest: np.ndarray) -> Dressed:
     """Return an outfit on a body at rest (19158, 3), with what it covers of the skin."""
@@ -86,11 +97,15 @@ def dress(clothes: Outfit, rest: np.ndarray) -> Dressed:
     for design in _inside_out(clothes):
         name = f"garment{clothes.designs.index(design)}_{design.category}"
         out.textures[name] = cloth.texture(design)
+        if "graphic" in design.parts:
+            out.textures[f"{name}.print"] = graphic(design)
         tucked = clothes.tucked and CATEGORIES[design.category].layer == 0
         if tucked and design.kind == "upper" and design.hem > TUCKED_HEM:
             design = replace(design, hem=TUCKED_HEM)
         meshes, worn = _garment(design, name, wearer)
         out.meshes += meshes
+        if clothes.tie and design.category == "shirt":
+            out.meshes.append(accessories.tie(clothes.extras[3], wearer.cloth, wearer.fit.normals))
         out.worn.insert(0, worn)
     out.worn.sort(key=lambda worn: worn.meshes[0])
     if clothes.shoes:
@@ -99,6 +114,7 @@ def dress(clothes: Outfit, rest: np.ndarray) -> Dressed:
     out.hidden = wearer.covered[shell().nearest] & shell().close
     if clothes.shoes:
         out.hidden |= body.hidden(f"shoes/{clothes.shoes}")
+    out.meshes += accessories.carried(clothes, rest, wearer.cloth, wearer.fit.normals)
     return out
 
 
@@ -119,10 +135,10 @@ def _garment(design: Design, name: str, wearer: _Body) -> tuple[list[Mesh], Worn
         above = distance(design, wearer.fit, cut(design), inside)
         if skirt:
             torso = shell().down < SEAM + 0.1
-            inside = np.where(torso, np.maximum(above, inside), inside)
+            inside = np.where(torso, np.maximum(above, inside), inside + CLEAR)
             above = _met(design, wearer, hull(wearer.fit, inside), above)
         mesh, marks = _on_shell(design, name, wearer, above)
-        meshes.append(mesh)
+        meshes += [mesh, *_details(design, name, wearer.fit, above)]
     if skirt:
         mesh, hem = _skirt(design, f"{name}.skirt", wearer, hull(wearer.fit, inside))
         meshes.append(mesh)
@@ -163,6 +179,31 @@ def _on_shell(
     count = len(it.rows)
     marks = {mark: (name, count + n) for n, mark in enumerate(spots)}
     return compact(mesh, marks)
+
+
+def _details(design: Design, name: str, fit: Fitted, above: np.ndarray) -> list[Mesh]:
+    """Trims and print, on cloth that is `above` (N,) metres from the shell."""
+    cloth_at = fit.vertices + fit.normals * above[:, None].astype(np.float32)
+    out = []
+    look = cloth.material(design, name)
+    if (standing := collar(design, cloth_at, look, f"{name}.collar")) is not None:
+        out.append(standing)
+    look = replace(look, texture="")
+    if (pieces := trims(design)) is not None:
+        out.append(_patched(pieces, f"{name}.trim", look, cloth_at, fit.normals))
+    if "graphic" in design.parts and (chest := print_patch(design)) is not None:
+        look = replace(look, texture=f"{name}.print", tile=1.0)
+        out.append(_patched(chest, f"{name}.print", look, cloth_at, fit.normals))
+    return out
+
+
+def _patched(
+    piece: Patch, name: str, look: Material, vertices: np.ndarray, normals: np.ndarray
+) -> Mesh:
+    return Mesh(
+        name, piece.place(vertices, normals), piece.faces, piece.uv, piece.faces, piece.bones,
+        piece.bone_weights, look, piece.cut, piece.tint,
+    )  # fmt: skip
 
 
 def compact(
@@ -216,7 +257,7 @@ def _skirt(
     mesh = Mesh(
         name, vertices, faces, uv, face_uv, bones, weights,
         cloth.material(design, name.removesuffix(".skirt")),
-        _tube_opening(design, levels, place) if design.open else None,
+        _tube_opening(design, levels, place, around) if design.open else None,
     )  # fmt: skip
     _wear_skirt(design, wearer, around, levels, radius)
     left, right = 3 * COLUMNS // 4, COLUMNS // 4  # of the image: -x, +x of the body
@@ -243,10 +284,15 @@ def _wear_skirt(
         wearer.covered |= hidden & (it.down < levels[-1] - 0.06)
 
 
-def _tube_opening(design: Design, levels: np.ndarray, place: np.ndarray) -> np.ndarray:
+def _tube_opening(
+    design: Design, levels: np.ndarray, place: np.ndarray, around: Hull
+) -> np.ndarray:
+    """The opening of a front goes on in a skirt; its width is that of the neutral body."""
+    side, waist = COLUMNS // 4, int(np.abs(RINGS).argmin())
+    slim = neutral_width() / around.radius[waist, side]
     front = np.broadcast_to(DIRECTIONS[:, 1] > 0, place.shape[:2])
     down = np.repeat(levels, COLUMNS)
-    return opening(design, place[..., 0].ravel(), down, front.ravel()).astype(np.float32)
+    return opening(design, slim * place[..., 0].ravel(), down, front.ravel()).astype(np.float32)
 
 
 def _weights(levels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
