@@ -1,6 +1,5 @@
 """Put a person together: shape, expression, hair, what is worn, clothes; posed as one mannequin."""
 
-from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -23,21 +22,19 @@ from synthetic_people.mannequin import Mannequin
 from synthetic_people.mesh import Material, Mesh
 from synthetic_people.parts import FACE, SKIN
 from synthetic_people.person import Moment, Person
-from synthetic_people.pose import head_pose
+from synthetic_people.pose import Pose, head_pose, rotations
 from synthetic_people.texture import Texture
 
 SKIN_WRAP = (0.30, 0.14, 0.09)  # red light travels farthest below skin
 
 
-def assemble(
-    person: Person, moment: Moment, pose: Mapping[str, np.ndarray]
-) -> Mannequin:
+def assemble(person: Person, moment: Moment, pose: Pose) -> Mannequin:
     """Return a person at a moment in a pose, feet on the ground y = 0.
 
     Args:
         person: who.
         moment: expression, head against the body, what is worn at the head.
-        pose: rotations (3, 3) of bones.
+        pose: of the body.
     """
     rest = rest_shape(person)
     face = expressed(rest, moment)
@@ -45,12 +42,11 @@ def assemble(
     meshes += _eyes(person, face)
     meshes += _head(person, moment, rest, face)
     textures = {m.material.texture: _texture(m.material.texture) for m in meshes}
-    matrices = body.transforms(rest, {**head_pose(moment), **pose})
-    floor = np.float32([0, -body.ground(rest), 0])
-    posed = [
-        mesh.moved(body.skin(mesh.vertices, mesh.bones, mesh.bone_weights, matrices) + floor)
-        for mesh in meshes
-    ]
+    matrices = body.transforms(rest, head_pose(moment) | rotations(pose))
+    posed = [body.skin(m.vertices, m.bones, m.bone_weights, matrices) for m in meshes]
+    lowest = posed[0][np.unique(meshes[0].faces), 1].min()
+    rise = np.float32([0, pose.lift - lowest, 0])
+    posed = [mesh.moved(vertices + rise) for mesh, vertices in zip(meshes, posed, strict=True)]
     skin = posed[0].vertices
     return Mannequin(
         identity=person.identity,
@@ -69,6 +65,7 @@ def assemble(
             "tone": person.tone,
             "expression": moment.expression,
             "eyes_closed": moment.eyes_closed,
+            "pose": pose.mode,
         },
     )
 
