@@ -70,7 +70,7 @@ def photograph(sources: Path, row: dict[str, str]) -> Image.Image:
 
 
 def small(image: Image.Image) -> Image.Image:
-    """The image with `SHORT_SIDE` pixels on its short side, at most half as many more on the other."""
+    """The image with `SHORT_SIDE` pixels on its short side, its middle where it is very long."""
     image = image.convert("RGB")
     scale = SHORT_SIDE / min(image.size)
     image = image.resize(
@@ -98,8 +98,8 @@ def panorama(path: Path) -> np.ndarray:
         channels = OpenEXR.File(file.name).channels()
         name = next(name for name in ("RGB", "RGBA") if name in channels)
         pixels = np.asarray(channels[name].pixels, np.float32)[..., :3]
-    # Lossy compression rings around lamps: what it left below zero takes its brightest neighbour.
-    ringing = (pixels <= 0).any(axis=2, keepdims=True)
+    # Lossy compression rings around lamps: what is well below zero takes its brightest neighbour.
+    ringing = (pixels < -0.02).any(axis=2, keepdims=True)
     pixels = np.where(ringing, maximum_filter(pixels, size=(5, 5, 1)), pixels)
     return np.nan_to_num(np.maximum(pixels, 0), posinf=1e4)
 
