@@ -34,7 +34,7 @@ SOFT_MASKS = ("lips", "face", "eyelids", "ears", "inside-mouth", "fingernails", 
 # (there z points up): what offsets of a fitted mesh are scaled by.
 REGION_OF_KIND = {
     "hair": "Head", "brows": "Head", "lashes": "Head", "hat": "Head", "glasses": "Head",
-    "eyes": "Eye", "teeth": "Teeth", "tongue": "Teeth", "shoes": "Foot",
+    "eyes": "Head", "teeth": "Teeth", "tongue": "Teeth", "shoes": "Foot",
     "suit": "Torso", "garment": "Torso",
 }  # fmt: skip
 
