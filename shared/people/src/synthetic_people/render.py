@@ -1,7 +1,7 @@
 """Render people before a photograph: the image, and exact labels of everything in it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -33,6 +33,7 @@ class View:
         backdrop: what stands behind them.
         props: surfaces that belong to nobody, such as what hides people from the camera.
         exposure: factor of the people's linear light, so that they fit the photograph.
+        textures: what the props carry.
     """
 
     people: list[Mannequin]
@@ -41,6 +42,7 @@ class View:
     backdrop: Backdrop
     props: list[Mesh]
     exposure: float = 1.0
+    textures: dict[str, Texture] = field(default_factory=dict)
 
 
 @dataclass
@@ -90,7 +92,7 @@ def render(
 def _stage(view: View) -> _Stage:
     meshes = [mesh for person in view.people for mesh in person.meshes]
     owner = [n for n, person in enumerate(view.people) for _ in person.meshes]
-    textures: dict[str, Texture] = {}
+    textures = dict(view.textures)
     for person in view.people:
         textures |= person.textures
     return _Stage(meshes + view.props, np.array(owner + [-1] * len(view.props), int), textures)
@@ -131,7 +133,7 @@ def _ground_shadow(view: View, shadow: ShadowMap) -> np.ndarray:
     if view.camera.eye[1] < 0.2 or not down.any():
         return out
     ray = rays[down]
-    point = np.float32(view.camera.eye) - ray * (view.camera.eye[1] / ray[:, 1:])
+    point = np.float32(view.camera.eye) - ray * (view.camera.eye[1] / ray[:, 1:2])
     up = np.broadcast_to(np.float32([0, 1, 0]), point.shape).copy()
     dark = 1 - lit_share(shadow, point.astype(np.float32), up)
     out[down] = 1 - 0.6 * dark
