@@ -7,13 +7,14 @@ import numpy as np
 from synthetic_people import assets, body, hair, worn
 from synthetic_people.attributes import celeba_attributes
 from synthetic_people.face import (
+    body_rows,
     expressed,
     face_rows,
     head_rows,
     joint_rows,
     mouth_corners,
     nose_tip,
-    regions,
+    region_faces,
     rest_shape,
     skin_name,
     skin_tint,
@@ -51,7 +52,7 @@ def assemble(
     textures = {m.material.texture: _texture(m.material.texture) for m in meshes}
     matrices = body.transforms(rest, head_pose(moment) | rotations(pose))
     posed = [body.skin(m.vertices, m.bones, m.bone_weights, matrices) for m in meshes]
-    lowest = posed[0][np.unique(meshes[0].faces), 1].min()
+    lowest = posed[0][body_rows(), 1].min()
     rise = np.float32([0, pose.lift - lowest, 0])
     posed = [mesh.moved(vertices + rise) for mesh, vertices in zip(meshes, posed, strict=True)]
     skin = posed[0].vertices
@@ -87,7 +88,7 @@ def _texture(name: str) -> Texture | None:
 
 def _skin(person: Person, moment: Moment, face: np.ndarray) -> Mesh:
     mesh = body.body_mesh(face, skin_name(person))
-    is_face = regions()["head"][mesh.faces].min(1) > 0.5
+    is_face = region_faces("head", 0.5, every=True)
     look = Material(skin_name(person), gloss=0.05, exponent=18.0, wrap=SKIN_WRAP)
     part = np.where(is_face, FACE, SKIN).astype(np.uint8)
     return replace(mesh, material=look, tint=skin_tint(person, moment), part=part)

@@ -40,22 +40,24 @@ def target_weights(person: Person) -> dict[str, float]:
 
 def _add_signed(weights: dict[str, float], name: str, weight: float) -> None:
     """Add a signed weight to a pair of targets, for both sides of the face where it has sides."""
-    for full in _sides(name):
-        stems = [
-            (full + "-" + plus, full + "-" + minus)
-            for plus, minus in OPPOSITES.items()
-            if full + "-" + plus in _known()
-        ]
-        for plus, minus in stems[:1]:
-            chosen = plus if weight >= 0 or minus not in _known() else minus
-            weights[chosen] = weights.get(chosen, 0.0) + abs(weight)
+    for plus, minus in _opposite_targets(name):
+        chosen = plus if weight >= 0 else minus
+        weights[chosen] = weights.get(chosen, 0.0) + abs(weight)
 
 
-def _sides(name: str) -> list[str]:
+@functools.cache
+def _opposite_targets(name: str) -> tuple[tuple[str, str], ...]:
+    """Return the target that a signed weight above 0 and the one that one below 0 stands for."""
     folder, _, stem = name.partition("/")
-    pairs = [f"{folder}/{side}-{stem}" for side in ("l", "r")]
-    has_sides = any(known.startswith(pairs[0] + "-") for known in _known())
-    return pairs if has_sides else [name]
+    found = [
+        (f"{full}-{plus}", f"{full}-{minus}")
+        for full in (name, f"{folder}/l-{stem}", f"{folder}/r-{stem}")
+        for plus, minus in OPPOSITES.items()
+        if {f"{full}-{plus}", f"{full}-{minus}"} <= _known()
+    ]
+    if not found:
+        raise ValueError(f"expected the name of a pair of shape targets, got {name!r}")
+    return tuple(found)
 
 
 @functools.cache
@@ -203,6 +205,19 @@ def _chin_y() -> float:
     mouth_z = v[regions()["lips"] > 0.5, 2].mean()
     front = (head > 0.5) & (abs(v[:, 0]) < 0.004) & (v[:, 2] > mouth_z - 0.035)
     return float(v[front, 1].min())
+
+
+@functools.cache
+def body_rows() -> np.ndarray:
+    """Return the vertices of the body itself, helper surfaces left out."""
+    return np.unique(body.group_faces("body")[0])
+
+
+@functools.cache
+def region_faces(region: str, least: float, every: bool = False) -> np.ndarray:
+    """Return which faces of the body (F,) bool have a corner, or `every` one, in a region."""
+    inside = regions()[region][body.group_faces("body")[0]] > least
+    return inside.all(1) if every else inside.any(1)
 
 
 @functools.cache

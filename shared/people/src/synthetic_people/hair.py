@@ -6,8 +6,8 @@ from dataclasses import replace
 import numpy as np
 
 from synthetic_people import assets, body
-from synthetic_people.face import regions
-from synthetic_people.mesh import Material, Mesh
+from synthetic_people.face import region_faces, regions
+from synthetic_people.mesh import Material, Mesh, vertex_normals
 from synthetic_people.parts import FACE, HAIR
 from synthetic_people.person import Person
 from synthetic_people.texture import LINEAR, Texture, to_srgb
@@ -115,7 +115,7 @@ def shells(name: str, style: str, region: str, vertices: np.ndarray, person: Per
     height, number, share = SHELLS[style]
     mask = regions()[region]
     faces, face_uv = body.group_faces("body")
-    keep = (mask[faces] > 0.05).any(1)
+    keep = region_faces(region, 0.05)
     rig, out = body.rig(), []
     normals = skin_normals(vertices)
     look = material(person, "")
@@ -142,8 +142,6 @@ def shells(name: str, style: str, region: str, vertices: np.ndarray, person: Per
 
 def skin_normals(vertices: np.ndarray) -> np.ndarray:
     """Return unit normals of the body's skin (19158, 3)."""
-    from synthetic_people.mesh import vertex_normals
-
     return vertex_normals(vertices, body.group_faces("body")[0])
 
 

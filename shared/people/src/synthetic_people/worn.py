@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from synthetic_people import assets, body
-from synthetic_people.face import head_rows, joint_rows, regions
+from synthetic_people.face import body_rows, head_rows, joint_rows, region_faces, regions
 from synthetic_people.hair import skin_normals
 from synthetic_people.mesh import Material, Mesh
 from synthetic_people.parts import GLASSES, HAT, SKIN
@@ -130,8 +130,7 @@ def hat(person: Person, rest: np.ndarray) -> tuple[list[Mesh], float]:
 def _dome(rest: np.ndarray, line: float, offset: float, dye: tuple[float, ...], knit: bool) -> Mesh:
     """Return the skin of the skull above a line, moved outwards."""
     faces, face_uv = body.group_faces("body")
-    head = regions()["head"] > 0.5
-    keep = head[faces].all(1) & (rest[faces, 1].max(1) > line - 0.01)
+    keep = region_faces("head", 0.5, every=True)
     slack = np.clip((rest[:, 1] - line) / 0.06, 0, 1)[:, None]
     v = rest + skin_normals(rest) * (offset + 0.008 * slack)
     look = Material(
@@ -182,20 +181,19 @@ def earrings(person: Person, rest: np.ndarray) -> Mesh:
 def necklace(person: Person, rest: np.ndarray) -> Mesh:
     """Return a chain around the neck that lies on the chest."""
     neck = rest[joint_rows("joint-neck")].mean(0)
-    faces = body.group_faces("body")[0]
-    rows = np.unique(faces)
-    angle = np.linspace(0, 2 * np.pi, 48, endpoint=False)
     drop = 0.03 + 0.07 * person.details[13]
-    path = []
-    for a in angle:
-        direction = np.array([np.sin(a), np.cos(a)])
-        height = neck[1] + 0.005 - drop * (0.5 + 0.5 * np.cos(a)) ** 1.5
-        near = rows[abs(rest[rows, 1] - height) < 0.02]
-        flat = rest[near][:, [0, 2]] - neck[[0, 2]]
-        reach = flat @ direction
-        ahead = abs(flat @ np.array([direction[1], -direction[0]])) < 0.025
-        radius = reach[ahead & (reach < 0.16)].max(initial=0.05) + 0.004
-        path.append([neck[0] + direction[0] * radius, height, neck[2] + direction[1] * radius])
-    chain = tube(np.array(path), 0.0012 + 0.002 * person.details[14], closed=True)
-    mesh = rigid("necklace", [chain], "neck01", METAL, SKIN)
-    return mesh
+    angle = np.linspace(0, 2 * np.pi, 48, endpoint=False)
+    direction = np.stack([np.sin(angle), np.cos(angle)], 1)
+    height = neck[1] + 0.005 - drop * (0.5 + 0.5 * direction[:, 1]) ** 1.5
+    near = rest[body_rows()]
+    near = near[(abs(near[:, 1] - neck[1] + drop / 2) < drop / 2 + 0.03) & (abs(near[:, 0]) < 0.12)]
+    flat = near[:, [0, 2]] - neck[[0, 2]]
+    reach = flat @ direction.T
+    beside = abs(flat @ (direction[:, ::-1] * (1, -1)).T) < 0.02
+    close = beside & (abs(near[:, 1:2] - height) < 0.015) & (reach < 0.13)
+    radius = np.where(close, reach, 0.05).max(0) + 0.004
+    radius = np.convolve(np.tile(radius, 3), np.ones(5) / 5, "same")[48:96]
+    path = np.stack([direction[:, 0] * radius, height, direction[:, 1] * radius], 1)
+    path[:, [0, 2]] += neck[[0, 2]]
+    chain = tube(path, 0.0012 + 0.002 * person.details[14], closed=True)
+    return rigid("necklace", [chain], "neck01", METAL, SKIN)
