@@ -29,9 +29,7 @@ from synthetic_people.texture import Texture
 SKIN_WRAP = (0.30, 0.14, 0.09)  # red light travels farthest below skin
 
 
-def assemble(
-    person: Person, moment: Moment, pose: Pose, rng: np.random.Generator
-) -> Mannequin:
+def assemble(person: Person, moment: Moment, pose: Pose, rng: np.random.Generator) -> Mannequin:
     """Return a person at a moment in a pose, feet on the ground y = 0.
 
     Args:
@@ -45,10 +43,17 @@ def assemble(
     meshes = [_skin(person, moment, face)]
     meshes += _eyes(person, face)
     meshes += _head(person, moment, rest, face)
-    suits=[n for n in assets.names("suit") if f"/{person.sex}" in n]
-    suit=suits[int(rng.integers(len(suits)))]
-    meshes.append(replace(body.fit(suit,rest),name="suit",part=4)); from synthetic_people.person import Person as _P
-    meshes[0]=replace(body.body_mesh(face, skin_name(person), body.hidden(suit)), material=meshes[0].material, tint=meshes[0].tint, part=2)
+    suits = [n for n in assets.names("suit") if f"/{person.sex}" in n]
+    suit = suits[int(rng.integers(len(suits)))]
+    meshes.append(replace(body.fit(suit, rest), name="suit", part=4))
+    from synthetic_people.person import Person as _P
+
+    meshes[0] = replace(
+        body.body_mesh(face, skin_name(person), body.hidden(suit)),
+        material=meshes[0].material,
+        tint=meshes[0].tint,
+        part=2,
+    )
     textures = {m.material.texture: _texture(m.material.texture) for m in meshes}
     matrices = body.transforms(rest, head_pose(moment) | rotations(pose))
     posed = [body.skin(m.vertices, m.bones, m.bone_weights, matrices) for m in meshes]

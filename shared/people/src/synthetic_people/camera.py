@@ -56,7 +56,5 @@ class Camera:
         right, down, forward = self.axes
         scale = 1 / (self.focal * self.height)
         return (
-            forward
-            + (x * scale)[None, :, None] * right
-            + (y * scale)[:, None, None] * down
+            forward + (x * scale)[None, :, None] * right + (y * scale)[:, None, None] * down
         ).astype(np.float32)

@@ -11,7 +11,13 @@ from synthetic_people.texture import to_linear
 
 # linear RGB of skin by tone, darkest to lightest (cheeks in even light)
 TONES = np.float32(
-    [(0.035, 0.017, 0.011), (0.11, 0.052, 0.030), (0.24, 0.125, 0.075), (0.42, 0.255, 0.175), (0.60, 0.42, 0.33)]
+    [
+        (0.035, 0.017, 0.011),
+        (0.11, 0.052, 0.030),
+        (0.24, 0.125, 0.075),
+        (0.42, 0.255, 0.175),
+        (0.60, 0.42, 0.33),
+    ]
 )
 PALE_FROM = 0.86  # tone from which skin is called pale
 OVAL_FROM = 0.55  # weight of head-oval from which a face is called oval
@@ -82,7 +88,15 @@ def _free_targets(folder: str) -> tuple[tuple[str, ...], ...]:
 
 _SHAPE_TARGETS = {
     f"head-{shape}"
-    for shape in ("oval", "round", "rectangular", "square", "triangular", "diamond", "invertedtriangular")
+    for shape in (
+        "oval",
+        "round",
+        "rectangular",
+        "square",
+        "triangular",
+        "diamond",
+        "invertedtriangular",
+    )
 }
 
 
@@ -106,7 +120,9 @@ def rest_shape(person: Person) -> np.ndarray:
 
 def expressed(rest: np.ndarray, moment: Moment) -> np.ndarray:
     """Return a body at rest with the face of a moment."""
-    return rest + body.shape({f"unit/{n}": w for n, w in moment.units.items()}) - body.base_vertices()
+    return (
+        rest + body.shape({f"unit/{n}": w for n, w in moment.units.items()}) - body.base_vertices()
+    )
 
 
 # ------------------------------------------------------------------------------ where things are
@@ -161,7 +177,18 @@ def _ramp(x: np.ndarray, low: float, high: float) -> np.ndarray:
 
 
 def _is_face(bone: str) -> bool:
-    stems = ("jaw", "oris", "levator", "risorius", "special", "orbicularis", "oculi", "temporalis", "tongue", "eye")
+    stems = (
+        "jaw",
+        "oris",
+        "levator",
+        "risorius",
+        "special",
+        "orbicularis",
+        "oculi",
+        "temporalis",
+        "tongue",
+        "eye",
+    )
     return bone.startswith(stems)
 
 
@@ -253,13 +280,18 @@ def _mean_skin(name: str) -> np.ndarray:
     uv_of[faces] = face_uv
     uv = body.base_uv()[uv_of[regions()["cheeks"] > 0.4]]
     h, w = image.shape[:2]
-    x, y = (uv[:, 0] * w).astype(int).clip(0, w - 1), ((1 - uv[:, 1]) * h).astype(int).clip(0, h - 1)
+    x, y = (
+        (uv[:, 0] * w).astype(int).clip(0, w - 1),
+        ((1 - uv[:, 1]) * h).astype(int).clip(0, h - 1),
+    )
     return to_linear(image[y, x, :3] / 255).mean(0)
 
 
 def skin_tint(person: Person, moment: Moment) -> np.ndarray:
     """Return factors (19158, 3) of the skin's texture: tone, beard shadow, make-up."""
-    tint = np.broadcast_to(tone_colour(person.tone) / _mean_skin(skin_name(person)), (body.NUM_VERTICES, 3))
+    tint = np.broadcast_to(
+        tone_colour(person.tone) / _mean_skin(skin_name(person)), (body.NUM_VERTICES, 3)
+    )
     tint = tint.astype(np.float32).copy()
     hair = np.float32(person.hair_rgb) / tone_colour(person.tone)
     shadow = {"stubble": 0.5, "goatee": 0.75, "mustache": 0.75, "full": 0.75, "sideburns": 0.7}
@@ -271,7 +303,12 @@ def skin_tint(person: Person, moment: Moment) -> np.ndarray:
     strength = person.details[1]
     if "lipstick" in moment.worn:
         shade = _LIPSTICKS[int(person.details[2] * len(_LIPSTICKS))]
-        _mix(tint, regions()["lips"] * (0.45 + 0.5 * strength), shade / tone_colour(person.tone), absolute=True)
+        _mix(
+            tint,
+            regions()["lips"] * (0.45 + 0.5 * strength),
+            shade / tone_colour(person.tone),
+            absolute=True,
+        )
     else:
         _mix(tint, regions()["lips"] * 0.25, np.float32([1.0, 0.72, 0.72]))
     if "blush" in moment.worn:
@@ -282,7 +319,13 @@ def skin_tint(person: Person, moment: Moment) -> np.ndarray:
 
 
 _LIPSTICKS = np.float32(
-    [(0.42, 0.03, 0.05), (0.30, 0.02, 0.05), (0.55, 0.12, 0.16), (0.45, 0.10, 0.22), (0.22, 0.03, 0.06)]
+    [
+        (0.42, 0.03, 0.05),
+        (0.30, 0.02, 0.05),
+        (0.55, 0.12, 0.16),
+        (0.45, 0.10, 0.22),
+        (0.22, 0.03, 0.06),
+    ]
 )
 
 

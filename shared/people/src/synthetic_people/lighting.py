@@ -27,7 +27,9 @@ def light_for(photo: np.ndarray, towards_camera: np.ndarray, rng: np.random.Gene
     side = np.clip(balance / level, -1, 1) * 0.2
     kind = choose(rng, KINDS)
     around = float(np.exp(rng.normal(np.log(0.62), 0.3)))
-    key, colour, softness = _key(kind, towards_camera, float(np.clip(balance.mean() / level, -1, 1)), rng)
+    key, colour, softness = _key(
+        kind, towards_camera, float(np.clip(balance.mean() / level, -1, 1)), rng
+    )
     if kind == "sky":
         around *= 1.35
     fill = towards_camera + rng.normal(0, 0.8, 3)
@@ -56,10 +58,18 @@ def _key(
         high = rng.uniform(0.3, 1.6)
         return forward + side * right + (0, high, 0), warm * rng.uniform(0.9, 2.0), 0.006
     if kind == "sky":
-        return 0.4 * forward + 0.4 * side * right + (0, 1.2, 0), np.ones(3) * rng.uniform(0.2, 0.6), 0.05
+        return (
+            0.4 * forward + 0.4 * side * right + (0, 1.2, 0),
+            np.ones(3) * rng.uniform(0.2, 0.6),
+            0.05,
+        )
     if kind == "window":
         across = np.sign(side) * rng.uniform(0.8, 1.6)
-        return 0.5 * forward + across * right + (0, 0.4, 0), np.ones(3) * rng.uniform(0.6, 1.4), 0.03
+        return (
+            0.5 * forward + across * right + (0, 0.4, 0),
+            np.ones(3) * rng.uniform(0.6, 1.4),
+            0.03,
+        )
     if kind == "lamp":
         colour = np.array([1.25, 0.95, 0.6]) * rng.uniform(0.6, 1.3)
         return 0.6 * forward + side * right + (0, rng.uniform(0.6, 1.5), 0), colour, 0.02

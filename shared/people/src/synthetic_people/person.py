@@ -61,7 +61,11 @@ EXPRESSIONS = {
     "other": 0.15,
 }
 TRAITS = {  # CelebA's word: signed targets; weight 1 is a strong trait. Each person has a degree.
-    "Big_Nose": {"nose/nose-scale-horiz": 0.7, "nose/nose-volume": 0.6, "nose/nose-scale-vert": 0.4},
+    "Big_Nose": {
+        "nose/nose-scale-horiz": 0.7,
+        "nose/nose-volume": 0.6,
+        "nose/nose-scale-vert": 0.4,
+    },
     "Pointy_Nose": {"nose/nose-point-width": -0.8, "nose/nose-scale-depth": 0.6},
     "Big_Lips": {
         "mouth/mouth-upperlip-volume": 0.8,
@@ -167,7 +171,10 @@ def draw_person(identity: int, seed: int = 0) -> Person:
     age = float(np.clip(18 + rng.gamma(2.2, 10.5), 18, 85))
     ancestry = choose(rng, ANCESTRIES)
     mixture = rng.dirichlet([0.4] * len(ANCESTRIES)) * 0.3
-    mixture = {name: float(m) + 0.7 * (name == ancestry) for name, m in zip(ANCESTRIES, mixture, strict=True)}
+    mixture = {
+        name: float(m) + 0.7 * (name == ancestry)
+        for name, m in zip(ANCESTRIES, mixture, strict=True)
+    }
     usual = {"african": 0.22, "asian": 0.62, "caucasian": 0.78}
     tone = sum(share * usual[name] for name, share in mixture.items())
     hair, length = _hair(rng, sex, age)
@@ -273,7 +280,9 @@ def _units(rng: np.random.Generator, expression: str) -> dict[str, float]:
         strength = rng.uniform(0.7, 1.2)
         units = _both("mouthSmile", strength) | _both("cheekSquint", strength * rng.uniform(0.5, 1))
         units |= _both("eyeSquint", strength * rng.uniform(0.2, 0.7))
-        units |= _both("mouthDimple", rng.uniform(0, 0.4)) | _both("noseSneer", rng.uniform(0, 0.15))
+        units |= _both("mouthDimple", rng.uniform(0, 0.4)) | _both(
+            "noseSneer", rng.uniform(0, 0.15)
+        )
         if expression == "grin":
             units |= {"jawOpen": rng.uniform(0.06, 0.3)}
             units |= _both("mouthUpperUp", rng.uniform(0.4, 0.8))

@@ -125,7 +125,10 @@ def stride(phase: float, running: bool = False) -> Pose:
 
     def arm(s: float) -> dict[str, Direction]:
         bend = 1.1 if running else 0.3
-        return {"upperarm": (0.2, -1, reach * 0.8 * s), "forearm": (0.05, -1 + 0.5 * running, reach * s + bend)}
+        return {
+            "upperarm": (0.2, -1, reach * 0.8 * s),
+            "forearm": (0.05, -1 + 0.5 * running, reach * s + bend),
+        }
 
     cos = np.cos(2 * np.pi * phase)
     return Pose(
@@ -216,7 +219,9 @@ def between_directions(a: np.ndarray, b: np.ndarray, share: float = 1.0) -> np.n
     if sine < 1e-9:
         return np.eye(3)
     x, y, z = axis / sine
-    return rotation((float(x), float(y), float(z)), float(np.degrees(np.arctan2(sine, cosine))) * share)
+    return rotation(
+        (float(x), float(y), float(z)), float(np.degrees(np.arctan2(sine, cosine))) * share
+    )
 
 
 def rotation(axis: Direction, degrees: float) -> np.ndarray:

@@ -48,7 +48,9 @@ def rigid(
     weights[:, 0] = 1
     uv = np.zeros((1, 2), np.float32)
     faces = faces.astype(np.int32)
-    return Mesh(name, vertices, faces, uv, np.zeros_like(faces), bones, weights, material, part=part)
+    return Mesh(
+        name, vertices, faces, uv, np.zeros_like(faces), bones, weights, material, part=part
+    )
 
 
 def glasses(person: Person, rest: np.ndarray, dark: bool) -> list[Mesh]:
