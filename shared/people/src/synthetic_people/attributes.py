@@ -8,7 +8,7 @@ STRONG = 0.45  # degree of a trait from which it is named
 YOUNG_UNTIL = 42.0  # years
 LASTING = (
     "Male", "Young", "Bald", "Black_Hair", "Blond_Hair", "Brown_Hair", "Gray_Hair", "Bangs",
-    "Straight_Hair", "Wavy_Hair", "Receding_Hairline", "No_Beard", "Goatee", "Mustache",
+    "Straight_Hair", "Wavy_Hair", "No_Beard", "Goatee", "Mustache",
     "Sideburns", "5_o_Clock_Shadow", "Pale_Skin", "Chubby", "Oval_Face", "High_Cheekbones",
     "Big_Nose", "Pointy_Nose", "Big_Lips", "Narrow_Eyes", "Arched_Eyebrows", "Bushy_Eyebrows",
     "Bags_Under_Eyes",
