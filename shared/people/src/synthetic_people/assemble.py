@@ -19,8 +19,10 @@ from synthetic_people.face import (
     skin_name,
     skin_tint,
 )
+from synthetic_people.garments import dress
 from synthetic_people.mannequin import Mannequin
 from synthetic_people.mesh import Material, Mesh
+from synthetic_people.outfit import Outfit
 from synthetic_people.parts import FACE, SKIN
 from synthetic_people.person import Moment, Person
 from synthetic_people.pose import Pose, head_pose, rotations
@@ -29,48 +31,38 @@ from synthetic_people.texture import Texture
 SKIN_WRAP = (0.30, 0.14, 0.09)  # red light travels farthest below skin
 
 
-def assemble(person: Person, moment: Moment, pose: Pose, rng: np.random.Generator) -> Mannequin:
+def assemble(person: Person, moment: Moment, pose: Pose, clothes: Outfit) -> Mannequin:
     """Return a person at a moment in a pose, feet on the ground y = 0.
 
     Args:
         person: who.
         moment: expression, head against the body, what is worn at the head.
         pose: of the body.
-        rng: draws what is worn.
+        clothes: what is worn.
     """
     rest = rest_shape(person)
     face = expressed(rest, moment)
-    meshes = [_skin(person, moment, face)]
-    meshes += _eyes(person, face)
-    meshes += _head(person, moment, rest, face)
-    suits = [n for n in assets.names("suit") if f"/{person.sex}" in n]
-    suit = suits[int(rng.integers(len(suits)))]
-    meshes.append(replace(body.fit(suit, rest), name="suit", part=4))
-    from synthetic_people.person import Person as _P
-
-    meshes[0] = replace(
-        body.body_mesh(face, skin_name(person), body.hidden(suit)),
-        material=meshes[0].material,
-        tint=meshes[0].tint,
-        part=2,
-    )
-    textures = {m.material.texture: _texture(m.material.texture) for m in meshes}
+    dressed = dress(clothes, rest)
+    own = [_skin(person, moment, face, dressed.hidden), *_eyes(person, face)]
+    own += _head(person, moment, rest, face)
+    meshes = own + dressed.meshes
+    textures = {m.material.texture: _texture(m.material.texture) for m in own}
     matrices = body.transforms(rest, head_pose(moment) | rotations(pose))
     posed = [body.skin(m.vertices, m.bones, m.bone_weights, matrices) for m in meshes]
-    lowest = posed[0][body_rows(), 1].min()
+    lowest = min(posed[0][body_rows(), 1].min(), *(v[:, 1].min() for v in posed[1:]))
     rise = np.float32([0, pose.lift - lowest, 0])
     posed = [mesh.moved(vertices + rise) for mesh, vertices in zip(meshes, posed, strict=True)]
     skin = posed[0].vertices
     return Mannequin(
         identity=person.identity,
         meshes=posed,
-        textures={name: t for name, t in textures.items() if t is not None},
+        textures={name: t for name, t in textures.items() if t is not None} | dressed.textures,
         eyes=np.stack([skin[joint_rows(f"joint-{s}-eye")].mean(0) for s in "lr"]),
         nose=nose_tip(),
         mouth=mouth_corners(),
         head=head_rows(),
         face=face_rows(),
-        attributes=celeba_attributes(person, moment),
+        attributes=celeba_attributes(person, moment, clothes.tie),
         metadata={
             "sex": person.sex,
             "age": person.age,
@@ -79,7 +71,9 @@ def assemble(person: Person, moment: Moment, pose: Pose, rng: np.random.Generato
             "expression": moment.expression,
             "eyes_closed": moment.eyes_closed,
             "pose": pose.mode,
+            "style": clothes.style,
         },
+        garments=dressed.worn,
     )
 
 
@@ -91,9 +85,10 @@ def _texture(name: str) -> Texture | None:
     return assets.texture(name) if name else None
 
 
-def _skin(person: Person, moment: Moment, face: np.ndarray) -> Mesh:
+def _skin(person: Person, moment: Moment, face: np.ndarray, hidden: np.ndarray) -> Mesh:
     mesh = body.body_mesh(face, skin_name(person))
-    is_face = region_faces("head", 0.5, every=True)
+    keep = ~hidden[mesh.faces].all(1)
+    mesh, is_face = mesh.only(keep), region_faces("head", 0.5, every=True)[keep]
     look = Material(skin_name(person), gloss=0.05, exponent=18.0, wrap=SKIN_WRAP)
     part = np.where(is_face, FACE, SKIN).astype(np.uint8)
     return replace(mesh, material=look, tint=skin_tint(person, moment), part=part)

@@ -47,11 +47,11 @@ class View:
 
 @dataclass
 class _Stage:
-    """All meshes of a view, with the person (-1: none) that each belongs to."""
+    """All meshes of a view, with the texture of each and the person (-1: none) it belongs to."""
 
     meshes: list[Mesh]
+    textures: list[Texture | None]
     owner: np.ndarray
-    textures: dict[str, Texture]
 
 
 def render(
@@ -68,7 +68,7 @@ def render(
     """
     stage = _stage(view)
     linear, fragments = _linear(view, stage)
-    centre = rasterise(stage.meshes, view.camera, stage.textures)
+    centre = rasterise(stage.meshes, stage.textures, view.camera)
     parts, person, garment = _maps(centre, stage, view.people)
     worn = np.cumsum([1] + [len(mannequin.garments) for mannequin in view.people])
     people = [
@@ -90,18 +90,19 @@ def render(
 
 
 def _stage(view: View) -> _Stage:
-    meshes = [mesh for person in view.people for mesh in person.meshes]
-    owner = [n for n, person in enumerate(view.people) for _ in person.meshes]
-    textures = dict(view.textures)
+    meshes = list(view.props)
+    textures = [view.textures.get(mesh.material.texture) for mesh in meshes]
     for person in view.people:
-        textures |= person.textures
-    return _Stage(meshes + view.props, np.array(owner + [-1] * len(view.props), int), textures)
+        meshes += person.meshes
+        textures += [person.textures.get(mesh.material.texture) for mesh in person.meshes]
+    counts = [len(view.props), *(len(person.meshes) for person in view.people)]
+    return _Stage(meshes, textures, np.repeat(np.arange(-1, len(view.people)), counts))
 
 
 def _linear(view: View, stage: _Stage) -> tuple[np.ndarray, Fragments]:
     """Return linear light at all samples (H f, W f, 3), and what is seen there."""
     camera, meshes, textures = view.camera, stage.meshes, stage.textures
-    fragments = rasterise(meshes, camera, textures, FACTOR)
+    fragments = rasterise(meshes, textures, camera, FACTOR)
     out = view.backdrop.linear(camera.height, camera.width, FACTOR)
     if not meshes:
         return out, fragments
@@ -110,7 +111,7 @@ def _linear(view: View, stage: _Stage) -> tuple[np.ndarray, Fragments]:
     radius = float(np.linalg.norm(points - centre, axis=1).max())
     shadow = shadow_map(meshes, textures, view.light, centre, radius)
     out *= _ground_shadow(view, shadow)[..., None]
-    surface = visible_surface(fragments, meshes, camera, textures, FACTOR)
+    surface = visible_surface(fragments, meshes, textures, camera, FACTOR)
     distance = float(np.linalg.norm(camera.eye - centre))
     share = openness(fragments.depth, camera.focal * camera.height * FACTOR / distance, FACTOR)
     light = shade(
@@ -203,7 +204,7 @@ def _motion(
         seen = later.camera.project(points)
         flow[here] = seen[:, :2] - np.stack([x[here], y[here]], 1) - 0.5
         depth[here] = seen[:, 2]
-    after = rasterise(target.meshes, later.camera, target.textures)
+    after = rasterise(target.meshes, target.textures, later.camera)
     to_x, to_y = np.floor(x + 0.5 + flow[..., 0]), np.floor(y + 0.5 + flow[..., 1])
     inside = (to_x >= 0) & (to_x < w) & (to_y >= 0) & (to_y < h)
     at = to_y.clip(0, h - 1).astype(int), to_x.clip(0, w - 1).astype(int)

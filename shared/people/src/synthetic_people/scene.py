@@ -16,6 +16,7 @@ from synthetic_people.backgrounds import Backgrounds
 from synthetic_people.camera import Camera
 from synthetic_people.lighting import light_for
 from synthetic_people.mannequin import Mannequin
+from synthetic_people.outfit import SEASONS, Outfit, outfit
 from synthetic_people.person import Moment, Person, choose, draw_moment, draw_person
 from synthetic_people.photograph import random_photograph
 from synthetic_people.pose import Pose
@@ -38,7 +39,7 @@ FROM_BEHIND = {"portrait": 0.07, "street": 0.16}
 FROM_SIDE = {"portrait": 0.05, "street": 0.14}
 OCCLUDED = 0.12  # share of images with something before the people
 PLAIN = 0.06  # share of images before a plain wall
-PORTRAIT, STREET, MOTION, CLOTHES = 1, 2, 3, 4  # streams of random numbers
+PORTRAIT, STREET, MOTION = 1, 2, 3  # streams of random numbers
 
 
 @functools.lru_cache(maxsize=512)
@@ -162,7 +163,7 @@ class _Actor:
         person, moment: who.
         pose, later: at the start and after a second, or a gait from `phase` where it walks.
         place, turn: metres and radians in the world.
-        clothes: seed of what is worn.
+        clothes: what is worn.
     """
 
     person: Person
@@ -172,7 +173,7 @@ class _Actor:
     phase: float
     place: tuple[float, float, float]
     turn: float
-    clothes: tuple[int, ...]
+    clothes: Outfit
 
 
 STEPS = {"walking": (0.95, 1.35), "running": (1.4, 3.2)}  # double steps and metres a second
@@ -201,7 +202,7 @@ def _cast(
                 float(rng.random()),
                 place,
                 _turn(rng, "street"),
-                (seed, index, n),
+                outfit(rng, who.sex, who.age, str(rng.choice(SEASONS))),
             )
         )
     return span, cast
@@ -219,8 +220,7 @@ def _act(actor: _Actor, seconds: float) -> Mannequin:
         ease = 0.5 - 0.5 * np.cos(np.pi * min(seconds, 1.0))
         pose = poses.between(actor.pose, actor.later, float(ease)) if seconds else actor.pose
     moment = replace(actor.moment, yaw=actor.moment.yaw + 25 * seconds)
-    clothes = np.random.default_rng([CLOTHES, *actor.clothes])
-    return assemble(actor.person, moment, pose, clothes).moved(place, actor.turn)
+    return assemble(actor.person, moment, pose, actor.clothes).moved(place, actor.turn)
 
 
 def _street_camera(span: _Span, height: int, width: int, rng: np.random.Generator) -> Camera:
@@ -248,7 +248,8 @@ def _sitter(identity: int, number: int, rng: np.random.Generator, width: float) 
     """
     who = person(identity)
     mode = choose(rng, {**poses.MODES, "bent": 0.0, "jumping": 0.0, "running": 0.0})
-    mannequin = assemble(who, draw_moment(who, rng), poses.draw_pose(rng, mode), rng)
+    clothes = outfit(rng, who.sex, who.age, str(rng.choice(SEASONS)))
+    mannequin = assemble(who, draw_moment(who, rng), poses.draw_pose(rng, mode), clothes)
     turn = _turn(rng, "portrait")
     if number == 0:
         return mannequin.moved(np.zeros(3), turn)

@@ -32,8 +32,8 @@ class Surface:
 def visible_surface(
     fragments: Fragments,
     meshes: Sequence[Mesh],
+    textures: Sequence[Texture | None],
     camera: Camera,
-    textures: dict[str, Texture],
     factor: int,
 ) -> Surface:
     """Return the surface at each visible sample; `factor` as in `rasterise`."""
@@ -53,7 +53,7 @@ def visible_surface(
         if rows.start == rows.stop:
             continue
         material = mesh.material
-        texture = textures.get(material.texture, BLANK)
+        texture = textures[number] or BLANK
         _resolve(
             triangle[index[rows]],
             corner[index[rows]],
