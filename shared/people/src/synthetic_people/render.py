@@ -19,6 +19,7 @@ from synthetic_people.shading import openness, shade
 from synthetic_people.surface import visible_surface
 from synthetic_people.texture import Texture
 
+GROUND_SHADOW = 0.6  # share of a photograph's light that a shadow takes
 FACTOR = 2  # samples a pixel in each direction, of colour; labels are those of pixel centres
 
 
@@ -128,17 +129,16 @@ def _linear(view: View, stage: _Stage) -> tuple[np.ndarray, Fragments]:
 
 def _ground_shadow(view: View, shadow: ShadowMap) -> np.ndarray:
     """Return the share of light left on the ground at y = 0 behind the people, (H f, W f)."""
-    rays = view.camera.rays(FACTOR)
+    rays = view.camera.rays()  # one a pixel: shadows on the ground are soft
     down = rays[..., 1] < -0.02
     out = np.ones(rays.shape[:2], np.float32)
     if view.camera.eye[1] < 0.2 or not down.any():
-        return out
+        return out.repeat(FACTOR, 0).repeat(FACTOR, 1)
     ray = rays[down]
-    point = np.float32(view.camera.eye) - ray * (view.camera.eye[1] / ray[:, 1:2])
+    point = np.float32(view.camera.eye) - ray * np.float32(view.camera.eye[1] / ray[:, 1:2])
     up = np.broadcast_to(np.float32([0, 1, 0]), point.shape).copy()
-    dark = 1 - lit_share(shadow, point.astype(np.float32), up)
-    out[down] = 1 - 0.6 * dark
-    return out
+    out[down] = 1 - GROUND_SHADOW * (1 - lit_share(shadow, point.astype(np.float32), up))
+    return out.repeat(FACTOR, 0).repeat(FACTOR, 1)
 
 
 def _shrink(linear: np.ndarray) -> np.ndarray:
