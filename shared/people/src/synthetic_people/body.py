@@ -74,7 +74,9 @@ def group_faces(group: str) -> tuple[np.ndarray, np.ndarray]:
     if group not in group_names():
         raise ValueError(f"expected a group of the base mesh, got {group!r}")
     of_group = base["group"] == group_names().index(group)
-    return triangles_of_quads(base["quads"][of_group]), triangles_of_quads(base["quad_uv"][of_group])
+    return triangles_of_quads(base["quads"][of_group]), triangles_of_quads(
+        base["quad_uv"][of_group]
+    )
 
 
 def base_uv() -> np.ndarray:
@@ -149,7 +151,9 @@ def shape(weights: Mapping[str, float]) -> np.ndarray:
             raise ValueError(f"expected a shape target, got {name!r}")
         i = targets.where[name]
         rows = slice(targets.start[i], targets.start[i + 1])
-        _add(out, targets.index[rows], targets.offset[rows], np.float32(weight * targets.quantum[i]))
+        _add(
+            out, targets.index[rows], targets.offset[rows], np.float32(weight * targets.quantum[i])
+        )
     return out
 
 
