@@ -1,0 +1,229 @@
+"""How cloth hangs: its distance from the body, and the tube of a skirt around both legs."""
+
+import functools
+from dataclasses import dataclass
+
+import numpy as np
+
+from synthetic_people import body
+from synthetic_people.cuts import Cut
+from synthetic_people.design import Design
+from synthetic_people.shell import OFF_ARM, Fitted, shell
+from synthetic_people.wardrobe import CATEGORIES
+
+RINGS = np.linspace(-0.5, 2.0, 40)  # levels of the rings about the torso and both legs
+COLUMNS = 64
+ANGLES = np.arange(COLUMNS) * (2 * np.pi / COLUMNS)
+DIRECTIONS = np.stack([np.sin(ANGLES), np.cos(ANGLES)], 1)  # (C, 2) x, z; 0 is in front
+
+
+@dataclass(frozen=True)
+class Hull:
+    """The convex hull of a body at each of `RINGS`, arms left out.
+
+    Args:
+        radius: (R, C) metres from the middle in each of `DIRECTIONS`.
+        middle: (R,) z of the middle. height: (R,) y of the rings.
+    """
+
+    radius: np.ndarray
+    middle: np.ndarray
+    height: np.ndarray
+
+    def sample(self, radius: np.ndarray, level: np.ndarray, angle: np.ndarray) -> np.ndarray:
+        """Return values of (R, C) at levels and angles (N,), bilinear."""
+        row = ((level - RINGS[0]) / (RINGS[1] - RINGS[0])).clip(0, len(RINGS) - 1.001)
+        column = angle / (2 * np.pi) * COLUMNS
+        i, j = row.astype(int), np.floor(column).astype(int)
+        a, b = row - i, column - j
+        j, k = j % COLUMNS, (j + 1) % COLUMNS
+        above = radius[i, j] * (1 - b) + radius[i, k] * b
+        below = radius[i + 1, j] * (1 - b) + radius[i + 1, k] * b
+        return above * (1 - a) + below * a
+
+
+@functools.cache
+def _rows() -> tuple[np.ndarray, np.ndarray]:
+    """Vertices of the shell in the order of the rings they touch, and where each ring begins."""
+    it = shell()
+    on = np.flatnonzero((it.arm == OFF_ARM) & (it.down > RINGS[0] - 0.03) & (it.down < 2.03))
+    row = (it.down[on] - RINGS[0]) / (RINGS[1] - RINGS[0])
+    both = np.concatenate([np.floor(row), np.ceil(row)]).clip(0, len(RINGS) - 1).astype(int)
+    order = np.argsort(both, kind="stable")
+    starts = np.searchsorted(both[order], np.arange(len(RINGS)))
+    return np.concatenate([on, on])[order], starts
+
+
+_NEAR = np.cos(ANGLES[:, None] - ANGLES[None, :])
+_REACH = np.where(_NEAR > 0.35, 1 / np.maximum(_NEAR, 0.35), np.inf)  # (C, C)
+
+
+def hull(fit: Fitted, distance: np.ndarray) -> Hull:
+    """Return the hull of a body with clothes `distance` (N,) metres above the shell."""
+    rows, starts = _rows()
+    points = (fit.vertices + fit.normals * distance[:, None])[rows][:, [0, 2]]
+    support = np.maximum.reduceat(points @ DIRECTIONS.T.astype(np.float32), starts, axis=0)
+    half = COLUMNS // 2
+    middle = (support[:, 0] - support[:, half]) / 2
+    support = support - middle[:, None] * DIRECTIONS[:, 1]
+    radius = (support[:, None, :] * _REACH[None]).min(2)
+    waist, knee, ankle = fit.heights
+    slope = (waist - knee) * 1.0
+    height = np.interp(RINGS, [-0.5, 0, 1, 2], [waist + 0.5 * slope, waist, knee, ankle])
+    return Hull(radius, middle, height)
+
+
+def hanging(radius: np.ndarray, height: np.ndarray, give: float) -> np.ndarray:
+    """Return radii (R, C) of cloth that falls from the widest place above it.
+
+    Args:
+        radius: (R, C) what it hangs on.
+        height: (R,) of the rings, falling.
+        give: metres by which it may draw in for each metre that it falls.
+    """
+    fallen = (height[0] - height)[:, None] * give
+    return np.maximum.accumulate(radius + fallen, axis=0) - fallen
+
+
+def distance(design: Design, fit: Fitted, edges: Cut, outside: np.ndarray) -> np.ndarray:
+    """Return metres (N,) of a garment's cloth above the shell.
+
+    Args:
+        design: the garment. fit: the body. edges: where its cloth ends.
+        outside: (N,) metres of what is worn below it.
+    """
+    it = shell()
+    layer = CATEGORIES[design.category].layer
+    surface = CATEGORIES[design.category].surface
+    out = 0.004 + 0.008 * design.loose + 0.003 * layer + fit.hollow * (0.6 + design.loose)
+    arms = np.where(it.arm > OFF_ARM, np.interp(it.arm, [0.0, 0.35, 0.85, 1], [0, 1, 1, 0.4]), 0)
+    wide = 0.4 if "ribs" in design.parts else 1.0
+    out = out + arms * design.loose * 0.016 * np.where(it.arm > 0.85, wide, 1)
+    if surface != "legs":
+        out = out + _hang(design, fit, out)
+    if "legs" in surface:
+        out = np.where(it.down > 0.3, np.maximum(out, _legs(design, it.down)), out)
+    out = out + _wrinkles(design)
+    worn = edges.closed > -0.03
+    return np.where(worn, np.maximum(out, outside + 0.004), out)
+
+
+def _hang(design: Design, fit: Fitted, out: np.ndarray) -> np.ndarray:
+    """Metres by which a torso's cloth hangs away from the body below the chest."""
+    it = shell()
+    around = hull(fit, out)
+    fallen = hanging(around.radius, around.height, 0.5 - 0.4 * design.loose)
+    x, z = fit.vertices[:, 0], fit.vertices[:, 2]
+    level = it.down
+    z = z - np.interp(level, RINGS, around.middle)
+    sideways = np.hypot(x, z)
+    want = around.sample(fallen, level, np.arctan2(x, z))
+    facing = (fit.normals[:, 0] * x + fit.normals[:, 2] * z) / np.maximum(sideways, 1e-6)
+    more = np.maximum(want - sideways, 0) / np.maximum(facing, 0.4) - out
+    falls = np.interp(level, [-0.5, -0.25, 0.5, 0.6], [0, 1, 1, 0])
+    drop = np.interp(level, [-0.3, 0.4], [0, 1]) * design.flare * 0.06
+    torso = it.arm == OFF_ARM
+    draw = min(1.0, 1.6 * design.loose)
+    return np.where(torso, falls * (np.maximum(more, 0) * draw + drop), 0)
+
+
+def _legs(design: Design, down: np.ndarray) -> np.ndarray:
+    """Metres of a trouser leg above the leg: its radius falls less than the leg's does."""
+    leg = np.interp(down, [0.45, 1, 1.35, 2], [0.088, 0.06, 0.056, 0.04])
+    straight = 0.048 + 0.055 * design.loose
+    straight = straight + np.interp(down, [0.9, 2], [0, 1]) * design.flare * 0.11
+    if "ribs" in design.parts:  # a cuff draws the cloth in above the ankle
+        straight = np.where(down > design.hem - 0.1, 0.0, straight)
+    return np.maximum(straight - leg, 0.006 + 0.01 * design.loose)
+
+
+@functools.lru_cache(maxsize=512)
+def _wrinkles(design: Design) -> np.ndarray:
+    """Metres of the large folds of a design: across the limbs at elbows, knees and waist."""
+    it = shell()
+    rng = np.random.default_rng(design.seed)
+    along = it.uv  # only for its dtype; folds are drawn in the neutral body's space
+    place = it.position.astype(along.dtype)
+    out = np.zeros(len(place), np.float32)
+    for _ in range(7):
+        wave = rng.normal(0, 1, 3) * [28, 42, 28]
+        out += np.abs(np.sin(place @ np.float32(wave) + rng.uniform(0, 7))) - 0.6
+    elbow = np.exp(-(((it.arm - 0.52) / 0.16) ** 2))
+    knee = np.exp(-(((it.down - 1.02) / 0.16) ** 2))
+    ankle = np.exp(-(((it.down - 1.9) / 0.14) ** 2))
+    waist = np.exp(-(((it.down - 0.02) / 0.14) ** 2)) * (it.arm == OFF_ARM)
+    much = 0.25 + elbow + knee + ankle + 0.7 * waist
+    stiff = 0.4 if design.fabric in ("wool", "leather") else 1.0
+    return (out * much * stiff * (0.0006 + 0.0016 * design.loose)).astype(np.float32)
+
+
+# ---- skirts -------------------------------------------------------------------------------------
+@functools.cache
+def skirt_weights() -> tuple[np.ndarray, np.ndarray]:
+    """Return the bones (B,) that move skirts, and their weights (R, C, B) on the rings.
+
+    A place of a skirt follows the parts of torso and legs around it, the more of them the further
+    down it is, so that it stays smooth when the legs part.
+    """
+    it = shell()
+    neutral = fitted_neutral()
+    around = hull(neutral, np.zeros(len(it.rows), np.float32))
+    on = np.flatnonzero((it.arm == OFF_ARM) & (it.down > -0.6) & (it.down < 2.0))
+    bones = np.unique(it.bones[on])
+    dense = np.zeros((len(on), len(bones)), np.float32)
+    for k in range(4):
+        dense[np.arange(len(on)), np.searchsorted(bones, it.bones[on, k])] += it.bone_weights[on, k]
+    grid = points(around, around.radius, RINGS)
+    gap = ((grid[:, :, None] - neutral.vertices[on]) ** 2).sum(-1)
+    reach = np.interp(RINGS, [0, 0.5, 1, 2], [0.04, 0.09, 0.13, 0.16])[:, None, None]
+    near = np.exp(-0.5 * gap / reach**2) + 1e-9
+    weights = near @ dense
+    return bones, (weights / weights.sum(-1, keepdims=True)).astype(np.float32)
+
+
+@functools.cache
+def fitted_neutral() -> Fitted:
+    """Return the shell on the neutral body."""
+    from synthetic_people.shell import fitted
+
+    return fitted(body.base_vertices())
+
+
+def points(around: Hull, radius: np.ndarray, levels: np.ndarray) -> np.ndarray:
+    """Return points (L, C, 3) of a tube of radii (L, C) at levels (L,)."""
+    middle = np.interp(levels, RINGS, around.middle)
+    height = np.interp(levels, RINGS, around.height)
+    x = radius * DIRECTIONS[:, 0]
+    z = radius * DIRECTIONS[:, 1] + middle[:, None]
+    return np.stack([x, np.broadcast_to(height[:, None], x.shape), z], -1).astype(np.float32)
+
+
+def skirt_radii(design: Design, around: Hull, levels: np.ndarray) -> np.ndarray:
+    """Return radii (L, C) of a skirt at levels, over what `around` is the hull of."""
+    layer = CATEGORIES[design.category].layer
+    ease = 0.006 + 0.012 * design.loose + 0.004 * layer
+    close = around.radius + ease
+    fallen = hanging(close, around.height, 0.03)
+    if design.flare < 0:
+        fallen = fallen + min(1.0, -2 * design.flare) * (close - fallen)
+    below = np.maximum(around.height[np.searchsorted(RINGS, 0.0)] - around.height, 0)[:, None]
+    wide = fallen + below * max(design.flare, 0) * 0.28
+    rows = (levels - RINGS[0]) / (RINGS[1] - RINGS[0])
+    i = rows.astype(int).clip(0, len(RINGS) - 2)
+    part = (rows - i)[:, None]
+    return (wide[i] * (1 - part) + wide[i + 1] * part) * _pleats(design, levels)
+
+
+def _pleats(design: Design, levels: np.ndarray) -> np.ndarray:
+    """Factors (L, C) of the radius: folds that deepen downwards, sharper where pleated."""
+    rng = np.random.default_rng(design.seed + 1)
+    pleated = "pleats" in design.parts
+    count = int(rng.integers(9, 14) if pleated else rng.integers(4, 8))
+    deep = 0.035 if pleated else 0.012 + 0.035 * max(design.flare, 0)
+    deep *= np.interp(levels, [0.0, 0.25, 1.2], [0.15 if pleated else 0, 0.5, 1.0])
+    if design.flare < -0.2:
+        deep = deep * 0.3
+    wave = np.cos(count * ANGLES + rng.uniform(0, 7)) + 0.5 * np.cos(
+        (count + 2) * ANGLES + rng.uniform(0, 7)
+    )
+    return 1 + deep[:, None] * wave
