@@ -130,9 +130,9 @@ def test_phenotype_outside_its_range_raises(person):
 
 def test_shape_adds_targets_in_proportion_and_refuses_unknown_ones():
     base = body.base_vertices()
-    once, twice = (body.shape({"unit/jawOpen": w}) - base for w in (0.5, 1.0))
+    once, twice = (body.shape({"nose/nose-hump-incr": w}) - base for w in (0.5, 1.0))
     np.testing.assert_allclose(twice, 2 * once, atol=1e-6)
-    assert np.abs(twice).max() > 0.01
+    assert np.abs(twice).max() > 0.001
     with pytest.raises(ValueError, match="no/such"):
         body.shape({"no/such": 1.0})
 
@@ -192,3 +192,20 @@ def test_masks_lie_where_their_names_say():
     assert centre["scalp"][2] < centre["lips"][2]
     with pytest.raises(ValueError, match="lips"):
         body.mask("elbow")
+
+
+def test_a_squint_slides_the_lids_over_the_eyeball_and_not_into_it():
+    person = body.phenotype(sex=1, ancestry={"african": 1})
+    squint = {
+        f"unit/{unit}{side}": 0.8
+        for unit in ("cheekSquint", "eyeSquint")
+        for side in ("Left", "Right")
+    }
+    neutral, squinting = body.shape(person), body.shape(person | squint)
+    skin = np.unique(body.group_faces("body")[0])
+    eye = np.unique(body.group_faces("helper-l-eye")[0])
+    centre = neutral[eye].mean(0)
+    radius = np.linalg.norm(neutral[eye] - centre, axis=1).mean()
+    before, after = (np.linalg.norm(rest[skin] - centre, axis=1) for rest in (neutral, squinting))
+    assert (after >= np.minimum(before, 1.05 * radius) - 1e-5).all()
+    assert np.linalg.norm(squinting[skin] - neutral[skin], axis=1).max() > 0.003

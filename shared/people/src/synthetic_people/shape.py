@@ -12,9 +12,10 @@ import numpy as np
 from numba import njit
 
 from synthetic_people import assets
-from synthetic_people.basemesh import base_vertices
+from synthetic_people.basemesh import base_vertices, group_faces
 
 AGES = {"child": 10.0, "young": 25.0, "old": 90.0}  # years at which MakeHuman's ages stand
+LID = 1.06  # radii of an eyeball, as thick as the lids of the neutral face are there
 
 
 @dataclass(frozen=True)
@@ -61,8 +62,19 @@ def shape(weights: Mapping[str, float]) -> np.ndarray:
     >>> shape(phenotype(sex=1, age=40) | {"unit/jawOpen": 0.5}).shape
     (19158, 3)
     """
+    units = {name: weight for name, weight in weights.items() if name.startswith("unit/")}
+    neutral = base_vertices().copy()
+    _add_targets(neutral, {n: w for n, w in weights.items() if n not in units})
+    if not units:
+        return neutral
+    out = neutral.copy()
+    _add_targets(out, units)
+    _slide_lids(out, neutral)
+    return out
+
+
+def _add_targets(out: np.ndarray, weights: Mapping[str, float]) -> None:
     targets = _targets()
-    out = base_vertices().copy()
     for name, weight in weights.items():
         if name not in targets.where:
             raise ValueError(f"expected a shape target, got {name!r}")
@@ -70,7 +82,31 @@ def shape(weights: Mapping[str, float]) -> np.ndarray:
         rows = slice(targets.start[i], targets.start[i + 1])
         factor = np.float32(weight * targets.quantum[i])
         _add(out, targets.index[rows], targets.offset[rows], factor)
-    return out
+
+
+def _slide_lids(out: np.ndarray, neutral: np.ndarray) -> None:
+    """Keep what an expression moves into an eyeball on its surface, where lids slide."""
+    for eye, around in _eyes():
+        centre = out[eye].mean(0)
+        surface = LID * np.linalg.norm(out[eye] - centre, axis=1).mean()
+        before = np.linalg.norm(neutral[around] - neutral[eye].mean(0), axis=1)
+        offset = out[around] - centre
+        distance = np.linalg.norm(offset, axis=1)
+        # The inner rims of the lids lie within the surface from the start and stay as deep.
+        least = np.minimum(before, surface)
+        out[around] = centre + offset * np.maximum(least / distance, 1)[:, None]
+
+
+@functools.cache
+def _eyes() -> list[tuple[np.ndarray, np.ndarray]]:
+    """Return the vertices of each eyeball, and those of the body around it."""
+    skin = np.unique(group_faces("body")[0])
+    eyes = [np.unique(group_faces(f"helper-{side}-eye")[0]) for side in "lr"]
+    near = [
+        np.linalg.norm(base_vertices()[skin] - base_vertices()[eye].mean(0), axis=1) < 0.035
+        for eye in eyes
+    ]
+    return [(eye, skin[around]) for eye, around in zip(eyes, near, strict=True)]
 
 
 @njit(cache=True, nogil=True)
