@@ -124,7 +124,7 @@ def _write(folder: Path, recipe: Recipe, sets: Path) -> None:
 
 def _samples(recipe: dataset.Recipe, sets: Path) -> Iterator[Sample]:
     try:
-        yield from dataset.read_set(recipe, dataset.render_set(recipe, sets))
+        yield from dataset.read_set(dataset.render_set(recipe, sets))
     except (ValueError, FileNotFoundError) as error:
         raise InputError(str(error)) from None
 

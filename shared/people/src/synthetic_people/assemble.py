@@ -96,7 +96,8 @@ def _skin(person: Person, moment: Moment, face: np.ndarray, hidden: np.ndarray) 
 
 def _eyes(person: Person, face: np.ndarray) -> list[Mesh]:
     eyes = body.fit("eyes/eyes_coarse", face)
-    iris = Material(f"eyes/{person.eyes}", gloss=1.2, exponent=300.0)
+    dark = 0.55 if person.eyes.startswith("brown") else 0.9
+    iris = Material(f"eyes/{person.eyes}", (dark, dark, dark), gloss=1.2, exponent=300.0)
     return [
         replace(eyes, material=iris, part=FACE),
         replace(body.fit("teeth/teeth", face), part=FACE),

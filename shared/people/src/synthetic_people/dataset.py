@@ -25,6 +25,7 @@ from synthetic_people.sample import Garment, Labels, Sample
 
 VERSION = 1  # raise it when an image or a label would differ; sets are then rendered anew
 SHARD = 64  # samples
+RECIPE = "recipe.json"
 KINDS = ("portraits", "bodies", "motion")
 
 
@@ -103,15 +104,23 @@ def render_set(recipe: Recipe, root: Path, workers: int | None = None) -> Path:
     open_backgrounds(recipe)  # a fault of the user's folder is told before processes start
     missing = [n for n in range(_num_shards(recipe)) if not _shard(folder, n).exists()]
     if missing:
-        (folder / "recipe.json").write_text(json.dumps(asdict(recipe), indent=2) + "\n")
+        (folder / RECIPE).write_text(json.dumps(asdict(recipe), indent=2) + "\n")
         workers = workers or len(os.sched_getaffinity(0))
         _render_shards(recipe, folder, missing, min(workers, len(missing)))
     return folder
 
 
-def read_set(recipe: Recipe, folder: Path) -> Iterator[Sample]:
-    """Yield the samples of a rendered set in order."""
-    for number in range(_num_shards(recipe)):
+def read_set(folder: Path) -> Iterator[Sample]:
+    """Yield the samples of a rendered set in order.
+
+    Raises:
+        FileNotFoundError: not a set, or not rendered to its end.
+        ValueError: a damaged shard.
+    """
+    path = folder / RECIPE
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: not found, expected a folder of rendered people")
+    for number in range(_num_shards(Recipe(**json.loads(path.read_text())))):
         yield from read_shard(_shard(folder, number))
 
 

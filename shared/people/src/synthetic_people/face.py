@@ -164,7 +164,7 @@ def regions() -> Mapping[str, np.ndarray]:
         "lips": lips,
         "eyelids": body.mask("eyelids") * on,
         "cheeks": cheeks * (d[:, 2] > -0.06) * on,
-        "full": np.maximum(np.maximum(jaw, burns), mustache) * bare,
+        "full": np.maximum(np.maximum(jaw, 0.45 * burns), mustache) * bare,
         "mustache": mustache * bare,
         "goatee": np.maximum(mustache, goatee) * bare,
         "sideburns": burns * bare,

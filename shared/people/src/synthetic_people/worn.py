@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from synthetic_people import assets, body
+from synthetic_people import body
 from synthetic_people.face import body_rows, head_rows, joint_rows, region_faces, regions
 from synthetic_people.hair import skin_normals
 from synthetic_people.mesh import Material, Mesh
@@ -155,8 +155,8 @@ def _brim(rest: np.ndarray, line: float, top: float, dye: tuple[float, ...]) -> 
     half, front = float(np.abs(ring[:, 0]).max()) * 0.95, float(ring[:, 2].max())
     u, r = np.meshgrid(np.linspace(-1, 1, 17), np.linspace(0, 1, 4))
     x = u * half
-    z = front - 0.045 * u**2 + 0.008 + r * 0.07 * np.sqrt(np.clip(1.02 - u**2, 0, 1))
-    y = line + 0.012 + 0.3 * (front * 0) - 0.02 * u**2 - 0.022 * r
+    z = front - 0.045 * u**2 + 0.002 + r * 0.07 * np.sqrt(np.clip(1.02 - u**2, 0, 1))
+    y = line + 0.016 - 0.02 * u**2 - 0.022 * r
     v = np.stack([x, y, z], -1).reshape(-1, 3)
     i, j = np.mgrid[:3, :16].reshape(2, -1)
     a, b, c, d = i * 17 + j, i * 17 + j + 1, (i + 1) * 17 + j + 1, (i + 1) * 17 + j
