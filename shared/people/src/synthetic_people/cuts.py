@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from synthetic_people.design import Design
-from synthetic_people.shell import OFF_ARM, Shell, joints, shell
+from synthetic_people.shell import OFF_ARM, Shell, shell
 from synthetic_people.wardrobe import CATEGORIES
 
 THIGH, CALF, ARM = 0.553, 0.376, 0.42  # metres that a level spans: waist to knee, to ankle, arm
@@ -42,20 +42,31 @@ class Cut:
 SEAM = 0.02  # level at which a torso ends where a skirt is sewn to it
 
 
+def _opening(design: Design, it: Shell) -> np.ndarray:
+    return opening(design, it.position[:, 0], it.down, it.position[:, 2] > 0.02)
+
+
+LONG = 0.36  # level from which on a shirt's hem hangs in one piece around both legs
+
+
+def has_skirt(design: Design) -> bool:
+    """Return whether a part of a garment hangs around both legs."""
+    surface = CATEGORIES[design.category].surface
+    return "skirt" in surface or (surface == "shirt" and design.hem > LONG)
+
+
 @functools.lru_cache(maxsize=512)
 def cut(design: Design) -> Cut:
     """Return the edges of a design."""
     it = shell()
     none = np.full(len(it.rows), FAR)
     surface = CATEGORIES[design.category].surface
-    if surface == "skirt":
-        raise ValueError(f"expected a garment on the shell, got a {design.category}")
-    hem = SEAM if surface == "shirt+skirt" else design.hem
+    hem = SEAM if has_skirt(design) else design.hem
     lower = (hem - it.down) * np.where(it.down > 1, CALF, THIGH)
     if surface == "legs":
         rise = np.where(it.arm > OFF_ARM, -FAR, (it.down - design.rise) * THIGH)
         return Cut(none, none, lower, rise, none)
-    return Cut(neckline(design, it), sleeve(design, it), lower, none, opening(design, it.position))
+    return Cut(neckline(design, it), sleeve(design, it), lower, none, _opening(design, it))
 
 
 def neckline(design: Design, it: Shell) -> np.ndarray:
@@ -90,18 +101,21 @@ def sleeve(design: Design, it: Shell) -> np.ndarray:
     end = design.sleeve if design.sleeve is not None else 1.0
     if end > 0.1:
         return np.where(it.arm > OFF_ARM, (end - it.arm) * ARM, FAR)
-    centre = joints()["upperarm01.L"] * [1, 1, 1] + [0.016, -0.022, 0.0]
-    away = it.position * [1.0, 1.0, 0.8]
-    away[:, 0] = np.abs(away[:, 0])
-    hole = np.linalg.norm(away - centre * [1, 1, 0.8], axis=1)
-    wide = 0.075 + (0.025 if design.category == "tank" else 0.0) * (0.4 + design.depth)
-    return np.where(it.arm > 0.14, -FAR, hole - wide)
+    x, y = np.abs(it.position[:, 0]), it.position[:, 1]
+    narrow = 0.018 * (0.4 + design.depth) if design.category == "tank" else 0.0
+    seam = np.interp(y, [0.38, 0.43, 0.465, 0.53, 0.6], [0.3, 0.2, 0.165, 0.15, 0.156]) - x
+    narrow = narrow * np.interp(y, [0.42, 0.5], [0.3, 1])
+    return np.minimum(seam - narrow, np.where(it.arm > OFF_ARM, (0.16 - it.arm) * ARM, FAR))
 
 
-def opening(design: Design, position: np.ndarray) -> np.ndarray:
-    """Return the field of a front that is worn open, at neutral positions (N, 3)."""
+def opening(design: Design, x: np.ndarray, down: np.ndarray, front: np.ndarray) -> np.ndarray:
+    """Return the field of a front that is worn open.
+
+    Args:
+        design: the garment. x: (N,) metres from the middle. down: (N,) levels.
+        front: (N,) whether a vertex is in front.
+    """
     if not design.open:
-        return np.full(len(position), FAR)
-    x, y = np.abs(position[:, 0]), position[:, 1]
-    wide = design.open * np.interp(y, [-0.3, 0.1, 0.5, 0.6], [0.75, 0.6, 0.35, 0.3])
-    return np.where(position[:, 2] > 0.02, x - wide, FAR)
+        return np.full(len(x), FAR)
+    wide = design.open * np.interp(down, [-0.75, -0.57, 0.15, 0.9], [0.3, 0.35, 0.6, 0.75])
+    return np.where(front, np.abs(x) - wide, FAR)

@@ -17,6 +17,9 @@ ANGLES = np.arange(COLUMNS) * (2 * np.pi / COLUMNS)
 DIRECTIONS = np.stack([np.sin(ANGLES), np.cos(ANGLES)], 1)  # (C, 2) x, z; 0 is in front
 
 
+_ACROSS = np.ascontiguousarray(DIRECTIONS.T, np.float32)
+
+
 @dataclass(frozen=True)
 class Hull:
     """The convex hull of a body at each of `RINGS`, arms left out.
@@ -61,12 +64,13 @@ _REACH = np.where(_NEAR > 0.35, 1 / np.maximum(_NEAR, 0.35), np.inf)  # (C, C)
 def hull(fit: Fitted, distance: np.ndarray) -> Hull:
     """Return the hull of a body with clothes `distance` (N,) metres above the shell."""
     rows, starts = _rows()
-    points = (fit.vertices + fit.normals * distance[:, None])[rows][:, [0, 2]]
-    support = np.maximum.reduceat(points @ DIRECTIONS.T.astype(np.float32), starts, axis=0)
+    points = fit.vertices[rows][:, [0, 2]]
+    points = points + fit.normals[rows][:, [0, 2]] * distance[rows, None].astype(np.float32)
+    support = np.maximum.reduceat(points @ _ACROSS, starts, axis=0).astype(np.float64)
     half = COLUMNS // 2
     middle = (support[:, 0] - support[:, half]) / 2
     support = support - middle[:, None] * DIRECTIONS[:, 1]
-    radius = (support[:, None, :] * _REACH[None]).min(2)
+    radius = np.stack([(row * _REACH).min(1) for row in support])
     waist, knee, ankle = fit.heights
     slope = (waist - knee) * 1.0
     height = np.interp(RINGS, [-0.5, 0, 1, 2], [waist + 0.5 * slope, waist, knee, ankle])
@@ -96,13 +100,18 @@ def distance(design: Design, fit: Fitted, edges: Cut, outside: np.ndarray) -> np
     layer = CATEGORIES[design.category].layer
     surface = CATEGORIES[design.category].surface
     out = 0.004 + 0.008 * design.loose + 0.003 * layer + fit.hollow * (0.6 + design.loose)
+    if surface != "legs":  # cloth lies on what faces upwards and hangs away from what does not
+        lies = np.interp(it.position[:, 1], [0.2, 0.45], [0.0, 0.85]) + (it.arm > 0.3) * 0.4
+        out = out * (1 - np.minimum(lies, 0.85) * fit.normals[:, 1].clip(0, 1)) + 0.001
     arms = np.where(it.arm > OFF_ARM, np.interp(it.arm, [0.0, 0.35, 0.85, 1], [0, 1, 1, 0.4]), 0)
     wide = 0.4 if "ribs" in design.parts else 1.0
-    out = out + arms * design.loose * 0.016 * np.where(it.arm > 0.85, wide, 1)
+    below = 1 - 0.9 * fit.normals[:, 1].clip(0, 1)
+    out = out + arms * design.loose * 0.018 * np.where(it.arm > 0.85, wide, 1) * below
     if surface != "legs":
         out = out + _hang(design, fit, out)
     if "legs" in surface:
-        out = np.where(it.down > 0.3, np.maximum(out, _legs(design, it.down)), out)
+        legs = np.maximum(out, _legs(design, it.down))
+        out = out + np.interp(it.down, [0.25, 0.5], [0, 1]) * (legs - out)
     out = out + _wrinkles(design)
     worn = edges.closed > -0.03
     return np.where(worn, np.maximum(out, outside + 0.004), out)
@@ -120,7 +129,8 @@ def _hang(design: Design, fit: Fitted, out: np.ndarray) -> np.ndarray:
     want = around.sample(fallen, level, np.arctan2(x, z))
     facing = (fit.normals[:, 0] * x + fit.normals[:, 2] * z) / np.maximum(sideways, 1e-6)
     more = np.maximum(want - sideways, 0) / np.maximum(facing, 0.4) - out
-    falls = np.interp(level, [-0.5, -0.25, 0.5, 0.6], [0, 1, 1, 0])
+    ends = [0.05, 0.3] if "legs" in CATEGORIES[design.category].surface else [0.5, 0.6]
+    falls = np.interp(level, [-0.5, -0.25, *ends], [0, 1, 1, 0])
     drop = np.interp(level, [-0.3, 0.4], [0, 1]) * design.flare * 0.06
     torso = it.arm == OFF_ARM
     draw = min(1.0, 1.6 * design.loose)
@@ -142,8 +152,7 @@ def _wrinkles(design: Design) -> np.ndarray:
     """Metres of the large folds of a design: across the limbs at elbows, knees and waist."""
     it = shell()
     rng = np.random.default_rng(design.seed)
-    along = it.uv  # only for its dtype; folds are drawn in the neutral body's space
-    place = it.position.astype(along.dtype)
+    place = it.position.astype(np.float32)
     out = np.zeros(len(place), np.float32)
     for _ in range(7):
         wave = rng.normal(0, 1, 3) * [28, 42, 28]
@@ -175,7 +184,7 @@ def skirt_weights() -> tuple[np.ndarray, np.ndarray]:
         dense[np.arange(len(on)), np.searchsorted(bones, it.bones[on, k])] += it.bone_weights[on, k]
     grid = points(around, around.radius, RINGS)
     gap = ((grid[:, :, None] - neutral.vertices[on]) ** 2).sum(-1)
-    reach = np.interp(RINGS, [0, 0.5, 1, 2], [0.04, 0.09, 0.13, 0.16])[:, None, None]
+    reach = np.interp(RINGS, [0, 0.5, 1, 2], [0.03, 0.05, 0.08, 0.11])[:, None, None]
     near = np.exp(-0.5 * gap / reach**2) + 1e-9
     weights = near @ dense
     return bones, (weights / weights.sum(-1, keepdims=True)).astype(np.float32)
@@ -198,11 +207,12 @@ def points(around: Hull, radius: np.ndarray, levels: np.ndarray) -> np.ndarray:
     return np.stack([x, np.broadcast_to(height[:, None], x.shape), z], -1).astype(np.float32)
 
 
-def skirt_radii(design: Design, around: Hull, levels: np.ndarray) -> np.ndarray:
-    """Return radii (L, C) of a skirt at levels, over what `around` is the hull of."""
-    layer = CATEGORIES[design.category].layer
-    ease = 0.006 + 0.012 * design.loose + 0.004 * layer
-    close = around.radius + ease
+def skirt_radii(
+    design: Design, around: Hull, levels: np.ndarray, inside: np.ndarray
+) -> np.ndarray:
+    """Return radii (L, C) of a skirt at levels, over a hull and the skirts (R, C) below it."""
+    sewn = design.kind != "lower"  # the hull is then that of the torso's cloth
+    close = np.maximum(around.radius + (0.002 if sewn else 0.006 + 0.012 * design.loose), inside)
     fallen = hanging(close, around.height, 0.03)
     if design.flare < 0:
         fallen = fallen + min(1.0, -2 * design.flare) * (close - fallen)

@@ -6,16 +6,17 @@
     mannequin = Mannequin(..., textures=own | dressed.textures, garments=dressed.worn)
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from synthetic_people import accessories, assets, body, cloth, landmarks
-from synthetic_people.cuts import SEAM, Cut, cut, opening
+from synthetic_people.cuts import SEAM, cut, has_skirt, opening
 from synthetic_people.design import Design
 from synthetic_people.drape import (
     ANGLES,
     COLUMNS,
+    DIRECTIONS,
     RINGS,
     Hull,
     distance,
@@ -32,6 +33,7 @@ from synthetic_people.shell import OFF_ARM, Fitted, fitted, shell
 from synthetic_people.texture import Texture
 from synthetic_people.wardrobe import CATEGORIES, attributes
 
+TUCKED_HEM = 0.22  # level at which a shirt ends inside a waistband
 COVERED = 0.012  # metres within its edges from which on cloth hides the skin below it
 
 
@@ -59,21 +61,34 @@ class _Body:
     Args:
         fit: its shell. outside: (N,) metres of what it wears so far above the shell.
         covered: (N,) which of the shell is covered.
+        skirt: (R, C) metres from the middle to the skirts that it wears so far, on `drape.RINGS`.
+        beneath: level down to which a closed shirt will hide what hangs from the waist.
     """
 
     fit: Fitted
     outside: np.ndarray
     covered: np.ndarray
+    skirt: np.ndarray
+    beneath: float = -1.0
 
 
 def dress(clothes: Outfit, rest: np.ndarray) -> Dressed:
     """Return an outfit on a body at rest (19158, 3), with what it covers of the skin."""
     count = len(shell().rows)
-    wearer = _Body(fitted(rest), np.zeros(count, np.float32), np.zeros(count, bool))
+    wearer = _Body(
+        fitted(rest), np.zeros(count, np.float32), np.zeros(count, bool),
+        np.zeros((len(RINGS), COLUMNS)),
+    )  # fmt: skip
     out = Dressed()
+    shirts = [d for d in clothes.designs if d.kind == "upper" and not d.open]
+    if shirts and not clothes.tucked:
+        wearer.beneath = max(d.hem for d in shirts)
     for design in _inside_out(clothes):
         name = f"garment{clothes.designs.index(design)}_{design.category}"
         out.textures[name] = cloth.texture(design)
+        tucked = clothes.tucked and CATEGORIES[design.category].layer == 0
+        if tucked and design.kind == "upper" and design.hem > TUCKED_HEM:
+            design = replace(design, hem=TUCKED_HEM)
         meshes, worn = _garment(design, name, wearer)
         out.meshes += meshes
         out.worn.insert(0, worn)
@@ -97,13 +112,19 @@ def _inside_out(clothes: Outfit) -> list[Design]:
 
 def _garment(design: Design, name: str, wearer: _Body) -> tuple[list[Mesh], Worn]:
     """Put a garment on: its meshes, and what is known of it."""
-    surface = CATEGORIES[design.category].surface
+    skirt = has_skirt(design)
     meshes, marks = [], {}
-    if surface != "skirt":
-        mesh, marks = _on_shell(design, name, wearer)
+    inside = wearer.outside
+    if CATEGORIES[design.category].surface != "skirt":
+        above = distance(design, wearer.fit, cut(design), inside)
+        if skirt:
+            torso = shell().down < SEAM + 0.1
+            inside = np.where(torso, np.maximum(above, inside), inside)
+            above = _met(design, wearer, hull(wearer.fit, inside), above)
+        mesh, marks = _on_shell(design, name, wearer, above)
         meshes.append(mesh)
-    if "skirt" in surface:
-        mesh, hem = _skirt(design, f"{name}.skirt", wearer)
+    if skirt:
+        mesh, hem = _skirt(design, f"{name}.skirt", wearer, hull(wearer.fit, inside))
         meshes.append(mesh)
         marks |= hem
     part = _part(design)
@@ -123,22 +144,21 @@ def _part(design: Design) -> int:
 
 
 def _on_shell(
-    design: Design, name: str, wearer: _Body
+    design: Design, name: str, wearer: _Body, above: np.ndarray
 ) -> tuple[Mesh, dict[str, tuple[str, int]]]:
+    """The part of a garment that is cut from the shell, `above` (N,) metres from it."""
     it, edges = shell(), cut(design)
-    above = distance(design, wearer.fit, edges, wearer.outside)
-    if CATEGORIES[design.category].surface == "shirt+skirt":
-        above = _met(design, wearer, above)
     vertices = wearer.fit.vertices + wearer.fit.normals * above[:, None].astype(np.float32)
     closed, open_ = edges.closed, edges.cloth
     wearer.outside = np.where(closed > -0.02, np.maximum(wearer.outside, above), wearer.outside)
     wearer.covered |= open_ > COVERED
     keep = (open_[it.faces] > 0).any(1)
+    uv = it.trouser_uv if "legs" in CATEGORIES[design.category].surface else it.uv
     mesh = Mesh(
-        name, vertices.astype(np.float32), it.faces[keep], it.uv, it.face_uv[keep], it.bones,
+        name, vertices.astype(np.float32), it.faces[keep], uv, it.face_uv[keep], it.bones,
         it.bone_weights, cloth.material(design, name), open_.astype(np.float32),
     )  # fmt: skip
-    spots = landmarks.on_shell(design, edges, it)
+    spots = landmarks.on_shell(design)
     mesh = landmarks.with_points(mesh, spots)
     count = len(it.rows)
     marks = {mark: (name, count + n) for n, mark in enumerate(spots)}
@@ -162,14 +182,12 @@ def compact(
 
 
 # ---- what hangs from the waist ------------------------------------------------------------------
-def _met(design: Design, wearer: _Body, above: np.ndarray) -> np.ndarray:
+def _met(design: Design, wearer: _Body, around: Hull, above: np.ndarray) -> np.ndarray:
     """Move a torso's cloth out to where the skirt that is sewn to it begins."""
     it = shell()
-    around = hull(wearer.fit, np.maximum(above, wearer.outside + 0.004))
-    level = np.array([SEAM - 0.02])
-    radius = np.broadcast_to(skirt_radii(design, around, level), (len(RINGS), COLUMNS))
-    gap = _gap(wearer.fit, around, radius)
-    near = np.interp(it.down, [-0.22, SEAM], [0, 1]) * (it.arm == OFF_ARM)
+    radius = skirt_radii(design, around, RINGS, wearer.skirt)
+    gap = _gap(wearer.fit, around, radius) - 0.003
+    near = np.interp(it.down, [-0.22, SEAM - 0.02], [0, 1]) * (it.arm == OFF_ARM)
     return above + near * np.maximum(gap - above, 0)
 
 
@@ -179,26 +197,26 @@ def _gap(fit: Fitted, around: Hull, radius: np.ndarray) -> np.ndarray:
     x, z = fit.vertices[:, 0], fit.vertices[:, 2] - np.interp(it.down, RINGS, around.middle)
     sideways = np.hypot(x, z)
     facing = (fit.normals[:, 0] * x + fit.normals[:, 2] * z) / np.maximum(sideways, 1e-6)
-    return (around.sample(radius, it.down, np.arctan2(x, z)) - sideways) / np.maximum(facing, 0.5)
+    return (around.sample(radius, it.down, np.arctan2(x, z)) - sideways) / np.maximum(facing, 0.6)
 
 
 def _skirt(
-    design: Design, name: str, wearer: _Body
+    design: Design, name: str, wearer: _Body, around: Hull
 ) -> tuple[Mesh, dict[str, tuple[str, int]]]:
     """A tube around both legs, from the waist to the hem."""
-    it = shell()
     start = design.rise if design.kind == "lower" else SEAM - 0.02
     inner = (RINGS > start + 0.02) & (RINGS < design.hem - 0.02)
     levels = np.concatenate([[start], RINGS[inner], [design.hem]])
-    around = hull(wearer.fit, wearer.outside)
-    radius = skirt_radii(design, around, levels)
-    vertices = points(around, radius, levels).reshape(-1, 3)
+    radius = skirt_radii(design, around, levels, wearer.skirt)
+    place = points(around, radius, levels)
+    vertices = place.reshape(-1, 3)
     bones, weights = _weights(levels)
-    faces, uv, face_uv = _tube(len(levels), points(around, radius, levels))
+    seen = levels > wearer.beneath - 0.08 if design.kind == "lower" else levels > -1
+    faces, uv, face_uv = _tube(seen, place)
     mesh = Mesh(
         name, vertices, faces, uv, face_uv, bones, weights,
         cloth.material(design, name.removesuffix(".skirt")),
-        opening(design, vertices).astype(np.float32) if design.open else None,
+        _tube_opening(design, levels, place) if design.open else None,
     )  # fmt: skip
     _wear_skirt(design, wearer, around, levels, radius)
     left, right = 3 * COLUMNS // 4, COLUMNS // 4  # of the image: -x, +x of the body
@@ -212,15 +230,23 @@ def _skirt(
 def _wear_skirt(
     design: Design, wearer: _Body, around: Hull, levels: np.ndarray, radius: np.ndarray
 ) -> None:
-    """Note what a skirt covers, and how far out it is where a shirt may fall over it."""
+    """Note what a skirt covers, and how far out it is where other clothes fall over it."""
     it = shell()
-    full = np.stack([np.interp(RINGS, levels, radius[:, c]) for c in range(COLUMNS)], 1)
-    torso = (it.arm == OFF_ARM) & (it.down > levels[0]) & (it.down < min(0.55, levels[-1]))
-    gap = _gap(wearer.fit, around, full)
-    wearer.outside = np.where(torso, np.maximum(wearer.outside, gap), wearer.outside)
-    hidden = (it.arm == OFF_ARM) & (it.down > levels[0] + 0.03) & (it.down < levels[-1] - 0.14)
+    within = ((RINGS > levels[0] - 0.05) & (RINGS < levels[-1] + 0.05))[:, None]
+    full = np.stack([np.interp(RINGS, levels, radius[:, c]) for c in range(COLUMNS)], 1) + 0.006
+    wearer.skirt = np.where(within, np.maximum(wearer.skirt, full), wearer.skirt)
+    on = (it.arm == OFF_ARM) & (it.down > levels[0]) & (it.down < min(0.45, levels[-1]))
+    gap = np.minimum(_gap(wearer.fit, around, full), 0.1)
+    wearer.outside = np.where(on, np.maximum(wearer.outside, gap), wearer.outside)
     if not design.open:
-        wearer.covered |= hidden
+        hidden = (it.arm == OFF_ARM) & (it.down > levels[0] + 0.03)
+        wearer.covered |= hidden & (it.down < levels[-1] - 0.06)
+
+
+def _tube_opening(design: Design, levels: np.ndarray, place: np.ndarray) -> np.ndarray:
+    front = np.broadcast_to(DIRECTIONS[:, 1] > 0, place.shape[:2])
+    down = np.repeat(levels, COLUMNS)
+    return opening(design, place[..., 0].ravel(), down, front.ravel()).astype(np.float32)
 
 
 def _weights(levels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -234,9 +260,14 @@ def _weights(levels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return bones[order].astype(np.uint8), kept / kept.sum(1, keepdims=True)
 
 
-def _tube(rings: int, place: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return faces and texture coordinates (metres of cloth) of a tube of rings (L, C, 3)."""
+def _tube(seen: np.ndarray, place: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return faces and texture coordinates (metres of cloth) of a tube of rings (L, C, 3).
+
+    There are faces only between rings that are `seen` (L,).
+    """
+    rings = len(place)
     ring, column = np.mgrid[: rings - 1, :COLUMNS]
+    ring, column = ring[seen[:-1]], column[seen[:-1]]
     after = (column + 1) % COLUMNS
     a, b = ring * COLUMNS + column, ring * COLUMNS + after
     c, d = a + COLUMNS, b + COLUMNS

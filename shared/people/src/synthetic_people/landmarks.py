@@ -4,41 +4,45 @@
 `sample.FACE_LANDMARKS`.
 """
 
+import functools
+
 import numpy as np
 
-from synthetic_people.cuts import Cut
+from synthetic_people.cuts import cut, has_skirt
 from synthetic_people.design import Design
 from synthetic_people.mesh import Mesh
-from synthetic_people.shell import OFF_ARM, Shell, joints
+from synthetic_people.shell import OFF_ARM, joints, shell
 
 SIDES = (("left", -1), ("right", 1))  # of the image; sign of x in the body's space
 
 
-def on_shell(design: Design, edges: Cut, it: Shell) -> dict[str, tuple[int, int, float]]:
+@functools.lru_cache(maxsize=4096)
+def on_shell(design: Design) -> dict[str, tuple[int, int, float]]:
     """Return where each landmark lies: between two vertices of the shell, and how far from the first.
 
     Those that lie on a skirt are left out.
     """
     out: dict[str, tuple[int, int, float]] = {}
-    pairs = np.unique(
-        np.sort(np.concatenate([it.faces[:, [0, 1]], it.faces[:, [1, 2]], it.faces[:, [2, 0]]]), 1),
-        axis=0,
-    )
+    it, edges = shell(), cut(design)
     everything = edges.closed
-    crossings = lambda field: _crossings(pairs, field, everything)  # noqa: E731
+    crossings = lambda field: _crossings(it.pairs, field, everything)  # noqa: E731
     upper = design.sleeve is not None
-    rings = [("hem", edges.hem, 0.5)] if edges.hem.min() < 0 else []
-    rings += [("collar", edges.neck, 0.5)] if upper else [("waistline", edges.rise, 0.5)]
+    rings = [] if has_skirt(design) else [("hem", edges.hem)]
+    rings += [("collar", edges.neck)] if upper else [("waistline", edges.rise)]
     if design.kind == "full":
-        rings.append(("waistline", np.where(it.arm > OFF_ARM, 1.0, it.down), 0.5))
-    for name, field, _ in rings:
+        rings.append(("waistline", np.where(it.arm > OFF_ARM, 1.0, it.down)))
+    for name, field in rings:
         a, b, t = crossings(field)
+        if not len(a):
+            continue
         x = it.position[a, 0] * (1 - t) + it.position[b, 0] * t
         for side, sign in SIDES:
             best = (sign * x).argmax()
             out[f"{side}_{name}"] = int(a[best]), int(b[best]), float(t[best])
     if upper:
         a, b, t = crossings(edges.sleeve)
+        if not len(a):
+            return out
         place = it.position[a] * (1 - t[:, None]) + it.position[b] * t[:, None]
         for side, sign in SIDES:
             best = (sign * place[:, 0] + place[:, 1] * _upwards()).argmax()

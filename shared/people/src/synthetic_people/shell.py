@@ -25,8 +25,9 @@ class Shell:
 
     Args:
         rows: (N,) vertices of the base mesh.
-        faces: (F, 3) into `rows`. uv, face_uv: charts of torso, arms and legs in metres of cloth.
-        chart: (F,) 0 torso, 1 arms, 2 legs.
+        faces: (F, 3) into `rows`. pairs: (E, 2) its edges.
+        uv, face_uv: charts of torso, arms and legs in metres of cloth; in `trouser_uv` the charts
+            of the legs reach up to the waist.
         position: (N, 3) metres, the neutral body.
         down, arm, neck, around, angle: (N,) coordinates; `around` is the angle about the neck and
             `angle` that about the torso, 0 in front, radians.
@@ -40,7 +41,8 @@ class Shell:
     faces: np.ndarray
     uv: np.ndarray
     face_uv: np.ndarray
-    chart: np.ndarray
+    trouser_uv: np.ndarray
+    pairs: np.ndarray
     position: np.ndarray
     down: np.ndarray
     arm: np.ndarray
@@ -77,10 +79,13 @@ def shell() -> Shell:
     angle = np.arctan2(position[:, 0], position[:, 2] - _axis(position[:, 1]))
     centre = joints()["neck02"]
     around = np.arctan2(position[:, 0], position[:, 2] - centre[2])
-    chart = _charts(faces, on_arm, down)
-    uv = _charted(position, faces, chart, angle)
+    uv = _charted(position, faces, _charts(faces, on_arm, down, 0.43), angle)
+    trouser_uv = _charted(position, faces, _charts(faces, on_arm, down, -0.06), angle)
+    edges = np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]])
+    pairs = np.unique(np.sort(edges, 1), axis=0)
     return Shell(
-        rows, faces, uv, np.arange(len(uv), dtype=np.int32).reshape(-1, 3), chart, position, down,
+        rows, faces, uv, np.arange(len(uv), dtype=np.int32).reshape(-1, 3), trouser_uv, pairs,
+        position, down,
         arm, _from_neck(position), around, angle,
         _smoothing(faces, len(rows)), rig.bones[rows],
         rig.bone_weights[rows], *_nearest(position),
@@ -138,9 +143,12 @@ def _from_neck(position: np.ndarray) -> np.ndarray:
     return np.where(height < 0, -ring, ring)
 
 
-def _charts(faces: np.ndarray, on_arm: np.ndarray, down: np.ndarray) -> np.ndarray:
+def _charts(
+    faces: np.ndarray, on_arm: np.ndarray, down: np.ndarray, crotch: float
+) -> np.ndarray:
+    """Return 0 for faces of the torso, 1 for those of arms, 2 for those of legs."""
     arms = on_arm[faces].mean(1) > 0.5
-    legs = down[faces].mean(1) > 0.43
+    legs = down[faces].mean(1) > crotch
     return np.where(arms, 1, np.where(legs, 2, 0))
 
 

@@ -134,15 +134,15 @@ CATEGORIES: dict[str, Category] = {
         parts={"buttons": 0.7, "zip": 0.2, "hand pockets": 0.7, "belt": 0.35, "hood": 0.15},
     ),
     "jeans": Category(
-        "lower", "legs", CASUAL, (1.8, 1.98), rise=(0.02, 0.2), loose=(0.02, 0.6),
+        "lower", "legs", CASUAL, (1.88, 2.04), rise=(0.02, 0.2), loose=(0.02, 0.6),
         flare=(0.0, 0.3), patterns={"solid": 1}, fabrics={"denim": 1},
         parts={"belt": 0.25, "hip pockets": 1, "cuff": 0.15, "fly": 1},
     ),
     "trousers": Category(
-        "lower", "legs", DRESSY, (1.8, 1.98), rise=(-0.03, 0.12), loose=(0.12, 0.6),
+        "lower", "legs", DRESSY, (1.86, 2.04), rise=(-0.03, 0.12), loose=(0.12, 0.6),
         flare=(0.0, 0.25), fabrics={"wool": 0.55, "cotton": 0.35, "linen": 0.1},
         patterns={"solid": 0.78, "striped": 0.06, "checked": 0.08, "heathered": 0.08},
-        parts={"belt": 0.5, "hip pockets": 0.8, "crease": 0.6, "fly": 1},
+        parts={"belt": 0.5, "hip pockets": 0.8, "fly": 1},
     ),
     "joggers": Category(
         "lower", "legs", SPORTY, (1.75, 1.93), rise=(0.02, 0.14), loose=(0.35, 0.8),
