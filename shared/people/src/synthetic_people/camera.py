@@ -1,5 +1,6 @@
 """A pinhole camera: where points of the scene lie in the image."""
 
+import functools
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,7 +28,7 @@ class Camera:
     width: int
     roll: float = 0.0
 
-    @property
+    @functools.cached_property
     def axes(self) -> np.ndarray:
         """Rows: image right, image down, forward; (3, 3)."""
         forward = self.target - self.eye
@@ -56,7 +57,5 @@ class Camera:
         right, down, forward = self.axes
         scale = 1 / (self.focal * self.height)
         return (
-            forward
-            + (x * scale)[None, :, None] * right
-            + (y * scale)[:, None, None] * down
+            forward + (x * scale)[None, :, None] * right + (y * scale)[:, None, None] * down
         ).astype(np.float32)

@@ -15,7 +15,9 @@ from synthetic_people.sample import (
 )
 
 HIDDEN_BY = 0.03  # metres before a landmark from which on something hides it; glasses do not
-FACE_TURNED = 80.0  # degrees between a face and the direction to the camera, beyond which it is none
+FACE_TURNED = (
+    80.0  # degrees between a face and the direction to the camera, beyond which it is none
+)
 NO_BOX = (0.0, 0.0, 0.0, 0.0)
 FACE_SEEN = 0.3  # least share of the face's near side that has to be visible
 
@@ -102,9 +104,7 @@ def _face_box(
     return _box_of_points(points, camera)
 
 
-def _box_of_points(
-    points: np.ndarray, camera: Camera
-) -> tuple[float, float, float, float] | None:
+def _box_of_points(points: np.ndarray, camera: Camera) -> tuple[float, float, float, float] | None:
     """Return the box of projected points, not clipped; None where all lie outside of the image."""
     x0, y0 = points[:, :2].min(0)
     x1, y1 = points[:, :2].max(0)

@@ -48,7 +48,7 @@ SHADOW_SAMPLES = 288
 
 
 def shadow_map(
-    meshes: Sequence[Mesh], textures: dict[str, Texture], light: Light, centre: np.ndarray,
+    meshes: Sequence[Mesh], textures: Sequence[Texture | None], light: Light, centre: np.ndarray,
     radius: float,
 ) -> ShadowMap:  # fmt: skip
     """Return what the key lamp sees of a ball of `radius` metres about `centre`, orthographic."""
@@ -58,11 +58,11 @@ def shadow_map(
     axes = np.stack([right, np.cross(forward, right), forward])
     scale = SHADOW_SAMPLES / (2 * radius)
     seen = Fragments.empty(SHADOW_SAMPLES, SHADOW_SAMPLES)
-    for index, mesh in enumerate(meshes):
+    for index, (mesh, texture) in enumerate(zip(meshes, textures, strict=True)):
         screen = (mesh.vertices - centre) @ axes.T
         screen[:, :2] = screen[:, :2] * scale + SHADOW_SAMPLES / 2
         screen[:, 2] += 10 * radius + 1
-        draw(mesh, np.float64(screen), textures, index, seen)
+        draw(mesh, np.float64(screen), texture, index, seen)
     return ShadowMap(seen.depth - np.float32(10 * radius + 1), axes, centre, scale, light.softness)
 
 

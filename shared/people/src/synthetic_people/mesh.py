@@ -6,6 +6,7 @@ Units are metres, y points up, z out of the face of a person at rest, x to that 
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+from numba import njit
 
 
 @dataclass(frozen=True)
@@ -86,16 +87,33 @@ def triangles_of_quads(quads: np.ndarray) -> np.ndarray:
     return np.concatenate([quads[:, [0, 1, 2]], second[:, [0, 2, 3]]]).astype(np.int32)
 
 
-def vertex_normals(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
-    """Return unit normals (N, 3) float32: area-weighted means of the normals of adjacent faces."""
-    a, b, c = (vertices[faces[:, i]] for i in range(3))
-    of_face = np.cross(b - a, c - a)
-    total = np.stack(
-        [
-            np.bincount(faces.ravel(), np.repeat(of_face[:, i], 3), len(vertices))
-            for i in range(3)
-        ],
-        1,
-    )
-    length = np.linalg.norm(total, axis=1, keepdims=True)
-    return (total / np.maximum(length, 1e-12)).astype(np.float32)
+@njit(cache=True, nogil=True)
+def vertex_normals(vertices, faces):  # type: ignore[no-untyped-def]
+    """Return unit normals (N, 3) float32: area-weighted means of the normals of adjacent faces.
+
+    Args:
+        vertices: (N, 3) float32.
+        faces: (F, 3) int32, counter-clockwise seen from outside.
+    """
+    out = np.zeros_like(vertices)
+    for t in range(len(faces)):
+        i, j, k = faces[t, 0], faces[t, 1], faces[t, 2]
+        ax, ay, az = (
+            vertices[j, 0] - vertices[i, 0],
+            vertices[j, 1] - vertices[i, 1],
+            vertices[j, 2] - vertices[i, 2],
+        )
+        bx, by, bz = (
+            vertices[k, 0] - vertices[i, 0],
+            vertices[k, 1] - vertices[i, 1],
+            vertices[k, 2] - vertices[i, 2],
+        )
+        normal = (ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx)
+        for corner in (i, j, k):
+            for d in range(3):
+                out[corner, d] += normal[d]
+    for n in range(len(out)):
+        length = np.sqrt(out[n, 0] ** 2 + out[n, 1] ** 2 + out[n, 2] ** 2)
+        for d in range(3):
+            out[n, d] /= max(length, 1e-12)
+    return out

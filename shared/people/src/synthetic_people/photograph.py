@@ -50,8 +50,8 @@ def random_photograph(rng: np.random.Generator, size: int) -> Photograph:
         saturation=0.0 if rng.random() < 0.08 else float(rng.uniform(0.6, 1.25)),
         defocus=float(rng.uniform(0, 0.9) * scale) if rng.random() < 0.45 else 0.0,
         shake=(float(shake[0]), float(shake[1])),
-        noise=float(rng.uniform(0, 0.03)),
-        colour_noise=float(rng.uniform(0, 0.014)),
+        noise=float(0.03 * rng.random() ** 2),
+        colour_noise=float(0.014 * rng.random() ** 2),
         quality=int(rng.integers(40, 97)) if rng.random() < 0.65 else None,
     )
 

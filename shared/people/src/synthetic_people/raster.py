@@ -44,29 +44,28 @@ class Fragments:
 
 
 def rasterise(
-    meshes: Sequence[Mesh], camera: Camera, textures: dict[str, Texture], factor: int = 1
+    meshes: Sequence[Mesh], textures: Sequence[Texture | None], camera: Camera, factor: int = 1
 ) -> Fragments:
     """Return what is seen at `factor` x `factor` samples a pixel.
 
     Args:
         meshes: surfaces, posed.
+        textures: that of each mesh, None for a plain one.
         camera: where it is seen from.
-        textures: textures by the names that materials give.
         factor: samples a pixel in each direction; 1 samples pixel centres.
     """
     out = Fragments.empty(camera.height * factor, camera.width * factor)
-    for index, mesh in enumerate(meshes):
+    for index, (mesh, texture) in enumerate(zip(meshes, textures, strict=True)):
         screen = camera.project(mesh.vertices)
         screen[:, :2] *= factor
-        draw(mesh, screen, textures, index, out)
+        draw(mesh, screen, texture, index, out)
     return out
 
 
 def draw(
-    mesh: Mesh, screen: np.ndarray, textures: dict[str, Texture], index: int, out: Fragments
+    mesh: Mesh, screen: np.ndarray, texture: Texture | None, index: int, out: Fragments
 ) -> None:
     """Add a mesh, seen at `screen` (N, 3: x, y in samples, depth), to the fragments."""
-    texture = textures.get(mesh.material.texture)
     alpha = texture.alpha if texture is not None and texture.alpha is not None else OPAQUE
     _draw(
         screen,

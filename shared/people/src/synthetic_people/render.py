@@ -1,7 +1,7 @@
 """Render people before a photograph: the image, and exact labels of everything in it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from synthetic_people.shading import openness, shade
 from synthetic_people.surface import visible_surface
 from synthetic_people.texture import Texture
 
+GROUND_SHADOW = 0.6  # share of a photograph's light that a shadow takes
 FACTOR = 2  # samples a pixel in each direction, of colour; labels are those of pixel centres
 
 
@@ -33,6 +34,7 @@ class View:
         backdrop: what stands behind them.
         props: surfaces that belong to nobody, such as what hides people from the camera.
         exposure: factor of the people's linear light, so that they fit the photograph.
+        textures: what the props carry.
     """
 
     people: list[Mannequin]
@@ -41,15 +43,16 @@ class View:
     backdrop: Backdrop
     props: list[Mesh]
     exposure: float = 1.0
+    textures: dict[str, Texture] = field(default_factory=dict)
 
 
 @dataclass
 class _Stage:
-    """All meshes of a view, with the person (-1: none) that each belongs to."""
+    """All meshes of a view, with the texture of each and the person (-1: none) it belongs to."""
 
     meshes: list[Mesh]
+    textures: list[Texture | None]
     owner: np.ndarray
-    textures: dict[str, Texture]
 
 
 def render(
@@ -66,7 +69,7 @@ def render(
     """
     stage = _stage(view)
     linear, fragments = _linear(view, stage)
-    centre = rasterise(stage.meshes, view.camera, stage.textures)
+    centre = rasterise(stage.meshes, stage.textures, view.camera)
     parts, person, garment = _maps(centre, stage, view.people)
     worn = np.cumsum([1] + [len(mannequin.garments) for mannequin in view.people])
     people = [
@@ -88,18 +91,19 @@ def render(
 
 
 def _stage(view: View) -> _Stage:
-    meshes = [mesh for person in view.people for mesh in person.meshes]
-    owner = [n for n, person in enumerate(view.people) for _ in person.meshes]
-    textures: dict[str, Texture] = {}
+    meshes = list(view.props)
+    textures = [view.textures.get(mesh.material.texture) for mesh in meshes]
     for person in view.people:
-        textures |= person.textures
-    return _Stage(meshes + view.props, np.array(owner + [-1] * len(view.props), int), textures)
+        meshes += person.meshes
+        textures += [person.textures.get(mesh.material.texture) for mesh in person.meshes]
+    counts = [len(view.props), *(len(person.meshes) for person in view.people)]
+    return _Stage(meshes, textures, np.repeat(np.arange(-1, len(view.people)), counts))
 
 
 def _linear(view: View, stage: _Stage) -> tuple[np.ndarray, Fragments]:
     """Return linear light at all samples (H f, W f, 3), and what is seen there."""
     camera, meshes, textures = view.camera, stage.meshes, stage.textures
-    fragments = rasterise(meshes, camera, textures, FACTOR)
+    fragments = rasterise(meshes, textures, camera, FACTOR)
     out = view.backdrop.linear(camera.height, camera.width, FACTOR)
     if not meshes:
         return out, fragments
@@ -108,7 +112,7 @@ def _linear(view: View, stage: _Stage) -> tuple[np.ndarray, Fragments]:
     radius = float(np.linalg.norm(points - centre, axis=1).max())
     shadow = shadow_map(meshes, textures, view.light, centre, radius)
     out *= _ground_shadow(view, shadow)[..., None]
-    surface = visible_surface(fragments, meshes, camera, textures, FACTOR)
+    surface = visible_surface(fragments, meshes, textures, camera, FACTOR)
     distance = float(np.linalg.norm(camera.eye - centre))
     share = openness(fragments.depth, camera.focal * camera.height * FACTOR / distance, FACTOR)
     light = shade(
@@ -125,17 +129,16 @@ def _linear(view: View, stage: _Stage) -> tuple[np.ndarray, Fragments]:
 
 def _ground_shadow(view: View, shadow: ShadowMap) -> np.ndarray:
     """Return the share of light left on the ground at y = 0 behind the people, (H f, W f)."""
-    rays = view.camera.rays(FACTOR)
+    rays = view.camera.rays()  # one a pixel: shadows on the ground are soft
     down = rays[..., 1] < -0.02
     out = np.ones(rays.shape[:2], np.float32)
     if view.camera.eye[1] < 0.2 or not down.any():
-        return out
+        return out.repeat(FACTOR, 0).repeat(FACTOR, 1)
     ray = rays[down]
-    point = np.float32(view.camera.eye) - ray * (view.camera.eye[1] / ray[:, 1:])
+    point = np.float32(view.camera.eye) - ray * np.float32(view.camera.eye[1] / ray[:, 1:2])
     up = np.broadcast_to(np.float32([0, 1, 0]), point.shape).copy()
-    dark = 1 - lit_share(shadow, point.astype(np.float32), up)
-    out[down] = 1 - 0.6 * dark
-    return out
+    out[down] = 1 - GROUND_SHADOW * (1 - lit_share(shadow, point.astype(np.float32), up))
+    return out.repeat(FACTOR, 0).repeat(FACTOR, 1)
 
 
 def _shrink(linear: np.ndarray) -> np.ndarray:
@@ -201,7 +204,7 @@ def _motion(
         seen = later.camera.project(points)
         flow[here] = seen[:, :2] - np.stack([x[here], y[here]], 1) - 0.5
         depth[here] = seen[:, 2]
-    after = rasterise(target.meshes, later.camera, target.textures)
+    after = rasterise(target.meshes, target.textures, later.camera)
     to_x, to_y = np.floor(x + 0.5 + flow[..., 0]), np.floor(y + 0.5 + flow[..., 1])
     inside = (to_x >= 0) & (to_x < w) & (to_y >= 0) & (to_y < h)
     at = to_y.clip(0, h - 1).astype(int), to_x.clip(0, w - 1).astype(int)

@@ -32,8 +32,8 @@ class Surface:
 def visible_surface(
     fragments: Fragments,
     meshes: Sequence[Mesh],
+    textures: Sequence[Texture | None],
     camera: Camera,
-    textures: dict[str, Texture],
     factor: int,
 ) -> Surface:
     """Return the surface at each visible sample; `factor` as in `rasterise`."""
@@ -53,7 +53,7 @@ def visible_surface(
         if rows.start == rows.stop:
             continue
         material = mesh.material
-        texture = textures.get(material.texture, BLANK)
+        texture = textures[number] or BLANK
         _resolve(
             triangle[index[rows]],
             corner[index[rows]],
@@ -176,11 +176,20 @@ def _resolve(
 @njit(cache=True, nogil=True, inline="always")
 def _level(vertices, i, j, k, uv, p, q, r, tile, sizes, sample_size):
     """The version of a texture in which about one texel falls on a sample of this triangle."""
-    ax, ay, az = vertices[j, 0] - vertices[i, 0], vertices[j, 1] - vertices[i, 1], vertices[j, 2] - vertices[i, 2]
-    bx, by, bz = vertices[k, 0] - vertices[i, 0], vertices[k, 1] - vertices[i, 1], vertices[k, 2] - vertices[i, 2]
+    ax, ay, az = (
+        vertices[j, 0] - vertices[i, 0],
+        vertices[j, 1] - vertices[i, 1],
+        vertices[j, 2] - vertices[i, 2],
+    )
+    bx, by, bz = (
+        vertices[k, 0] - vertices[i, 0],
+        vertices[k, 1] - vertices[i, 1],
+        vertices[k, 2] - vertices[i, 2],
+    )
     area = np.sqrt((ay * bz - az * by) ** 2 + (az * bx - ax * bz) ** 2 + (ax * by - ay * bx) ** 2)
     texels = abs(
-        (uv[q, 0] - uv[p, 0]) * (uv[r, 1] - uv[p, 1]) - (uv[q, 1] - uv[p, 1]) * (uv[r, 0] - uv[p, 0])
+        (uv[q, 0] - uv[p, 0]) * (uv[r, 1] - uv[p, 1])
+        - (uv[q, 1] - uv[p, 1]) * (uv[r, 0] - uv[p, 0])
     )
     texels *= tile * tile * sizes[0, 1] * sizes[0, 2]
     per_sample = np.sqrt(texels / max(area, 1e-12)) * sample_size

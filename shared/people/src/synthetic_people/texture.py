@@ -87,5 +87,7 @@ def look_up(pyramid, sizes, level, u, v, linear, out):
     top, bottom = start + (y0 % h) * w, start + ((y0 + 1) % h) * w
     for c in range(3):
         above = linear[pyramid[top + left, c]] * (1 - fx) + linear[pyramid[top + right, c]] * fx
-        below = linear[pyramid[bottom + left, c]] * (1 - fx) + linear[pyramid[bottom + right, c]] * fx
+        below = (
+            linear[pyramid[bottom + left, c]] * (1 - fx) + linear[pyramid[bottom + right, c]] * fx
+        )
         out[c] = above * (1 - fy) + below * fy
