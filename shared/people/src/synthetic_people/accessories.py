@@ -1,7 +1,7 @@
 """Shoes, bags, scarves, ties and what hands hold: the rest of an outfit.
 
-Bags, cups and phones are rounded boxes that move with one bone; straps, ties and the ends of scarves
-are patches on the outermost cloth.
+Bags, cups and phones are rounded boxes that move with one bone; straps, ties and the ends of
+scarves are patches on the outermost cloth.
 """
 
 import functools
@@ -205,7 +205,7 @@ def _bag(kind: str, colour: RGB, cloth: np.ndarray) -> list[Mesh]:
     main = rounded("bag", middle, axes, half, *bones, look, colour, (0.35, 0.35))
     flap = np.array(half) * (1.06, 0.5, 1.04)
     dark: RGB = tuple(0.8 * c for c in colour)  # type: ignore[assignment]
-    top = middle + [0, half[1] * (0.52 if kind != "backpack" else -0.35), 0]
+    top = middle + np.array([0, half[1] * (0.52 if kind != "backpack" else -0.35), 0])
     if kind == "backpack":
         top = top + outward * half[2] * 0.35
         flap = np.array(half) * (0.75, 0.42, 0.85)

@@ -171,7 +171,7 @@ def _vary(base: Design, variant: int, category: Category) -> Design:
     if variant == 2:
         return _toggled(base, "cuff")
     if "graphic" in base.parts:
-        x, y, size = base.print_at
+        _, y, size = base.print_at
         return replace(base, print_at=(0.055, y + 0.05, size * 0.45))
     return _toggled(base, "chest pocket")
 

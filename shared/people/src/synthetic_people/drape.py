@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from synthetic_people import body
 from synthetic_people.cuts import Cut
 from synthetic_people.design import Design
 from synthetic_people.shell import OFF_ARM, Fitted, shell
@@ -167,81 +166,3 @@ def _wrinkles(design: Design) -> np.ndarray:
     much = 0.25 + elbow + knee + ankle + 0.7 * waist
     stiff = 0.4 if design.fabric in ("wool", "leather") else 1.0
     return (out * much * stiff * (0.001 + 0.003 * design.loose)).astype(np.float32)
-
-
-# ---- skirts -------------------------------------------------------------------------------------
-@functools.cache
-def skirt_weights() -> tuple[np.ndarray, np.ndarray]:
-    """Return the bones (B,) that move skirts, and their weights (R, C, B) on the rings.
-
-    A place of a skirt follows the parts of torso and legs around it, the more of them the further
-    down it is, so that it stays smooth when the legs part.
-    """
-    it = shell()
-    neutral = fitted_neutral()
-    around = hull(neutral, np.zeros(len(it.rows), np.float32))
-    on = np.flatnonzero((it.arm == OFF_ARM) & (it.down > -0.6) & (it.down < 2.0))
-    bones = np.unique(it.bones[on])
-    dense = np.zeros((len(on), len(bones)), np.float32)
-    for k in range(4):
-        dense[np.arange(len(on)), np.searchsorted(bones, it.bones[on, k])] += it.bone_weights[on, k]
-    grid = points(around, around.radius, RINGS)
-    gap = ((grid[:, :, None] - neutral.vertices[on]) ** 2).sum(-1)
-    reach = np.interp(RINGS, [0, 0.5, 1, 2], [0.03, 0.05, 0.08, 0.11])[:, None, None]
-    near = np.exp(-0.5 * gap / reach**2) + 1e-9
-    weights = near @ dense
-    return bones, (weights / weights.sum(-1, keepdims=True)).astype(np.float32)
-
-
-@functools.cache
-def fitted_neutral() -> Fitted:
-    """Return the shell on the neutral body."""
-    from synthetic_people.shell import fitted
-
-    return fitted(body.base_vertices())
-
-
-@functools.cache
-def neutral_width() -> float:
-    """Return the metres from the middle to the side of the neutral waist."""
-    around = hull(fitted_neutral(), np.zeros(len(shell().rows), np.float32))
-    return float(around.radius[np.abs(RINGS).argmin(), COLUMNS // 4])
-
-
-def points(around: Hull, radius: np.ndarray, levels: np.ndarray) -> np.ndarray:
-    """Return points (L, C, 3) of a tube of radii (L, C) at levels (L,)."""
-    middle = np.interp(levels, RINGS, around.middle)
-    height = np.interp(levels, RINGS, around.height)
-    x = radius * DIRECTIONS[:, 0]
-    z = radius * DIRECTIONS[:, 1] + middle[:, None]
-    return np.stack([x, np.broadcast_to(height[:, None], x.shape), z], -1).astype(np.float32)
-
-
-def skirt_radii(design: Design, around: Hull, levels: np.ndarray, inside: np.ndarray) -> np.ndarray:
-    """Return radii (L, C) of a skirt at levels, over a hull and the skirts (R, C) below it."""
-    sewn = design.kind != "lower"  # the hull is then that of the torso's cloth
-    close = np.maximum(around.radius + (0.002 if sewn else 0.006 + 0.012 * design.loose), inside)
-    fallen = hanging(close, around.height, 0.03)
-    if design.flare < 0:
-        fallen = fallen + min(1.0, -2 * design.flare) * (close - fallen)
-    below = np.maximum(around.height[np.searchsorted(RINGS, 0.0)] - around.height, 0)[:, None]
-    wide = fallen + below * max(design.flare, 0) * 0.28
-    rows = (levels - RINGS[0]) / (RINGS[1] - RINGS[0])
-    i = rows.astype(int).clip(0, len(RINGS) - 2)
-    part = (rows - i)[:, None]
-    return (wide[i] * (1 - part) + wide[i + 1] * part) * _pleats(design, levels)
-
-
-def _pleats(design: Design, levels: np.ndarray) -> np.ndarray:
-    """Factors (L, C) of the radius: folds that deepen downwards, sharper where pleated."""
-    rng = np.random.default_rng(design.seed + 1)
-    pleated = "pleats" in design.parts
-    count = int(rng.integers(9, 14) if pleated else rng.integers(4, 8))
-    deep = 0.035 if pleated else 0.012 + 0.035 * max(design.flare, 0)
-    deep *= np.interp(levels, [0.0, 0.25, 1.2], [0.15 if pleated else 0, 0.5, 1.0])
-    if design.flare < -0.2:
-        deep = deep * 0.3
-    wave = np.cos(count * ANGLES + rng.uniform(0, 7)) + 0.5 * np.cos(
-        (count + 2) * ANGLES + rng.uniform(0, 7)
-    )
-    return 1 + deep[:, None] * wave

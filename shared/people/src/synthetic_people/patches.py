@@ -1,6 +1,6 @@
-"""Patches: finely divided pieces of the shell that lie on a garment, for its collar, pockets, buttons.
+"""Patches: finely divided pieces of the shell that lie on a garment: collar, pockets, buttons.
 
-A patch is made once for a design, by fields on the neutral body, and then follows the garment's cloth.
+A patch is made once for a design, by fields on the neutral body, and then follows the cloth.
 """
 
 from collections.abc import Callable, Mapping
