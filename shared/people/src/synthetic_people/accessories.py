@@ -14,7 +14,7 @@ from synthetic_people.design import RGB
 from synthetic_people.mesh import Material, Mesh
 from synthetic_people.outfit import Outfit
 from synthetic_people.parts import BAG, SHOES, UPPER
-from synthetic_people.patches import Fields, Patch, joined, patch
+from synthetic_people.patches import Field, Fields, Patch, joined, patch
 from synthetic_people.shell import OFF_ARM, shell
 
 FAR = 1.0
@@ -72,9 +72,9 @@ def _laid(piece: Patch, name: str, look: Material, cloth: np.ndarray, normals: n
     )  # fmt: skip
 
 
-def _torso() -> np.ndarray:
-    it = shell()
-    return (it.arm[it.faces] < 0.25).all(1) & (it.down[it.faces] < 0.35).all(1)
+def _on_torso(field: Field) -> Field:
+    """Leave out arms and legs."""
+    return lambda f: np.where((f["arm"] < 0.25) & (f["down"] < 0.35), field(f), -FAR)
 
 
 @functools.lru_cache(maxsize=64)
@@ -88,9 +88,8 @@ def _tie(colour: RGB) -> Patch:
     def knot(f: Fields) -> np.ndarray:
         return np.minimum(blade(f), f["y"] - 0.53)
 
-    near = _torso() & (np.abs(shell().position[shell().faces, 0]).min(1) < 0.06)
     dark = tuple(0.7 * c for c in colour)
-    pieces = [patch(near, blade, {}, colour, 0.005, 1), patch(near, knot, {}, dark, 0.012, 2)]
+    pieces = [patch(blade, {}, colour, 0.005, 1), patch(knot, {}, dark, 0.012, 2)]
     return joined([piece for piece in pieces if piece is not None])
 
 
@@ -102,7 +101,7 @@ def _scarf_ends(colour: RGB) -> Patch:
         front = np.where(f["z"] > 0.02, FAR, -FAR)
         return np.minimum(np.minimum(np.maximum(left, right), 0.57 - f["y"]), front)
 
-    made = patch(_torso(), ends, {}, colour, 0.02, 1)
+    made = patch(_on_torso(ends), {}, colour, 0.02, 1)
     assert made is not None
     return made
 
@@ -121,7 +120,7 @@ def _straps(bag: str, colour: RGB) -> Patch:
         return np.minimum(0.022 - np.abs(off), f["y"] - 0.32)
 
     field = {"shoulder bag": across, "tote": shoulder, "backpack": pair}[bag]
-    made = patch(_torso(), field, {}, tuple(0.7 * c for c in colour), 0.009, 1)
+    made = patch(_on_torso(field), {}, tuple(0.7 * c for c in colour), 0.009, 1)
     assert made is not None
     return made
 

@@ -9,6 +9,7 @@ from synthetic_people.design import Design
 from synthetic_people.mesh import Material
 from synthetic_people.texture import Texture, to_srgb
 
+SRGB = (to_srgb(np.linspace(0, 1, 4096)) * 255 + 0.5).astype(np.uint8)  # of linear light in 4095ths
 SIZE = 128  # texels of a tile
 PLAIN_TILE = 0.12  # metres of a tile of cloth without a pattern
 
@@ -61,7 +62,7 @@ def texture(design: Design) -> Texture:
     image = image * WEAVES.get(design.fabric, _woven)(tile_size(design))[..., None]
     if design.pattern == "heathered":
         image *= 1 + 0.22 * _grain(rng, 0.8, 2.0)[..., None]
-    return Texture((to_srgb(image) * 255 + 0.5).astype(np.uint8))
+    return Texture(SRGB[(image.clip(0, 1) * 4095).astype(np.int16)])
 
 
 # ---- patterns: shares of figure and trim on a tile that repeats ----------------------------------

@@ -4,6 +4,7 @@ import functools
 from dataclasses import dataclass
 
 import numpy as np
+from numba import njit
 
 from synthetic_people.cuts import Cut
 from synthetic_people.design import Design
@@ -69,11 +70,22 @@ def hull(fit: Fitted, distance: np.ndarray) -> Hull:
     half = COLUMNS // 2
     middle = (support[:, 0] - support[:, half]) / 2
     support = support - middle[:, None] * DIRECTIONS[:, 1]
-    radius = np.stack([(row * _REACH).min(1) for row in support])
+    radius = _reached(support, _REACH)
     waist, knee, ankle = fit.heights
     slope = (waist - knee) * 1.0
     height = np.interp(RINGS, [-0.5, 0, 1, 2], [waist + 0.5 * slope, waist, knee, ankle])
     return Hull(radius, middle, height)
+
+
+@njit(cache=True, nogil=True)
+def _reached(support, reach):  # type: ignore[no-untyped-def]
+    """Radii (R, C) of the hull that supporting lines at distances (R, C) bound."""
+    out = np.full_like(support, np.inf)
+    for r in range(support.shape[0]):
+        for c in range(support.shape[1]):
+            for d in range(support.shape[1]):
+                out[r, c] = min(out[r, c], support[r, d] * reach[c, d])
+    return out
 
 
 def hanging(radius: np.ndarray, height: np.ndarray, give: float) -> np.ndarray:

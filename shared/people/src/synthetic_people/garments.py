@@ -21,7 +21,7 @@ from synthetic_people.mannequin import Worn
 from synthetic_people.mesh import Material, Mesh
 from synthetic_people.outfit import Outfit
 from synthetic_people.parts import DRESS, LOWER, UPPER
-from synthetic_people.patches import Patch
+from synthetic_people.patches import Patch, any_corner
 from synthetic_people.prints import graphic, print_patch
 from synthetic_people.shell import Fitted, fitted, shell
 from synthetic_people.skirts import met, skirt
@@ -136,7 +136,7 @@ def _on_shell(
     closed, open_ = edges.closed, edges.cloth
     wearer.outside = np.where(closed > -0.02, np.maximum(wearer.outside, above), wearer.outside)
     wearer.covered |= open_ > COVERED
-    keep = (open_[it.faces] > 0).any(1)
+    keep = any_corner(open_ > 0, it.faces)
     uv = it.trouser_uv if "legs" in CATEGORIES[design.category].surface else it.uv
     mesh = Mesh(
         name, vertices.astype(np.float32), it.faces[keep], uv, it.face_uv[keep], it.bones,

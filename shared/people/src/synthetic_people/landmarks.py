@@ -65,7 +65,7 @@ def _crossings(
     rest = everything[pairs]
     passes = (here[:, 0] > 0) != (here[:, 1] > 0)
     value = rest[:, 0] * (1 - t) + rest[:, 1] * t
-    edge = passes & (rest.max(1) > 0) & (value > -0.012)
+    edge = passes & ((rest[:, 0] > 0) | (rest[:, 1] > 0)) & (value > -0.012)
     return pairs[edge, 0], pairs[edge, 1], t[edge]
 
 

@@ -8,7 +8,7 @@ from PIL import Image, ImageDraw
 
 from synthetic_people.cuts import cut
 from synthetic_people.design import Design
-from synthetic_people.patches import Patch, patch
+from synthetic_people.patches import Fields, Patch, patch
 from synthetic_people.shell import shell
 from synthetic_people.texture import Texture, to_srgb
 
@@ -24,12 +24,12 @@ def print_patch(design: Design) -> Patch | None:
     it = shell()
     x, y, size = design.print_at
     y += CHEST
-    box = lambda p: size / 2 - np.maximum(np.abs(p["x"] - x), np.abs(p["y"] - y))  # noqa: E731
-    at = {"x": it.position[:, 0], "y": it.position[:, 1]}
-    near = (box(at)[it.faces].max(1) > -0.03) & (it.position[it.faces, 2].min(1) > 0.02)
-    cloth = {"cloth": cut(design).cloth}
-    inside = lambda p: np.minimum(box(p), p["cloth"])  # noqa: E731
-    out = patch(near, inside, cloth, (1.0, 1.0, 1.0), 0.002, 1)
+
+    def field(p: Fields) -> np.ndarray:
+        box = size / 2 - np.maximum(np.abs(p["x"] - x), np.abs(p["y"] - y))
+        return np.minimum(np.where(p["z"] > 0.02, box, -1.0), p["cloth"])
+
+    out = patch(field, {"cloth": cut(design).cloth}, (1.0, 1.0, 1.0), 0.002, 1)
     if out is None:
         return None
     place = (it.position[out.rows] * out.weights[..., None]).sum(1)

@@ -1,17 +1,16 @@
 """Trims of a design: collar, lapels, cuffs, plackets, buttons, zips, pockets, belt, print."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Mapping
 
 import numpy as np
 
 from synthetic_people.cuts import ARM, SEAM, cut, has_skirt
 from synthetic_people.design import RGB, Design
-from synthetic_people.patches import Fields, Patch, joined, patch
-from synthetic_people.shell import OFF_ARM, shell
+from synthetic_people.patches import Field, Fields, Patch, joined, patch
+from synthetic_people.shell import OFF_ARM
 from synthetic_people.wardrobe import CATEGORIES
 
-Field = Callable[[Fields], np.ndarray]
 METAL: RGB = (0.35, 0.34, 0.32)
 LEATHER: RGB = (0.03, 0.018, 0.012)
 FAR = 1.0
@@ -58,14 +57,12 @@ def trims(design: Design) -> Patch | None:
     return joined(pieces) if pieces else None
 
 
-def _made(field: Field, extra: Fields, colour: RGB, above: float, fine: int) -> Patch | None:
-    """Make a patch where there is cloth: find its faces coarsely, then divide them."""
-    it = shell()
-    inside = lambda f: np.minimum(field(f), f["cloth"])  # noqa: E731
-    known = {name: getattr(it, name) for name in ("down", "arm", "around", "neck")}
-    known |= {axis: it.position[:, k] for k, axis in enumerate("xyz")} | dict(extra)
-    near = (field(known)[it.faces].max(1) > -0.03) & (extra["cloth"][it.faces].max(1) > 0)
-    return patch(near, inside, extra, colour, above, fine) if near.any() else None
+def _made(
+    field: Field, extra: Mapping[str, np.ndarray], colour: RGB, above: float, fine: int
+) -> Patch | None:
+    """Make a patch where there is cloth."""
+    cloth = lambda f: np.minimum(field(f), f["cloth"])  # noqa: E731
+    return patch(cloth, extra, colour, above, fine)
 
 
 # ---- fields: metres inside of a trim ------------------------------------------------------------
