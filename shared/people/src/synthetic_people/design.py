@@ -177,7 +177,11 @@ def _vary(base: Design, variant: int, category: Category) -> Design:
 
 
 def _toggled(base: Design, part: str) -> Design:
-    return replace(base, parts=_possible(sorted(set(base.parts) ^ {part})))
+    """Add a part, for those that exclude it, or take it away."""
+    parts = set(base.parts) ^ {part}
+    if part in parts:
+        parts -= {a for pair in EXCLUDE if part in pair for a in pair} - {part}
+    return replace(base, parts=tuple(sorted(parts)))
 
 
 NEUTRALS = {  # sRGB of cloth, with how often

@@ -135,7 +135,7 @@ def _on_shell(
     vertices = wearer.fit.vertices + wearer.fit.normals * above[:, None].astype(np.float32)
     closed, open_ = edges.closed, edges.cloth
     wearer.outside = np.where(closed > -0.02, np.maximum(wearer.outside, above), wearer.outside)
-    wearer.covered |= open_ > COVERED
+    wearer.covered |= (open_ > COVERED) & (it.neck > -0.012)  # the chin is near, but bare
     keep = any_corner(open_ > 0, it.faces)
     uv = it.trouser_uv if "legs" in CATEGORIES[design.category].surface else it.uv
     mesh = Mesh(
