@@ -82,7 +82,7 @@ EMBLEMS: dict[str, list[tuple[int, int, int, int, int, int]]] = {
     "suit/female_casualsuit01": [(359, 74, 447, 162, -90, 0)],
     "suit/female_casualsuit02": [(359, 74, 447, 162, -90, 0)],
     "suit/male_casualsuit02": [(248, 47, 328, 125, 0, 74)],
-    "suit/male_casualsuit04": [(234, 43, 320, 86, 0, 84), (234, 80, 320, 126, 0, 47)],
+    "suit/male_casualsuit04": [(234, 43, 320, 94, 0, 84), (234, 78, 320, 126, 0, 47)],
     "suit/male_casualsuit06": [
         (96, 54, 158, 88, 0, 60), (216, 50, 336, 118, 0, 90), (366, 68, 396, 98, 0, 60),
     ],
