@@ -1,11 +1,13 @@
 """What the benchmarks train on: renders of the package, or the flat drawings as a control."""
 
+import itertools
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from synthetic_people.dataset import read_set
 
 
 @dataclass(frozen=True)
@@ -54,10 +56,7 @@ def from_samples(samples: Iterable[Any]) -> list[Render]:
 
 def load_renders(folder: Path, count: int) -> list[Render]:
     """Return up to `count` renders of a folder that `synthetic_people` rendered."""
-    from synthetic_people.shards import read  # pyrefly: ignore[missing-import]
-
-    samples = (sample for sample, _ in zip(read(folder), range(count), strict=False))
-    return from_samples(samples)
+    return from_samples(itertools.islice(read_set(folder), count))
 
 
 def draw_portraits(count: int, side: int = 64) -> list[Render]:

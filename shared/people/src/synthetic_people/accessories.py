@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from synthetic_people import assets, body
+from synthetic_people import body
 from synthetic_people.mesh import Mesh
 from synthetic_people.parts import SHOES
 

@@ -207,9 +207,7 @@ def points(around: Hull, radius: np.ndarray, levels: np.ndarray) -> np.ndarray:
     return np.stack([x, np.broadcast_to(height[:, None], x.shape), z], -1).astype(np.float32)
 
 
-def skirt_radii(
-    design: Design, around: Hull, levels: np.ndarray, inside: np.ndarray
-) -> np.ndarray:
+def skirt_radii(design: Design, around: Hull, levels: np.ndarray, inside: np.ndarray) -> np.ndarray:
     """Return radii (L, C) of a skirt at levels, over a hull and the skirts (R, C) below it."""
     sewn = design.kind != "lower"  # the hull is then that of the torso's cloth
     close = np.maximum(around.radius + (0.002 if sewn else 0.006 + 0.012 * design.loose), inside)

@@ -1,9 +1,9 @@
 """Clothes on a body: meshes cut from the shell and hung around it, with the landmarks they carry.
 
-    dressed = dress(outfit(rng, "female"), rest)      # rest: body.shape(...)
-    skin = body.body_mesh(rest, "skin/...", hidden=dressed.hidden)
-    meshes = [skin, *dressed.meshes]                  # at rest: pose each of them
-    mannequin = Mannequin(..., textures=own | dressed.textures, garments=dressed.worn)
+dressed = dress(outfit(rng, "female"), rest)      # rest: body.shape(...)
+skin = body.body_mesh(rest, "skin/...", hidden=dressed.hidden)
+meshes = [skin, *dressed.meshes]                  # at rest: pose each of them
+mannequin = Mannequin(..., textures=own | dressed.textures, garments=dressed.worn)
 """
 
 from dataclasses import dataclass, field, replace
@@ -205,7 +205,7 @@ def _skirt(
 ) -> tuple[Mesh, dict[str, tuple[str, int]]]:
     """A tube around both legs, from the waist to the hem."""
     start = design.rise if design.kind == "lower" else SEAM - 0.02
-    inner = (RINGS > start + 0.02) & (RINGS < design.hem - 0.02)
+    inner = (start + 0.02 < RINGS) & (design.hem - 0.02 > RINGS)
     levels = np.concatenate([[start], RINGS[inner], [design.hem]])
     radius = skirt_radii(design, around, levels, wearer.skirt)
     place = points(around, radius, levels)
@@ -232,7 +232,7 @@ def _wear_skirt(
 ) -> None:
     """Note what a skirt covers, and how far out it is where other clothes fall over it."""
     it = shell()
-    within = ((RINGS > levels[0] - 0.05) & (RINGS < levels[-1] + 0.05))[:, None]
+    within = ((levels[0] - 0.05 < RINGS) & (levels[-1] + 0.05 > RINGS))[:, None]
     full = np.stack([np.interp(RINGS, levels, radius[:, c]) for c in range(COLUMNS)], 1) + 0.006
     wearer.skirt = np.where(within, np.maximum(wearer.skirt, full), wearer.skirt)
     on = (it.arm == OFF_ARM) & (it.down > levels[0]) & (it.down < min(0.45, levels[-1]))

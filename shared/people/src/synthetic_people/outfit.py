@@ -1,7 +1,7 @@
 """What one person wears together: garments that go with each other, shoes, and what is carried.
 
-    clothes = outfit(rng, sex="female", age=34, season="cold")
-    clothes.designs            # outermost first
+clothes = outfit(rng, sex="female", age=34, season="cold")
+clothes.designs            # outermost first
 """
 
 from collections.abc import Mapping

@@ -143,9 +143,7 @@ def _from_neck(position: np.ndarray) -> np.ndarray:
     return np.where(height < 0, -ring, ring)
 
 
-def _charts(
-    faces: np.ndarray, on_arm: np.ndarray, down: np.ndarray, crotch: float
-) -> np.ndarray:
+def _charts(faces: np.ndarray, on_arm: np.ndarray, down: np.ndarray, crotch: float) -> np.ndarray:
     """Return 0 for faces of the torso, 1 for those of arms, 2 for those of legs."""
     arms = on_arm[faces].mean(1) > 0.5
     legs = down[faces].mean(1) > crotch
