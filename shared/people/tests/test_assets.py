@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+
 from synthetic_people import assets
 
 LICENCES = {"CC0-1.0", "CC-BY-3.0", "CC-BY-4.0"}

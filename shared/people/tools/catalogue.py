@@ -76,6 +76,18 @@ HAT_COLOURS = {
     "fedora_grey": "textures/fedora_texture_grey.png",
 }
 
+# Emblems on shirts: (left, top, right, bottom) of the image, and the shift (x, y) of plain cloth to
+# put there. A network would learn that people wear them.
+EMBLEMS: dict[str, list[tuple[int, int, int, int, int, int]]] = {
+    "suit/female_casualsuit01": [(359, 74, 447, 162, -90, 0)],
+    "suit/female_casualsuit02": [(359, 74, 447, 162, -90, 0)],
+    "suit/male_casualsuit02": [(248, 47, 328, 125, 0, 74)],
+    "suit/male_casualsuit04": [(234, 43, 320, 94, 0, 84), (234, 78, 320, 126, 0, 47)],
+    "suit/male_casualsuit06": [
+        (96, 54, 158, 88, 0, 60), (216, 50, 336, 118, 0, 90), (366, 68, 396, 98, 0, 60),
+    ],
+}  # fmt: skip
+
 # Region of the body, in hm08_config.json, whose size the offsets of a fitted mesh grow with.
 REGIONS = {
     "hair": "Head", "brows": "Head", "lashes": "Head", "eyes": "Head", "hat": "Head",

@@ -12,7 +12,8 @@ def triangles_of(mesh: dict) -> tuple[np.ndarray, np.ndarray]:
     if not (rows[:, 0] == 11).all():  # bit 0 quad, 1 material, 3 uv
         raise ValueError("expected quads with a material and uv (type 11)")
     split = [0, 1, 2, 0, 2, 3]
-    return (rows[:, at + np.array(split)].reshape(-1, 3).astype(np.uint16) for at in (1, 6))
+    corners, uv = (rows[:, at + np.array(split)].reshape(-1, 3) for at in (1, 6))
+    return corners.astype(np.uint16), uv.astype(np.uint16)
 
 
 def fitted(mesh: dict, vertices: np.ndarray, region: list[int]) -> dict[str, np.ndarray]:

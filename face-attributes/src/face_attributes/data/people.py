@@ -15,13 +15,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+from face_attributes.data.names import CELEBA_ATTRIBUTES, LANDMARKS, PARTS
+from face_attributes.data.text import write_table
 from synthetic_people import dataset
 from synthetic_people.attributes import LASTING, PASSING
 from synthetic_people.backgrounds import Backgrounds
 from synthetic_people.sample import Labels, Sample
-
-from face_attributes.data.names import CELEBA_ATTRIBUTES, LANDMARKS, PARTS
-from face_attributes.data.text import write_table
 from vision_shared import rendering
 from vision_shared.inputs import InputError
 

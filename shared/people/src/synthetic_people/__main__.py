@@ -29,7 +29,9 @@ def _parser() -> argparse.ArgumentParser:
     render = commands.add_parser("render", help="render a set in shards, or what is missing of it")
     render.add_argument("root", type=Path, metavar="DIR", help="folder of sets")
     _add_recipe(render, number=1000)
-    render.add_argument("--split", default="train", help="train, val or test: of photographs behind")
+    render.add_argument(
+        "--split", default="train", help="train, val or test: of photographs behind"
+    )
     render.add_argument("--per-identity", type=int, default=6, help="images a person (default 6)")
     render.add_argument("--workers", type=int, help="processes (default: one a core)")
     render.set_defaults(run=_render)

@@ -2,7 +2,7 @@
 
 from synthetic_people.face import OVAL_FROM, PALE_FROM
 from synthetic_people.hair import is_wavy
-from synthetic_people.person import BANGS, HAIR_COLOURS, LONG, TRAITS, Moment, Person
+from synthetic_people.person import BANGS, TRAITS, Moment, Person
 
 STRONG = 0.45  # degree of a trait from which it is named
 YOUNG_UNTIL = 42.0  # years

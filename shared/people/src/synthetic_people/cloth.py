@@ -61,7 +61,7 @@ def texture(design: Design) -> Texture:
     image = image + share[..., 1:] * (trim - image)
     image = image * WEAVES.get(design.fabric, _woven)(tile_size(design))[..., None]
     if design.pattern == "heathered":
-        image *= 1 + 0.22 * _grain(rng, 0.8, 2.0)[..., None]
+        image *= 1 + 0.15 * _grain(rng, 0.8, 2.0)[..., None]
     return Texture(SRGB[(image.clip(0, 1) * 4095).astype(np.int16)])
 
 
@@ -155,7 +155,7 @@ def _turns(metres: float, thread: float) -> int:
 
 
 def _woven(metres: float) -> np.ndarray:
-    return 1 + 0.03 * _noise(0.5, 1.5) + 0.03 * _noise(1.5, 0.5) + 0.02 * _noise(6, 6)
+    return 1 + 0.02 * _noise(0.5, 1.5) + 0.02 * _noise(1.5, 0.5) + 0.02 * _noise(6, 6)
 
 
 def _twill(metres: float) -> np.ndarray:
@@ -173,11 +173,11 @@ def _knitted(metres: float) -> np.ndarray:
 
 
 def _rough(metres: float) -> np.ndarray:
-    return 1 + 0.09 * _noise(0.8, 0.8) + 0.05 * _noise(3, 1)
+    return 1 + 0.055 * _noise(0.8, 0.8) + 0.04 * _noise(3, 1)
 
 
 def _slub(metres: float) -> np.ndarray:
-    return 1 + 0.08 * _noise(0.5, 5) + 0.06 * _noise(5, 0.5)
+    return 1 + 0.06 * _noise(0.5, 5) + 0.05 * _noise(5, 0.5)
 
 
 def _smooth(metres: float) -> np.ndarray:

@@ -194,7 +194,7 @@ def read_shard(path: Path) -> Iterator[Sample]:
         with zipfile.ZipFile(path) as file:
             rows = sorted({name.split(".")[0] for name in file.namelist()})
             for row in rows:
-                yield _decode({part: file.read(f"{row}.{part}") for part in _FILES})
+                yield decode({part: file.read(f"{row}.{part}") for part in _FILES})
     except (zipfile.BadZipFile, KeyError, OSError, json.JSONDecodeError) as error:
         raise ValueError(
             f"{path}: expected a shard of rendered people; remove it, and it is rendered anew "
@@ -205,7 +205,8 @@ def read_shard(path: Path) -> Iterator[Sample]:
 _FILES = ("image.jpg", "maps.png", "labels.json", "arrays.npz")
 
 
-def _decode(files: dict[str, bytes]) -> Sample:
+def decode(files: dict[str, bytes]) -> Sample:
+    """Return the sample of the files that `encode` makes."""
     maps = np.asarray(Image.open(io.BytesIO(files["maps.png"])))
     arrays = dict(np.load(io.BytesIO(files["arrays.npz"]), allow_pickle=False))
     flow = arrays.get("flow")
@@ -228,7 +229,7 @@ def _labels(row: dict) -> Labels:
 
 
 def _typed(kind: type, row: dict) -> dict:
-    """Return the fields of a row as their class has them: arrays and tuples where JSON has lists."""
+    """Return the fields of a row as their class has them, not as the lists of JSON."""
     out = {field.name: row[field.name] for field in fields(kind) if field.name in row}
     for name, value in out.items():
         if name == "landmarks":

@@ -79,7 +79,7 @@ def _free_targets(folder: str) -> tuple[tuple[str, ...], ...]:
     for name in body.target_names(folder):
         stem = name.split("/", 1)[1]
         key = stem[2:] if stem[:2] in ("l-", "r-") else stem
-        if "trans" in key and folder in ("head", "neck") or "age" in key or "pointed" in key:
+        if ("trans" in key and folder in ("head", "neck")) or "age" in key or "pointed" in key:
             continue
         if f"{folder}/{key.rsplit('-', 1)[0]}" not in taken and key not in _SHAPE_TARGETS:
             groups.setdefault(key, []).append(name)

@@ -110,7 +110,7 @@ def _eyes() -> list[tuple[np.ndarray, np.ndarray]]:
 
 
 @njit(cache=True, nogil=True)
-def _add(out, index, offset, factor):  # type: ignore[no-untyped-def]
+def _add(out, index, offset, factor):
     for row in range(len(index)):
         vertex = index[row]
         for axis in range(3):

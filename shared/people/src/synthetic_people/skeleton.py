@@ -44,8 +44,9 @@ def rig() -> Rig:
     """Return the skeleton of 163 bones, which has fingers, toes, jaw, eyes and face muscles."""
     packed = assets.arrays("rig")
     names = tuple(str(name) for name in packed["names"])
-    arrays = (packed[k] for k in ("parents", "bones", "bone_weights", "joint_vertices"))
-    return Rig(names, *arrays, packed["joint_start"].astype(np.int64))
+    fields = ("parents", "bones", "bone_weights", "joint_vertices")
+    arrays = {field: packed[field] for field in fields}
+    return Rig(names, joint_start=packed["joint_start"].astype(np.int64), **arrays)
 
 
 def transforms(rest: np.ndarray, pose: Mapping[str, np.ndarray]) -> np.ndarray:
@@ -73,7 +74,7 @@ def transforms(rest: np.ndarray, pose: Mapping[str, np.ndarray]) -> np.ndarray:
 
 
 @njit(cache=True, nogil=True)
-def skin(vertices, bones, bone_weights, transforms):  # type: ignore[no-untyped-def]
+def skin(vertices, bones, bone_weights, transforms):
     """Return posed vertices (N, 3): linear blend skinning of (N, 3) by 4 bones each."""
     out = np.empty_like(vertices)
     for n in range(len(vertices)):
