@@ -13,12 +13,15 @@ from synthetic_people.shell import OFF_ARM, Fitted, fitted, shell
 from synthetic_people.wearer import Wearer
 
 
+LAP = 0.07  # level by which a skirt reaches up under the torso's cloth
+
+
 def met(design: Design, wearer: Wearer, around: Hull, above: np.ndarray) -> np.ndarray:
     """Move a torso's cloth out to where the skirt that is sewn to it begins."""
     it = shell()
     radius = skirt_radii(design, around, RINGS, wearer.skirt)
-    gap = wearer.gap(around, radius) - 0.003
-    near = np.interp(it.down, [-0.22, SEAM - 0.02], [0, 1]) * (it.arm == OFF_ARM)
+    gap = wearer.gap(around, radius) + 0.002
+    near = np.interp(it.down, [-0.22, SEAM - 0.03], [0, 1]) * (it.arm == OFF_ARM)
     return above + near * np.maximum(gap - above, 0)
 
 
@@ -26,10 +29,13 @@ def skirt(
     design: Design, name: str, wearer: Wearer, around: Hull
 ) -> tuple[Mesh, dict[str, tuple[str, int]]]:
     """A tube around both legs, from the waist to the hem."""
-    start = design.rise if design.kind == "lower" else SEAM - 0.02
+    sewn = design.kind != "lower"
+    start = SEAM - LAP if sewn else design.rise
     inner = (start + 0.02 < RINGS) & (design.hem - 0.02 > RINGS)
     levels = np.concatenate([[start], RINGS[inner], [design.hem]])
     radius = skirt_radii(design, around, levels, wearer.skirt)
+    if sewn:
+        radius[0] -= 0.008  # it begins under the torso's cloth, so that no gap opens in a bend
     place = points(around, radius, levels)
     vertices = place.reshape(-1, 3)
     bones, weights = _weights(levels)
@@ -130,7 +136,7 @@ def skirt_weights() -> tuple[np.ndarray, np.ndarray]:
         dense[np.arange(len(on)), np.searchsorted(bones, it.bones[on, k])] += it.bone_weights[on, k]
     grid = points(around, around.radius, RINGS)
     gap = ((grid[:, :, None] - neutral.vertices[on]) ** 2).sum(-1)
-    reach = np.interp(RINGS, [0, 0.5, 1, 2], [0.03, 0.05, 0.08, 0.11])[:, None, None]
+    reach = np.interp(RINGS, [0, 0.5, 1, 2], [0.018, 0.05, 0.08, 0.11])[:, None, None]
     near = np.exp(-0.5 * gap / reach**2) + 1e-9
     weights = near @ dense
     return bones, (weights / weights.sum(-1, keepdims=True)).astype(np.float32)
