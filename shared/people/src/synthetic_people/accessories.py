@@ -5,6 +5,7 @@ scarves are patches on the outermost cloth.
 """
 
 import functools
+from dataclasses import replace
 
 import numpy as np
 
@@ -24,8 +25,10 @@ GLASS: RGB = (0.01, 0.01, 0.012)
 
 
 def shoes(name: str, colour: RGB, rest: np.ndarray) -> Mesh:
-    """Return a pair of the pack's shoes on a body at rest; `colour` is that of a third of them."""
+    """Return a pair of the pack's shoes on a body at rest; the hue of `colour` dyes them."""
     mesh = body.fit(f"shoes/{name}", rest)
+    dye = np.array(colour) / max(colour)
+    mesh.material = replace(mesh.material, colour=tuple((0.4 + 0.6 * dye).tolist()))
     mesh.part = SHOES
     return mesh
 
@@ -96,8 +99,8 @@ def _tie(colour: RGB) -> Patch:
 @functools.lru_cache(maxsize=64)
 def _scarf_ends(colour: RGB) -> Patch:
     def ends(f: Fields) -> np.ndarray:
-        left = np.minimum(0.05 - np.abs(f["x"] - 0.05), f["y"] - 0.22)
-        right = np.minimum(0.045 - np.abs(f["x"] + 0.035), f["y"] - 0.32)
+        left = np.minimum(0.04 - np.abs(f["x"] - 0.055), f["y"] - 0.18)
+        right = np.minimum(0.036 - np.abs(f["x"] + 0.04), f["y"] - 0.3)
         front = np.where(f["z"] > 0.02, FAR, -FAR)
         return np.minimum(np.minimum(np.maximum(left, right), 0.57 - f["y"]), front)
 

@@ -77,6 +77,8 @@ def neckline(design: Design, it: Shell) -> np.ndarray:
     x, y = np.abs(it.position[:, 0]), it.position[:, 1]
     ahead = it.position[:, 2] > 0.02
     high = it.neck - 0.008
+    if design.collar in ("shirt", "stand") or "hood" in design.parts:
+        return it.neck - 0.001  # up to where the collar stands
     if design.neck == "turtleneck":
         return it.neck + 0.06
     if design.neck == "boat":

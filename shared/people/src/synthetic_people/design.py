@@ -112,6 +112,8 @@ def _draw(rng: np.random.Generator, item: int, name: str, category: Category) ->
     collar = word(category.collars)
     if neck == "turtleneck" or "hood" in parts:
         collar = ""
+    if collar:
+        neck = "v" if collar == "lapel" else "crew"
     return Design(
         item=item,
         category=name,
@@ -209,7 +211,7 @@ def _colours(rng: np.random.Generator, fabric: str) -> tuple[RGB, RGB, RGB]:
             others.append(other)
     jitter = np.exp(rng.normal(0, 0.08))
     return tuple(  # type: ignore[return-value]
-        tuple(np.round(to_linear((c * jitter).clip(0.02, 0.96)), 5).tolist())
+        tuple(np.round(to_linear((c * jitter).clip(0.02, 0.9)), 5).tolist())
         for c in (ground, *others)
     )
 
