@@ -11,7 +11,7 @@ import numpy as np
 
 from synthetic_people import body
 from synthetic_people.collars import scarf as wound
-from synthetic_people.design import RGB
+from synthetic_people.design import RGB, dimmed
 from synthetic_people.mesh import Material, Mesh
 from synthetic_people.outfit import Outfit
 from synthetic_people.parts import BAG, SHOES, UPPER
@@ -91,7 +91,7 @@ def _tie(colour: RGB) -> Patch:
     def knot(f: Fields) -> np.ndarray:
         return np.minimum(blade(f), f["y"] - 0.53)
 
-    dark = tuple(0.7 * c for c in colour)
+    dark = dimmed(colour, 0.7)
     pieces = [patch(blade, {}, colour, 0.005, 1), patch(knot, {}, dark, 0.012, 2)]
     return joined([piece for piece in pieces if piece is not None])
 
@@ -123,7 +123,7 @@ def _straps(bag: str, colour: RGB) -> Patch:
         return np.minimum(0.022 - np.abs(off), f["y"] - 0.32)
 
     field = {"shoulder bag": across, "tote": shoulder, "backpack": pair}[bag]
-    made = patch(_on_torso(field), {}, tuple(0.7 * c for c in colour), 0.009, 1)
+    made = patch(_on_torso(field), {}, dimmed(colour, 0.7), 0.009, 1)
     assert made is not None
     return made
 
@@ -182,7 +182,7 @@ def rounded(
     return Mesh(
         name, vertices.astype(np.float32), faces, np.zeros((count, 2), np.float32), faces,
         np.tile(bones, (count, 1)), np.tile(bone_weights, (count, 1)).astype(np.float32), look,
-        tint=np.tile(np.float32(colour), (count, 1)),
+        tint=np.tile(np.asarray(colour, np.float32), (count, 1)),
     )  # fmt: skip
 
 
@@ -206,7 +206,7 @@ def _bag(kind: str, colour: RGB, cloth: np.ndarray) -> list[Mesh]:
     bones = (it.bones[near], it.bone_weights[near])
     main = rounded("bag", middle, axes, half, *bones, look, colour, (0.35, 0.35))
     flap = np.array(half) * (1.06, 0.5, 1.04)
-    dark: RGB = tuple(0.8 * c for c in colour)  # type: ignore[assignment]
+    dark = dimmed(colour, 0.8)
     top = middle + np.array([0, half[1] * (0.52 if kind != "backpack" else -0.35), 0])
     if kind == "backpack":
         top = top + outward * half[2] * 0.35
@@ -227,7 +227,10 @@ def _held(what: str, colour: RGB, rest: np.ndarray) -> list[Mesh]:
     if palm @ (at("finger1-3.R") - wrist) < 0:
         palm = -palm
     across = np.cross(palm, along)
-    bones = (np.array([rig.index("wrist.R"), 0, 0, 0], np.uint8), np.float32([1, 0, 0, 0]))
+    bones = (
+        np.array([rig.index("wrist.R"), 0, 0, 0], np.uint8),
+        np.array([1, 0, 0, 0], np.float32),
+    )
     if what == "phone":
         axes = np.stack([across, along, palm])
         middle = knuckle + palm * 0.03 + along * 0.03
@@ -249,7 +252,7 @@ def _held(what: str, colour: RGB, rest: np.ndarray) -> list[Mesh]:
     middle = knuckle + along * 0.2
     strap = rounded(
         "handbag.strap", knuckle + along * 0.05, axes, (0.008, 0.06, 0.06), *bones, HIDE,
-        tuple(0.6 * c for c in colour), (0.5, 0.9),
+        dimmed(colour, 0.6), (0.5, 0.9),
     )  # fmt: skip
     return [
         rounded("handbag", middle, axes, (0.06, 0.11, 0.15), *bones, HIDE, colour, (0.35, 0.35)),

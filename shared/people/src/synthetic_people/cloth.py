@@ -55,22 +55,24 @@ def tile_size(design: Design) -> float:
 def texture(design: Design) -> Texture:
     """Return the tile of a design's cloth."""
     rng = np.random.default_rng(design.seed)
-    ground, figure, trim = (np.float32(colour) for colour in design.colours)
-    share = PATTERN.get(design.pattern, _none)(rng)  # (H, W, 2): how much figure, how much trim
-    image = ground + share[..., :1] * (figure - ground)
-    image = image + share[..., 1:] * (trim - image)
-    image = image * WEAVES.get(design.fabric, _woven)(tile_size(design))[..., None]
+    ground, figure, trim = np.asarray(design.colours, np.float32)
+    image = ground * _weave(design.fabric, tile_size(design))[..., None]
+    if design.pattern in PATTERN:
+        share = PATTERN[design.pattern](rng)  # (H, W, 2): how much figure, how much trim
+        dyed = ground + share[..., :1] * (figure - ground)
+        image *= (dyed + share[..., 1:] * (trim - dyed)) / ground
     if design.pattern == "heathered":
         image *= 1 + 0.15 * _grain(rng, 0.8, 2.0)[..., None]
     return Texture(SRGB[(image.clip(0, 1) * 4095).astype(np.int16)])
 
 
+@functools.lru_cache(maxsize=32)
+def _weave(fabric: str, metres: float) -> np.ndarray:
+    return WEAVES.get(fabric, _woven)(metres)
+
+
 # ---- patterns: shares of figure and trim on a tile that repeats ----------------------------------
 Y, X = np.mgrid[:SIZE, :SIZE].astype(np.float32) / SIZE
-
-
-def _none(rng: np.random.Generator) -> np.ndarray:
-    return np.zeros((SIZE, SIZE, 2), np.float32)
 
 
 def _layers(figure: np.ndarray, trim: np.ndarray | float = 0.0) -> np.ndarray:
@@ -141,7 +143,7 @@ PATTERN = {
 # ---- weaves: factors of the albedo --------------------------------------------------------------
 def _grain(rng: np.random.Generator, down: float, across: float) -> np.ndarray:
     noise = gaussian_filter(rng.normal(size=(SIZE, SIZE)), (down, across), mode="wrap")
-    return np.float32(noise / noise.std())
+    return (noise / noise.std()).astype(np.float32)
 
 
 @functools.cache

@@ -64,6 +64,12 @@ class Design:
     seed: int
 
 
+def dimmed(colour: RGB, factor: float) -> RGB:
+    """Return a colour with its light multiplied."""
+    red, green, blue = colour
+    return factor * red, factor * green, factor * blue
+
+
 def pick(rng: np.random.Generator, choices: Mapping) -> object:
     """Return one of the keys of a mapping to probabilities, which need not add up to 1.
 

@@ -112,10 +112,11 @@ def patch(
     used[:] = False
     used[faces] = True
     ids, number = np.flatnonzero(used), np.cumsum(used) - 1
+    tint = np.asarray(colour, np.float32)
     return Patch(
         parts.rows[ids], parts.weights[ids], number[faces].astype(np.int32), values[ids],
         np.zeros((len(ids), 2), np.float32), np.full(len(ids), above, np.float32),
-        np.tile(np.float32(colour), (len(ids), 1)), parts.bones[ids], parts.bone_weights[ids],
+        np.tile(tint, (len(ids), 1)), parts.bones[ids], parts.bone_weights[ids],
     )  # fmt: skip
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.sparse import csr_matrix, diags
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 
 from synthetic_people import body
 from synthetic_people.mesh import vertex_normals
@@ -187,7 +187,7 @@ def _unwrapped(angle: np.ndarray) -> np.ndarray:
 
 
 def _nearest(position: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    gap, nearest = cKDTree(position).query(body.base_vertices())
+    gap, nearest = KDTree(position).query(body.base_vertices())
     return nearest.astype(np.int32), gap < 0.03
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from synthetic_people.cuts import ARM, SEAM, cut, has_skirt
-from synthetic_people.design import RGB, Design
+from synthetic_people.design import RGB, Design, dimmed
 from synthetic_people.patches import Field, Fields, Patch, joined, patch
 from synthetic_people.shell import OFF_ARM
 from synthetic_people.wardrobe import CATEGORIES
@@ -26,8 +26,8 @@ def trims(design: Design) -> Patch | None:
         "cloth": edges.cloth,
     }  # fmt: skip
     ground, trim = design.colours[0], design.colours[2]
-    dark = tuple(0.62 * c for c in ground)
-    soft = tuple(0.85 * c for c in ground)
+    dark = dimmed(ground, 0.62)
+    soft = dimmed(ground, 0.85)
     makers = {
         "neckband": lambda: [(_band("throat", 0.022), trim, 0.002, 1)],
         "cuff": lambda: [(_cuff(design, 0.04), trim, 0.002, 1)],
@@ -112,7 +112,7 @@ def _buttons(design: Design, low: float, high: float, dark: RGB, trim: RGB) -> l
     within = lambda f: np.minimum(f["y"] - low, high - f["y"])  # noqa: E731
     placket = _line(design, 0.015)
     return [
-        (lambda f: np.minimum(placket(f), within(f)), tuple(1.35 * c for c in dark), 0.002, 1),
+        (lambda f: np.minimum(placket(f), within(f)), dimmed(dark, 1.35), 0.002, 1),
         (knobs, trim, 0.004, 2),
     ]
 
@@ -228,7 +228,7 @@ def _collar(design: Design, colour: RGB) -> list:
                              [-0.03, 0.02, 0.085, 0.088, 0.045, 0.06, 0.045])  # fmt: skip
             return wide - f["neckline"]
 
-        darker = tuple(0.8 * c for c in design.colours[0])
-        edge = tuple(0.5 * c for c in design.colours[0])
+        darker = dimmed(design.colours[0], 0.8)
+        edge = dimmed(design.colours[0], 0.5)
         return [(lambda f: field(f) + 0.004, edge, 0.0055, 2), (field, darker, 0.007, 2)]
     return []
