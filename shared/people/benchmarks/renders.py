@@ -3,9 +3,12 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+from synthetic_people.dataset import Recipe, read_set, render_set
+from synthetic_people.sample import VISIBLE, Labels
+
+MIN_LANDMARKS = 4  # of the five in view in a clear face
 
 
 @dataclass(frozen=True)
@@ -16,48 +19,37 @@ class Face:
         landmarks: (5, 2) x, y of the eyes, the nose and the corners of the mouth, in pixels; left
             is the left of the image.
         attributes: CelebA's names of attributes to whether they hold.
+        is_clear: whether it is in view, neither turned away nor hidden.
     """
 
     landmarks: np.ndarray
     attributes: dict[str, bool] = field(default_factory=dict)
+    is_clear: bool = True
 
 
 @dataclass(frozen=True)
 class Render:
-    """An image (H, W, 3) uint8, its parts (H, W) uint8 (0 is background) and its faces.
-
-    `num_people` counts people with and without a face in view.
-    """
+    """An image (H, W, 3) uint8, its parts (H, W) uint8 (0 is background) and its faces."""
 
     image: np.ndarray
     parts: np.ndarray | None
     faces: tuple[Face, ...]
-    num_people: int = 1
 
 
-def from_samples(samples: Iterable[Any]) -> list[Render]:
-    """Return renders from `synthetic_people` samples."""
+def render_people(kind: str, count: int, size: int, split: str, root: Path) -> list[Render]:
+    """Return renders of the package, from a set below `root` that is rendered once."""
+    recipe = Recipe(kind, count, size, split=split, per_identity=2)
+    samples = read_set(render_set(recipe, root))
     return [
-        Render(
-            sample.image,
-            sample.parts,
-            tuple(
-                Face(np.asarray(person.landmarks, np.float32), dict(person.attributes))
-                for person in sample.people
-                if person.face_box is not None and np.isfinite(person.landmarks).all()
-            ),
-            len(sample.people),
-        )
+        Render(sample.image, sample.parts, tuple(_face(person) for person in sample.people))
         for sample in samples
     ]
 
 
-def load_renders(folder: Path, count: int) -> list[Render]:
-    """Return up to `count` renders of a folder that `synthetic_people` rendered."""
-    from synthetic_people.shards import read  # pyrefly: ignore[missing-import]
-
-    samples = (sample for sample, _ in zip(read(folder), range(count), strict=False))
-    return from_samples(samples)
+def _face(person: Labels) -> Face:
+    in_view = (person.visibility == VISIBLE).sum() >= MIN_LANDMARKS
+    is_clear = person.face_box is not None and bool(in_view)
+    return Face(np.float32(person.landmarks), person.attributes, is_clear)
 
 
 def draw_portraits(count: int, side: int = 64) -> list[Render]:
