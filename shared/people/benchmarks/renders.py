@@ -49,7 +49,7 @@ def render_people(kind: str, count: int, size: int, split: str, root: Path) -> l
 def _face(person: Labels) -> Face:
     in_view = (person.visibility == VISIBLE).sum() >= MIN_LANDMARKS
     is_clear = person.face_box is not None and bool(in_view)
-    return Face(np.float32(person.landmarks), person.attributes, is_clear)
+    return Face(np.asarray(person.landmarks, np.float32), person.attributes, is_clear)
 
 
 def draw_portraits(count: int, side: int = 64) -> list[Render]:
@@ -59,7 +59,9 @@ def draw_portraits(count: int, side: int = 64) -> list[Render]:
     recipe = Recipe(side=side, people=(count, 1, 1), pictures=1, backgrounds=2, seed=0)
     drawings = (render_portrait(recipe, 0, person, 0) for person in range(count))
     return [
-        Render(image, None, (Face(np.float32(portrait.landmarks), _known(portrait.has)),))
+        Render(
+            image, None, (Face(np.asarray(portrait.landmarks, np.float32), _known(portrait.has)),)
+        )
         for image, portrait in drawings
     ]
 

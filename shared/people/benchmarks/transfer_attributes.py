@@ -57,11 +57,11 @@ def predict_attributes(
 
 def balanced_accuracy(truth: np.ndarray, predicted: np.ndarray) -> tuple[float, int, int] | None:
     """Return it with how many faces have the attribute and do not; None for too few of a kind."""
-    counts = [int((truth == kind).sum()) for kind in (1, 0)]
-    if min(counts) < FEWEST:
+    has, has_not = int((truth == 1).sum()), int((truth == 0).sum())
+    if min(has, has_not) < FEWEST:
         return None
     recalls = [(predicted[truth == kind] == kind).mean() for kind in (1, 0)]
-    return float(np.mean(recalls)), *counts
+    return float(np.mean(recalls)), has, has_not
 
 
 @torch.no_grad()
