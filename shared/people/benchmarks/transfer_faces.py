@@ -22,6 +22,7 @@ from torch.nn import functional
 import imagenet
 
 WINDOW = 32
+SMALLEST = 11  # pixels of a face that is shown in training
 FALSE_RATE = 0.01  # of the validation windows without a face, at the threshold
 SCALE = 2.5  # side of a face's window over the distance from the eyes to the mouth
 
@@ -33,11 +34,14 @@ class Windows:
     Args:
         images: (N, 3, S, S) uint8 renders.
         faces: (M, 4) float32 index of the image, centre x, centre y and side in pixels.
+        clear: numbers of the faces that are large and in view; the others are neither faces to
+            find nor background.
         photos: (P, 3, Q, Q) uint8 photographs without anyone.
     """
 
     images: Tensor
     faces: Tensor
+    clear: Tensor
     photos: Tensor
 
 
@@ -57,14 +61,17 @@ def make_windows(renders: list[Render], split: str) -> Windows:
     rng = np.random.default_rng(0)
     side = min(min(image.shape[:2]) for image in map(backgrounds.whole, range(len(backgrounds))))
     photos = [_square(backgrounds.whole(i), side, rng) for i in range(len(backgrounds))]
-    faces = [
-        (i, *face_square(face.landmarks))
-        for i, render in enumerate(renders)
-        for face in render.faces
+    found = [(i, face) for i, render in enumerate(renders) for face in render.faces]
+    faces = [(i, *face_square(face.landmarks)) for i, face in found]
+    clear = [
+        number
+        for number, (_, face) in enumerate(found)
+        if face.is_clear and faces[number][3] >= SMALLEST
     ]
     return Windows(
         _stack([render.image for render in renders]),
         torch.tensor(faces, dtype=torch.float32).reshape(-1, 4),
+        torch.tensor(clear),
         _stack(photos),
     )
 
@@ -185,9 +192,8 @@ def draw_windows(windows: Windows, rng: torch.Generator, count: int) -> tuple[Te
         return torch.rand(size, generator=rng)
 
     third = count // 3
-    index, x, y, side = windows.faces[
-        torch.randint(len(windows.faces), (third,), generator=rng)
-    ].unbind(1)
+    drawn = windows.clear[torch.randint(len(windows.clear), (third,), generator=rng)]
+    index, x, y, side = windows.faces[drawn].unbind(1)
     flip = torch.where(random(third) < 0.5, -1.0, 1.0)
     faces = cut(
         windows.images,
