@@ -9,34 +9,35 @@ from synthetic_people.design import Design
 from synthetic_people.mesh import Material
 from synthetic_people.texture import Texture, to_srgb
 
+SRGB = (to_srgb(np.linspace(0, 1, 4096)) * 255 + 0.5).astype(np.uint8)  # of linear light in 4095ths
 SIZE = 128  # texels of a tile
 PLAIN_TILE = 0.12  # metres of a tile of cloth without a pattern
 
 # fabric -> gloss, exponent, strength and size (metres) of folds
 LOOKS = {
-    "cotton": (0.015, 8.0, 0.28, 0.075),
-    "linen": (0.01, 8.0, 0.34, 0.05),
-    "denim": (0.02, 8.0, 0.24, 0.07),
-    "knit": (0.005, 6.0, 0.16, 0.1),
-    "wool": (0.008, 6.0, 0.16, 0.12),
-    "fleece": (0.004, 6.0, 0.2, 0.11),
-    "satin": (0.3, 18.0, 0.34, 0.09),
-    "nylon": (0.12, 20.0, 0.26, 0.06),
-    "leather": (0.35, 28.0, 0.22, 0.08),
+    "cotton": (0.015, 8.0, 0.5, 0.085),
+    "linen": (0.01, 8.0, 0.55, 0.055),
+    "denim": (0.02, 8.0, 0.42, 0.08),
+    "knit": (0.005, 6.0, 0.3, 0.11),
+    "wool": (0.008, 6.0, 0.28, 0.13),
+    "fleece": (0.004, 6.0, 0.36, 0.12),
+    "satin": (0.25, 18.0, 0.55, 0.1),
+    "nylon": (0.1, 20.0, 0.42, 0.07),
+    "leather": (0.3, 28.0, 0.36, 0.09),
 }
 
 
 def material(design: Design, texture: str) -> Material:
     """Return how the cloth of a design looks; `texture` is the name of its tile in the scene."""
     gloss, exponent, fold, size = LOOKS[design.fabric]
-    tight = 0.35 if design.loose < 0.08 else 0.6 + 0.6 * design.loose
+    tight = 0.2 + min(design.loose, 0.12) * 4 + 0.5 * design.loose
     return Material(
         texture,
         gloss=gloss,
         exponent=exponent,
         two_sided=True,
         tile=1 / tile_size(design),
-        fold=fold * tight,
+        fold=1.4 * fold * tight,
         fold_size=size,
     )
 
@@ -60,8 +61,8 @@ def texture(design: Design) -> Texture:
     image = image + share[..., 1:] * (trim - image)
     image = image * WEAVES.get(design.fabric, _woven)(tile_size(design))[..., None]
     if design.pattern == "heathered":
-        image *= 1 + 0.22 * _grain(rng, 0.8, 2.0)[..., None]
-    return Texture((to_srgb(image) * 255 + 0.5).astype(np.uint8))
+        image *= 1 + 0.15 * _grain(rng, 0.8, 2.0)[..., None]
+    return Texture(SRGB[(image.clip(0, 1) * 4095).astype(np.int16)])
 
 
 # ---- patterns: shares of figure and trim on a tile that repeats ----------------------------------
@@ -154,13 +155,13 @@ def _turns(metres: float, thread: float) -> int:
 
 
 def _woven(metres: float) -> np.ndarray:
-    return 1 + 0.03 * _noise(0.5, 1.5) + 0.03 * _noise(1.5, 0.5) + 0.02 * _noise(6, 6)
+    return 1 + 0.02 * _noise(0.5, 1.5) + 0.02 * _noise(1.5, 0.5) + 0.02 * _noise(6, 6)
 
 
 def _twill(metres: float) -> np.ndarray:
     n = _turns(metres, 0.0035)
     ribs = np.sin(2 * np.pi * n * (X + Y))
-    return 1 + 0.1 * ribs + 0.12 * _noise(2.5, 0.6) + 0.05 * _noise(0.6, 0.6)
+    return 1 + 0.08 * ribs + 0.06 * _noise(2.5, 0.6) + 0.05 * _noise(0.6, 0.6)
 
 
 def _knitted(metres: float) -> np.ndarray:
@@ -172,11 +173,11 @@ def _knitted(metres: float) -> np.ndarray:
 
 
 def _rough(metres: float) -> np.ndarray:
-    return 1 + 0.09 * _noise(0.8, 0.8) + 0.05 * _noise(3, 1)
+    return 1 + 0.055 * _noise(0.8, 0.8) + 0.04 * _noise(3, 1)
 
 
 def _slub(metres: float) -> np.ndarray:
-    return 1 + 0.08 * _noise(0.5, 5) + 0.06 * _noise(5, 0.5)
+    return 1 + 0.06 * _noise(0.5, 5) + 0.05 * _noise(5, 0.5)
 
 
 def _smooth(metres: float) -> np.ndarray:

@@ -46,7 +46,7 @@ def _opening(design: Design, it: Shell) -> np.ndarray:
     return opening(design, it.position[:, 0], it.down, it.position[:, 2] > 0.02)
 
 
-LONG = 0.36  # level from which on a shirt's hem hangs in one piece around both legs
+LONG = 0.26  # level from which on a shirt's hem hangs in one piece around both legs
 
 
 def has_skirt(design: Design) -> bool:
@@ -77,6 +77,8 @@ def neckline(design: Design, it: Shell) -> np.ndarray:
     x, y = np.abs(it.position[:, 0]), it.position[:, 1]
     ahead = it.position[:, 2] > 0.02
     high = it.neck - 0.008
+    if design.collar in ("shirt", "stand") or "hood" in design.parts:
+        return it.neck - 0.001  # up to where the collar stands
     if design.neck == "turtleneck":
         return it.neck + 0.06
     if design.neck == "boat":
@@ -103,9 +105,9 @@ def sleeve(design: Design, it: Shell) -> np.ndarray:
         return np.where(it.arm > OFF_ARM, (end - it.arm) * ARM, FAR)
     x, y = np.abs(it.position[:, 0]), it.position[:, 1]
     narrow = 0.018 * (0.4 + design.depth) if design.category == "tank" else 0.0
-    seam = np.interp(y, [0.38, 0.43, 0.465, 0.53, 0.6], [0.3, 0.2, 0.165, 0.15, 0.156]) - x
+    seam = np.interp(y, [0.41, 0.45, 0.48, 0.53, 0.6], [0.3, 0.2, 0.158, 0.138, 0.142]) - x
     narrow = narrow * np.interp(y, [0.42, 0.5], [0.3, 1])
-    return np.minimum(seam - narrow, np.where(it.arm > OFF_ARM, (0.16 - it.arm) * ARM, FAR))
+    return np.minimum(seam - narrow, np.where(it.arm > OFF_ARM, (0.07 - it.arm) * ARM, FAR))
 
 
 def opening(design: Design, x: np.ndarray, down: np.ndarray, front: np.ndarray) -> np.ndarray:

@@ -107,11 +107,13 @@ def _draw(rng: np.random.Generator, item: int, name: str, category: Category) ->
     neck = word(category.necks)
     sleeve = span(pick(rng, category.sleeve)) if category.sleeve else None
     if neck == "off-shoulder" and sleeve is not None:
-        sleeve = max(sleeve, 0.3)
+        sleeve = max(sleeve, 0.44)
     parts = [part for part, chance in (category.parts or {}).items() if rng.random() < chance]
     collar = word(category.collars)
     if neck == "turtleneck" or "hood" in parts:
         collar = ""
+    if collar:
+        neck = "v" if collar == "lapel" else "crew"
     return Design(
         item=item,
         category=name,
@@ -169,15 +171,19 @@ def _vary(base: Design, variant: int, category: Category) -> Design:
             return replace(base, collar=other[base.collar])
         return _toggled(base, "neckband")
     if variant == 2:
-        return _toggled(base, "cuff" if base.sleeve and base.sleeve > 0.1 else "belt")
+        return _toggled(base, "cuff")
     if "graphic" in base.parts:
-        x, y, size = base.print_at
+        _, y, size = base.print_at
         return replace(base, print_at=(0.055, y + 0.05, size * 0.45))
     return _toggled(base, "chest pocket")
 
 
 def _toggled(base: Design, part: str) -> Design:
-    return replace(base, parts=_possible(sorted(set(base.parts) ^ {part})))
+    """Add a part, for those that exclude it, or take it away."""
+    parts = set(base.parts) ^ {part}
+    if part in parts:
+        parts -= {a for pair in EXCLUDE if part in pair for a in pair} - {part}
+    return replace(base, parts=tuple(sorted(parts)))
 
 
 NEUTRALS = {  # sRGB of cloth, with how often
@@ -205,12 +211,12 @@ def _colours(rng: np.random.Generator, fabric: str) -> tuple[RGB, RGB, RGB]:
             others.append(other)
     jitter = np.exp(rng.normal(0, 0.08))
     return tuple(  # type: ignore[return-value]
-        tuple(np.round(to_linear((c * jitter).clip(0.02, 0.96)), 5).tolist())
+        tuple(np.round(to_linear((c * jitter).clip(0.02, 0.9)), 5).tolist())
         for c in (ground, *others)
     )
 
 
 def _hue(rng: np.random.Generator) -> np.ndarray:
     """Draw a dye: any hue, seldom glaring."""
-    saturation, value = rng.beta(1.8, 2.0), rng.uniform(0.25, 0.92)
-    return np.array(colorsys.hsv_to_rgb(rng.random(), 0.12 + 0.75 * saturation, value))
+    saturation, value = rng.beta(1.6, 2.2), rng.uniform(0.25, 0.88)
+    return np.array(colorsys.hsv_to_rgb(rng.random(), 0.12 + 0.68 * saturation, value))

@@ -4,8 +4,8 @@ import functools
 from dataclasses import dataclass
 
 import numpy as np
+from numba import njit
 
-from synthetic_people import body
 from synthetic_people.cuts import Cut
 from synthetic_people.design import Design
 from synthetic_people.shell import OFF_ARM, Fitted, shell
@@ -70,11 +70,22 @@ def hull(fit: Fitted, distance: np.ndarray) -> Hull:
     half = COLUMNS // 2
     middle = (support[:, 0] - support[:, half]) / 2
     support = support - middle[:, None] * DIRECTIONS[:, 1]
-    radius = np.stack([(row * _REACH).min(1) for row in support])
+    radius = _reached(support, _REACH)
     waist, knee, ankle = fit.heights
     slope = (waist - knee) * 1.0
     height = np.interp(RINGS, [-0.5, 0, 1, 2], [waist + 0.5 * slope, waist, knee, ankle])
     return Hull(radius, middle, height)
+
+
+@njit(cache=True, nogil=True)
+def _reached(support, reach):  # type: ignore[no-untyped-def]
+    """Radii (R, C) of the hull that supporting lines at distances (R, C) bound."""
+    out = np.full_like(support, np.inf)
+    for r in range(support.shape[0]):
+        for c in range(support.shape[1]):
+            for d in range(support.shape[1]):
+                out[r, c] = min(out[r, c], support[r, d] * reach[c, d])
+    return out
 
 
 def hanging(radius: np.ndarray, height: np.ndarray, give: float) -> np.ndarray:
@@ -87,6 +98,9 @@ def hanging(radius: np.ndarray, height: np.ndarray, give: float) -> np.ndarray:
     """
     fallen = (height[0] - height)[:, None] * give
     return np.maximum.accumulate(radius + fallen, axis=0) - fallen
+
+
+CLEAR = 0.009  # metres from a garment to what is worn over it: belts and buttons lie between
 
 
 def distance(design: Design, fit: Fitted, edges: Cut, outside: np.ndarray) -> np.ndarray:
@@ -114,7 +128,7 @@ def distance(design: Design, fit: Fitted, edges: Cut, outside: np.ndarray) -> np
         out = out + np.interp(it.down, [0.25, 0.5], [0, 1]) * (legs - out)
     out = out + _wrinkles(design)
     worn = edges.closed > -0.03
-    return np.where(worn, np.maximum(out, outside + 0.004), out)
+    return np.where(worn, np.maximum(out, outside + CLEAR), out)
 
 
 def _hang(design: Design, fit: Fitted, out: np.ndarray) -> np.ndarray:
@@ -163,75 +177,4 @@ def _wrinkles(design: Design) -> np.ndarray:
     waist = np.exp(-(((it.down - 0.02) / 0.14) ** 2)) * (it.arm == OFF_ARM)
     much = 0.25 + elbow + knee + ankle + 0.7 * waist
     stiff = 0.4 if design.fabric in ("wool", "leather") else 1.0
-    return (out * much * stiff * (0.0006 + 0.0016 * design.loose)).astype(np.float32)
-
-
-# ---- skirts -------------------------------------------------------------------------------------
-@functools.cache
-def skirt_weights() -> tuple[np.ndarray, np.ndarray]:
-    """Return the bones (B,) that move skirts, and their weights (R, C, B) on the rings.
-
-    A place of a skirt follows the parts of torso and legs around it, the more of them the further
-    down it is, so that it stays smooth when the legs part.
-    """
-    it = shell()
-    neutral = fitted_neutral()
-    around = hull(neutral, np.zeros(len(it.rows), np.float32))
-    on = np.flatnonzero((it.arm == OFF_ARM) & (it.down > -0.6) & (it.down < 2.0))
-    bones = np.unique(it.bones[on])
-    dense = np.zeros((len(on), len(bones)), np.float32)
-    for k in range(4):
-        dense[np.arange(len(on)), np.searchsorted(bones, it.bones[on, k])] += it.bone_weights[on, k]
-    grid = points(around, around.radius, RINGS)
-    gap = ((grid[:, :, None] - neutral.vertices[on]) ** 2).sum(-1)
-    reach = np.interp(RINGS, [0, 0.5, 1, 2], [0.03, 0.05, 0.08, 0.11])[:, None, None]
-    near = np.exp(-0.5 * gap / reach**2) + 1e-9
-    weights = near @ dense
-    return bones, (weights / weights.sum(-1, keepdims=True)).astype(np.float32)
-
-
-@functools.cache
-def fitted_neutral() -> Fitted:
-    """Return the shell on the neutral body."""
-    from synthetic_people.shell import fitted
-
-    return fitted(body.base_vertices())
-
-
-def points(around: Hull, radius: np.ndarray, levels: np.ndarray) -> np.ndarray:
-    """Return points (L, C, 3) of a tube of radii (L, C) at levels (L,)."""
-    middle = np.interp(levels, RINGS, around.middle)
-    height = np.interp(levels, RINGS, around.height)
-    x = radius * DIRECTIONS[:, 0]
-    z = radius * DIRECTIONS[:, 1] + middle[:, None]
-    return np.stack([x, np.broadcast_to(height[:, None], x.shape), z], -1).astype(np.float32)
-
-
-def skirt_radii(design: Design, around: Hull, levels: np.ndarray, inside: np.ndarray) -> np.ndarray:
-    """Return radii (L, C) of a skirt at levels, over a hull and the skirts (R, C) below it."""
-    sewn = design.kind != "lower"  # the hull is then that of the torso's cloth
-    close = np.maximum(around.radius + (0.002 if sewn else 0.006 + 0.012 * design.loose), inside)
-    fallen = hanging(close, around.height, 0.03)
-    if design.flare < 0:
-        fallen = fallen + min(1.0, -2 * design.flare) * (close - fallen)
-    below = np.maximum(around.height[np.searchsorted(RINGS, 0.0)] - around.height, 0)[:, None]
-    wide = fallen + below * max(design.flare, 0) * 0.28
-    rows = (levels - RINGS[0]) / (RINGS[1] - RINGS[0])
-    i = rows.astype(int).clip(0, len(RINGS) - 2)
-    part = (rows - i)[:, None]
-    return (wide[i] * (1 - part) + wide[i + 1] * part) * _pleats(design, levels)
-
-
-def _pleats(design: Design, levels: np.ndarray) -> np.ndarray:
-    """Factors (L, C) of the radius: folds that deepen downwards, sharper where pleated."""
-    rng = np.random.default_rng(design.seed + 1)
-    pleated = "pleats" in design.parts
-    count = int(rng.integers(9, 14) if pleated else rng.integers(4, 8))
-    deep = 0.035 if pleated else 0.012 + 0.035 * max(design.flare, 0)
-    deep *= np.interp(levels, [0.0, 0.25, 1.2], [0.15 if pleated else 0, 0.5, 1.0])
-    if design.flare < -0.2:
-        deep = deep * 0.3
-    wave = np.cos(count * ANGLES + rng.uniform(0, 7)) + 0.5 * np.cos(
-        (count + 2) * ANGLES + rng.uniform(0, 7)
-    )
-    return 1 + deep[:, None] * wave
+    return (out * much * stiff * (0.001 + 0.003 * design.loose)).astype(np.float32)

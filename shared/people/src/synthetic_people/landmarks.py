@@ -18,7 +18,7 @@ SIDES = (("left", -1), ("right", 1))  # of the image; sign of x in the body's sp
 
 @functools.lru_cache(maxsize=4096)
 def on_shell(design: Design) -> dict[str, tuple[int, int, float]]:
-    """Return where each landmark lies: between two vertices of the shell, and how far from the first.
+    """Return between which vertices of the shell each landmark lies, and how far from the first.
 
     Those that lie on a skirt are left out.
     """
@@ -65,7 +65,7 @@ def _crossings(
     rest = everything[pairs]
     passes = (here[:, 0] > 0) != (here[:, 1] > 0)
     value = rest[:, 0] * (1 - t) + rest[:, 1] * t
-    edge = passes & (rest.max(1) > 0) & (value > -0.012)
+    edge = passes & ((rest[:, 0] > 0) | (rest[:, 1] > 0)) & (value > -0.012)
     return pairs[edge, 0], pairs[edge, 1], t[edge]
 
 
@@ -96,7 +96,7 @@ def _blend(
 
 
 def strongest(bones: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the 4 strongest bones of each vertex (N, K) uint8 and their weights, which sum to 1."""
+    """Return the 4 strongest bones of each vertex (N, K) and their weights, which sum to 1."""
     count = int(bones.max()) + 1
     dense = np.zeros((len(bones), count), np.float32)
     np.add.at(dense, (np.arange(len(bones))[:, None], bones), weights)

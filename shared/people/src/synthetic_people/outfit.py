@@ -43,12 +43,13 @@ OVER = {
 }  # fmt: skip
 COLD_UNLIKELY = {"shorts": 0.1, "tank": 0.2}  # factors of the probabilities above in the cold
 WARM_UNLIKELY = {"sweater": 0.15, "hoodie": 0.3, "coat": 0.05}
-OUTFIT_SHOES = {  # shoes of the pack
-    "casual": {"shoes01": 0.2, "shoes02": 0.15, "shoes03": 0.2, "shoes04": 0.15, "shoes05": 0.15,
-               "shoes06": 0.15},
-    "formal": {"shoes02": 0.4, "shoes04": 0.3, "shoes06": 0.3},
-    "sporty": {"shoes01": 0.4, "shoes03": 0.3, "shoes05": 0.3},
+OUTFIT_SHOES = {  # shoes of the pack: 1, 3 and 4 of leather, 2, 5 and 6 for sports
+    "casual": {"shoes01": 0.15, "shoes02": 0.2, "shoes03": 0.1, "shoes04": 0.15, "shoes05": 0.2,
+               "shoes06": 0.2},
+    "formal": {"shoes01": 0.3, "shoes03": 0.35, "shoes04": 0.35},
+    "sporty": {"shoes02": 0.3, "shoes05": 0.35, "shoes06": 0.35},
 }  # fmt: skip
+BOOTS = {"warm": 0.0, "cold": 0.25}  # winter boots, where no wide leg hangs over them
 BAREFOOT = 0.02
 BAGS = {"": (0.62, 0.78), "shoulder bag": (0.17, 0.05), "tote": (0.12, 0.03),
         "backpack": (0.09, 0.14)}  # fmt: skip
@@ -115,7 +116,7 @@ def outfit(
         style=style,
         designs=tuple(worn),
         tucked=bool(rng.random() < TUCKED[style]),
-        shoes="" if rng.random() < BAREFOOT else str(pick(rng, OUTFIT_SHOES[style])),
+        shoes=_shoes(rng, style, season, worn),
         bag=str(pick(rng, _of(BAGS, who))),
         held=str(pick(rng, HELD)),
         scarf=bool(rng.random() < SCARF[season] and (cold or style == "casual")),
@@ -123,6 +124,13 @@ def outfit(
         extras=tuple(design(item_number("jacket", int(rng.integers(400)))).colours[0]
                      for _ in range(4)),
     )  # fmt: skip
+
+
+def _shoes(rng: np.random.Generator, style: str, season: str, worn: list[Design]) -> str:
+    wide = any(d.loose > 0.1 and d.hem > 1.7 for d in worn)
+    if style == "casual" and not wide and rng.random() < BOOTS[season]:
+        return "winter_boots"
+    return "" if rng.random() < BAREFOOT else str(pick(rng, OUTFIT_SHOES[style]))
 
 
 def _of(table: Mapping[str, tuple[float, float]], who: int) -> dict[str, float]:

@@ -1,8 +1,8 @@
 """The shell that garments are cut from: the base mesh's tights, with coordinates along the body.
 
-All coordinates are those of the neutral body and belong to vertices, so that a level is at the same
-place of a garment on whoever wears it: `down` the body (0 waist, 1 knee, 2 ankle), `arm` (0 shoulder,
-1 wrist), `neck` (metres from the root of the neck, below 0 up the throat), and angles about the torso.
+All coordinates are those of the neutral body and belong to vertices, so that a level is at the
+same place of a garment on whoever wears it: `down` the body (0 waist, 1 knee, 2 ankle), `arm` (0
+shoulder, 1 wrist), `neck` (metres from its root, below 0 up the throat), angles about the torso.
 """
 
 import functools
@@ -73,7 +73,6 @@ def shell() -> Shell:
     position = body.base_vertices()[rows].astype(np.float64)
     rig = body.rig()
     on_arm = _share(rows, ("upperarm", "lowerarm", "wrist", "finger", "metacarpal"))
-    smooth = _smoothing(faces, len(rows))
     down = down_level(position[:, 1])
     arm = _along_arms(position, on_arm)
     angle = np.arctan2(position[:, 0], position[:, 2] - _axis(position[:, 1]))

@@ -108,18 +108,36 @@ def _smooth_noise(x, y, z):
 
 @njit(cache=True, nogil=True)
 def _fold_slope(x, y, z, size):
-    """Gradient of the height of folds: ridged noise in two octaves, longer along the body."""
+    """Gradient of the height of folds: rounded ridges in two octaves, longer along the body."""
     step = 0.05
     out = np.zeros(3)
     for octave in range(2):
         s = (1.0 + 1.3 * octave) / size
         a, b, c = x * s, y * s * 0.35, z * s
-        here = abs(_smooth_noise(a, b, c) - 0.5)
+        here = _ridge(a, b, c)
         gain = 1.0 / (1 + octave)
-        out[0] += gain * (abs(_smooth_noise(a + step, b, c) - 0.5) - here) / step
-        out[1] += gain * 0.35 * (abs(_smooth_noise(a, b + step, c) - 0.5) - here) / step
-        out[2] += gain * (abs(_smooth_noise(a, b, c + step) - 0.5) - here) / step
+        out[0] += gain * (_ridge(a + step, b, c) - here) / step
+        out[1] += gain * 0.35 * (_ridge(a, b + step, c) - here) / step
+        out[2] += gain * (_ridge(a, b, c + step) - here) / step
     return out
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _ridge(x, y, z):
+    """Noise folded at its middle, with a round edge: a sharp one looks like a scratch."""
+    return np.sqrt((_smooth_noise(x, y, z) - 0.5) ** 2 + 0.006)
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _faces(vertices, i, j, k, eye):
+    """Whether the outer side of a face is seen from a point."""
+    total = 0.0
+    for d in range(3):
+        e, f = (d + 1) % 3, (d + 2) % 3
+        across = (vertices[j, e] - vertices[i, e]) * (vertices[k, f] - vertices[i, f])
+        across -= (vertices[j, f] - vertices[i, f]) * (vertices[k, e] - vertices[i, e])
+        total += across * (eye[d] - vertices[i, d])
+    return total >= 0
 
 
 @njit(cache=True, nogil=True)
@@ -134,7 +152,6 @@ def _resolve(
         a, b = corner[s, 0], corner[s, 1]
         c = 1 - a - b
         length = 0.0
-        toward = 0.0
         distance = 0.0
         for d in range(3):
             position[s, d] = vertices[i, d] * a + vertices[j, d] * b + vertices[k, d] * c
@@ -151,10 +168,11 @@ def _resolve(
         for d in range(3):
             view = eye[d] - position[s, d]
             distance += view * view
-            toward += view * normal[s, d]
             length += normal[s, d] * normal[s, d]
         distance = np.sqrt(distance)
-        sign = 1.0 if toward >= 0 else -1.0  # a two-sided surface is lit on the side that is seen
+        # a two-sided surface is lit on the side that is seen: that of the face, for folds and
+        # smooth normals may point away from the camera where the face does not
+        sign = 1.0 if _faces(vertices, i, j, k, eye) else -1.0
         length = max(np.sqrt(length), 1e-9) * sign
         for d in range(3):
             normal[s, d] /= length
