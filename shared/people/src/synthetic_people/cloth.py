@@ -155,7 +155,7 @@ def _turns(metres: float, thread: float) -> int:
 
 
 def _woven(metres: float) -> np.ndarray:
-    return 1 + 0.02 * _noise(0.5, 1.5) + 0.02 * _noise(1.5, 0.5) + 0.02 * _noise(6, 6)
+    return 1 + 0.02 * _noise(0.5, 1.5) + 0.02 * _noise(1.5, 0.5) + 0.01 * _noise(6, 6)
 
 
 def _twill(metres: float) -> np.ndarray:

@@ -112,9 +112,10 @@ def _garment(design: Design, name: str, wearer: Wearer) -> tuple[list[Mesh], Wor
         meshes.append(mesh)
         marks |= hem
     part = _part(design)
+    own_folds = np.float32(np.random.default_rng(design.seed + 3).uniform(0, 50, 3))
     for mesh in meshes:
         mesh.part = part
-        mesh.rest = mesh.vertices
+        mesh.rest = mesh.vertices + own_folds  # where in the noise of folds it lies
     return meshes, Worn(
         design.item, design.category, design.kind, attributes(design),
         tuple(mesh.name for mesh in meshes), marks,

@@ -211,13 +211,20 @@ def fitted(rest: np.ndarray) -> Fitted:
     """Return the shell on a body at rest (19158, 3)."""
     it = shell()
     vertices = np.ascontiguousarray(rest[it.rows], np.float32)
-    soft = vertices
-    for _ in range(12):
-        soft = it.smooth @ soft
+    soft = _smoothed(vertices, 8)
     normals = vertex_normals(soft, it.faces)
-    hollow = np.maximum(((soft - vertices) * normals).sum(1), 0)
+    sunk = ((vertices - soft) * normals).sum(1)  # what smoothing took off, along the normals
+    # cloth shows the shape of a limb, not its muscles: the smooth surface, as far out as the body
+    vertices += normals * (_smoothed(np.maximum(sunk, 0), 5) - sunk)[:, None]
+    hollow = ((_smoothed(soft, 6) - vertices) * normals).sum(1)
     level = it.down
     waist = vertices[(np.abs(level) < 0.04) & (it.arm == OFF_ARM), 1].mean()
     heads, _ = body.rig().joints(rest)
     knee, ankle = (heads[body.rig().index(name), 1] for name in ("lowerleg01.L", "foot.L"))
-    return Fitted(vertices, normals, hollow, np.array([waist, knee, ankle]))
+    return Fitted(vertices, normals, np.maximum(hollow, 0), np.array([waist, knee, ankle]))
+
+
+def _smoothed(values: np.ndarray, steps: int) -> np.ndarray:
+    for _ in range(steps):
+        values = shell().smooth @ values
+    return values

@@ -125,7 +125,7 @@ def _fold_slope(x, y, z, size):
 @njit(cache=True, nogil=True, inline="always")
 def _ridge(x, y, z):
     """Noise folded at its middle, with a round edge: a sharp one looks like a scratch."""
-    return np.sqrt((_smooth_noise(x, y, z) - 0.5) ** 2 + 0.006)
+    return np.sqrt((_smooth_noise(x, y, z) - 0.5) ** 2 + 0.0015)
 
 
 @njit(cache=True, nogil=True, inline="always")
