@@ -1,13 +1,15 @@
 """What the benchmarks train on: renders of the package, or the flat drawings as a control."""
 
-import itertools
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from synthetic_people.dataset import read_set
+from synthetic_people.dataset import Recipe, read_set, render_set
+from synthetic_people.sample import VISIBLE, Labels
+
+MIN_LANDMARKS = 4  # of the five in view in a clear face
+MIN_EYE_SPREAD = 0.45  # of a clear face: about 60 degrees to a side
 
 
 @dataclass(frozen=True)
@@ -18,45 +20,48 @@ class Face:
         landmarks: (5, 2) x, y of the eyes, the nose and the corners of the mouth, in pixels; left
             is the left of the image.
         attributes: CelebA's names of attributes to whether they hold.
+        is_clear: whether it is in view, neither turned away nor hidden.
     """
 
     landmarks: np.ndarray
     attributes: dict[str, bool] = field(default_factory=dict)
+    is_clear: bool = True
 
 
 @dataclass(frozen=True)
 class Render:
-    """An image (H, W, 3) uint8, its parts (H, W) uint8 (0 is background) and its faces.
-
-    `num_people` counts people with and without a face in view.
-    """
+    """An image (H, W, 3) uint8, its parts (H, W) uint8 (0 is background) and its faces."""
 
     image: np.ndarray
     parts: np.ndarray | None
     faces: tuple[Face, ...]
-    num_people: int = 1
 
 
-def from_samples(samples: Iterable[Any]) -> list[Render]:
-    """Return renders from `synthetic_people` samples."""
-    return [
-        Render(
-            sample.image,
-            sample.parts,
-            tuple(
-                Face(np.asarray(person.landmarks, np.float32), dict(person.attributes))
-                for person in sample.people
-                if person.face_box is not None and np.isfinite(person.landmarks).all()
-            ),
-            len(sample.people),
-        )
-        for sample in samples
-    ]
+def render_people(kind: str, count: int, size: int, split: str, root: Path) -> list[Render]:
+    """Return renders of the package, from a set below `root` that is rendered once."""
+    recipe = Recipe(kind, count, size, split=split, per_identity=2)
+    samples = read_set(render_set(recipe, root))
+    return [Render(sample.image, sample.parts, tuple(_faces(sample.people))) for sample in samples]
 
 
-def load_renders(folder: Path, count: int) -> list[Render]:
-    """Return up to `count` renders of a folder that `synthetic_people` rendered."""
-    return from_samples(itertools.islice(read_set(folder), count))
+def _faces(people: list[Labels]) -> list[Face]:
+    """Return the faces of which anything is seen; a head from behind has none."""
+    faces = []
+    for person in people:
+        visible = int((person.visibility == VISIBLE).sum())
+        if visible:
+            landmarks = np.asarray(person.landmarks, np.float32)
+            is_clear = person.face_box is not None and visible >= MIN_LANDMARKS
+            is_clear = is_clear and _eye_spread(landmarks) >= MIN_EYE_SPREAD
+            faces.append(Face(landmarks, person.attributes, is_clear))
+    return faces
+
+
+def _eye_spread(landmarks: np.ndarray) -> float:
+    """Return the distance of the eyes over that from the eyes to the mouth: 1 from the front."""
+    eyes, mouth = landmarks[:2], landmarks[3:]
+    down = mouth.mean(0) - eyes.mean(0)
+    return float(np.hypot(*(eyes[1] - eyes[0])) / (np.hypot(*down) + 1e-6))
 
 
 def draw_portraits(count: int, side: int = 64) -> list[Render]:
@@ -66,7 +71,9 @@ def draw_portraits(count: int, side: int = 64) -> list[Render]:
     recipe = Recipe(side=side, people=(count, 1, 1), pictures=1, backgrounds=2, seed=0)
     drawings = (render_portrait(recipe, 0, person, 0) for person in range(count))
     return [
-        Render(image, None, (Face(np.float32(portrait.landmarks), _known(portrait.has)),))
+        Render(
+            image, None, (Face(np.asarray(portrait.landmarks, np.float32), _known(portrait.has)),)
+        )
         for image, portrait in drawings
     ]
 

