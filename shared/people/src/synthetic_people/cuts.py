@@ -55,7 +55,7 @@ def has_skirt(design: Design) -> bool:
     return "skirt" in surface or (surface == "shirt" and design.hem > LONG)
 
 
-@functools.lru_cache(maxsize=512)
+@functools.lru_cache(maxsize=256)
 def cut(design: Design) -> Cut:
     """Return the edges of a design."""
     it = shell()
@@ -65,8 +65,12 @@ def cut(design: Design) -> Cut:
     lower = (hem - it.down) * np.where(it.down > 1, CALF, THIGH)
     if surface == "legs":
         rise = np.where(it.arm > OFF_ARM, -FAR, (it.down - design.rise) * THIGH)
-        return Cut(none, none, lower, rise, none)
-    return Cut(neckline(design, it), sleeve(design, it), lower, none, _opening(design, it))
+        return _cut(none, none, lower, rise, none)
+    return _cut(neckline(design, it), sleeve(design, it), lower, none, _opening(design, it))
+
+
+def _cut(*edges: np.ndarray) -> Cut:
+    return Cut(*(edge.astype(np.float32) for edge in edges))
 
 
 def neckline(design: Design, it: Shell) -> np.ndarray:

@@ -161,7 +161,7 @@ def _legs(design: Design, down: np.ndarray) -> np.ndarray:
     return np.maximum(straight - leg, 0.006 + 0.01 * design.loose)
 
 
-@functools.lru_cache(maxsize=512)
+@functools.lru_cache(maxsize=256)
 def _wrinkles(design: Design) -> np.ndarray:
     """Metres of the large folds of a design: across the limbs at elbows, knees and waist."""
     it = shell()

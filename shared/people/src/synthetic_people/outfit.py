@@ -13,7 +13,7 @@ from synthetic_people.design import Design, design, item_number, pick
 
 # category -> probability for women and for men, by the style of the outfit
 OUTFIT_STYLES = {"casual": 0.62, "formal": 0.2, "sporty": 0.18}
-FULL = {"casual": (0.22, 0.01), "formal": (0.45, 0.0), "sporty": (0.03, 0.0)}  # instead of two
+FULL = {"casual": (0.34, 0.01), "formal": (0.5, 0.0), "sporty": (0.03, 0.0)}  # instead of two
 FULL_CATEGORIES = {"dress": (0.78, 0.0), "jumpsuit": (0.22, 1.0)}
 UPPER_CATEGORIES = {
     "casual": {
@@ -25,8 +25,8 @@ UPPER_CATEGORIES = {
 }  # fmt: skip
 LOWER_CATEGORIES = {
     "casual": {
-        "jeans": (0.42, 0.5), "trousers": (0.14, 0.22), "shorts": (0.12, 0.2),
-        "skirt": (0.2, 0.0), "leggings": (0.1, 0.0), "joggers": (0.02, 0.08),
+        "jeans": (0.36, 0.5), "trousers": (0.14, 0.22), "shorts": (0.12, 0.2),
+        "skirt": (0.26, 0.0), "leggings": (0.1, 0.0), "joggers": (0.02, 0.08),
     },
     "formal": {"trousers": (0.5, 1.0), "skirt": (0.5, 0.0)},
     "sporty": {"joggers": (0.3, 0.5), "leggings": (0.45, 0.05), "shorts": (0.25, 0.45)},

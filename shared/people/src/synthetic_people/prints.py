@@ -18,7 +18,7 @@ SIZE = 96  # texels of a side
 CHEST = 0.4  # metres above the origin of the neutral body, where prints are
 
 
-@functools.lru_cache(maxsize=512)
+@functools.lru_cache(maxsize=256)
 def print_patch(design: Design) -> Patch | None:
     """Return the piece of the chest that carries the print, with its texture coordinates."""
     it = shell()

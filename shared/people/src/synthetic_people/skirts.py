@@ -3,6 +3,7 @@
 import functools
 
 import numpy as np
+from scipy.spatial.distance import cdist
 
 from synthetic_people import body, cloth
 from synthetic_people.cuts import SEAM, opening
@@ -134,7 +135,8 @@ def skirt_weights() -> tuple[np.ndarray, np.ndarray]:
     for k in range(4):
         dense[np.arange(len(on)), np.searchsorted(bones, it.bones[on, k])] += it.bone_weights[on, k]
     grid = points(around, around.radius, RINGS)
-    gap = ((grid[:, :, None] - neutral.vertices[on]) ** 2).sum(-1)
+    gap = cdist(grid.reshape(-1, 3), neutral.vertices[on], "sqeuclidean")
+    gap = gap.reshape(len(RINGS), COLUMNS, -1)
     reach = np.interp(RINGS, [0, 0.5, 1, 2], [0.018, 0.05, 0.08, 0.11])[:, None, None]
     near = np.exp(-0.5 * gap / reach**2) + 1e-9
     weights = near @ dense

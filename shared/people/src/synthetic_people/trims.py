@@ -16,7 +16,7 @@ LEATHER: RGB = (0.03, 0.018, 0.012)
 FAR = 1.0
 
 
-@functools.lru_cache(maxsize=512)
+@functools.lru_cache(maxsize=256)
 def trims(design: Design) -> Patch | None:
     """Return all plain trims of a design as one patch, None where it has none."""
     edges = cut(design)
