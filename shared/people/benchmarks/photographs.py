@@ -92,7 +92,7 @@ def _read(row: dict, path: Path, attributes: list[str]) -> Photograph:
     faces = [
         LabelledFace(
             tuple(face["box"]),
-            np.float32(face["landmarks"]),
+            np.array(face["landmarks"], np.float32),
             {name: name in face["yes"] for name in attributes if name not in face["unclear"]},
         )
         for face in row["faces"]

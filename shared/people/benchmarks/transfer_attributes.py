@@ -6,15 +6,15 @@ fitted on ImageNet features of crops of renders, nothing on photographs.
 
 import numpy as np
 import torch
-from augment import photometric
-from photographs import Photograph
-from renders import Render
 from sklearn.linear_model import LogisticRegression
 from torch import Tensor, nn
 from torch.nn import functional
-from transfer_faces import face_square
 
 import imagenet
+from augment import photometric
+from photographs import Photograph
+from renders import Render
+from transfer_faces import face_square
 
 CROP = 112  # pixels
 MARGIN = 1.6  # side of a crop over that of the square from the brows to the chin
@@ -50,12 +50,13 @@ def predict_attributes(
 
 
 def balanced_accuracy(truth: np.ndarray, predicted: np.ndarray) -> tuple[float, int, int] | None:
-    """Return it with how many faces have the attribute and do not; None for too few of a kind."""
+    """Return it and how many faces have the attribute and lack it; None for too few of a kind."""
     counts = [int((truth == kind).sum()) for kind in (1, 0)]
     if min(counts) < FEWEST:
         return None
     recalls = [(predicted[truth == kind] == kind).mean() for kind in (1, 0)]
-    return float(np.mean(recalls)), *counts
+    with_it, without = counts
+    return float(np.mean(recalls)), with_it, without
 
 
 @torch.no_grad()

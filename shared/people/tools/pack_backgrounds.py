@@ -84,7 +84,7 @@ def small(image: Image.Image) -> Image.Image:
 @functools.lru_cache(maxsize=1)
 def panorama(path: Path) -> np.ndarray:
     """Radiance (H, 2H, 3) of an OpenEXR panorama, or of one inside a JavaScript module."""
-    import OpenEXR
+    import OpenEXR  # pyrefly: ignore[missing-import]
 
     content = path.read_bytes()
     if path.suffix == ".js":

@@ -14,6 +14,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, fields
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -31,7 +32,7 @@ KINDS = ("portraits", "bodies", "motion")
 
 @dataclass(frozen=True)
 class Recipe:
-    """What a set holds; sample `i` of it follows from the seed and `i` alone.
+    """Contents of a set; sample `i` of it follows from the seed and `i` alone.
 
     Args:
         kind: "portraits" (faces of all sizes), "bodies" (whole people) or "motion" (bodies, each
@@ -95,7 +96,7 @@ def render_set(recipe: Recipe, root: Path, workers: int | None = None) -> Path:
     """Render what is missing of a set and return its folder.
 
     Args:
-        recipe: what it holds.
+        recipe: its contents.
         root: folder of sets.
         workers: processes; None for one a core.
     """
@@ -170,7 +171,7 @@ def encode(sample: Sample) -> dict[str, bytes]:
     a motion, flow and occlusion, as float16.
     """
     maps = np.dstack([sample.parts, sample.person, sample.garment, sample.edge * np.uint8(255)])
-    arrays = {"depth": sample.depth.astype(np.float16)}
+    arrays: dict[str, Any] = {"depth": sample.depth.astype(np.float16)}
     if sample.flow is not None and sample.occluded is not None:
         arrays |= {"flow": sample.flow.astype(np.float16), "occluded": sample.occluded}
     stream = io.BytesIO()

@@ -1,4 +1,4 @@
-"""Random scenes: who stands where, in which light, before what, and how it is photographed.
+"""Random scenes: places of people, light, background, and how it is photographed.
 
 `portrait` renders faces of all sizes, `street` whole people, `motion` a few moments of a street.
 Everything follows from (seed, index): the same image on every machine, in any order.
@@ -52,7 +52,7 @@ def portrait(seed: int, index: int, size: int, backgrounds: Backgrounds, identit
     """Return an image of faces, from a tenth to nine tenths of its height, of 0 to 6 people.
 
     Args:
-        seed, index: which image of which set.
+        seed, index: numbers of the set and of the image.
         size: height and width in pixels.
         backgrounds: photographs that stand behind.
         identity: number of the first person; the others are strangers.
@@ -71,7 +71,7 @@ def portrait(seed: int, index: int, size: int, backgrounds: Backgrounds, identit
     face = _face_centre(people[0]) if people else np.array([0, 1.6, 0])
     pitch = np.radians(np.clip(rng.normal(2, 8), -25, 30))
     reach = distance / focal * max(1 - share, 0) / 2  # metres by which the face can be off centre
-    target = face + [*rng.uniform(-reach, reach, 2), 0]
+    target = face + np.append(rng.uniform(-reach, reach, 2), 0)
     eye = target + distance * np.array([0, np.sin(pitch), np.cos(pitch)])
     roll = float(np.radians(rng.normal(0, 5)))
     camera = Camera(eye, target, focal, size, size, roll)
@@ -85,7 +85,7 @@ def street(
     """Return an image of whole people, alone and in groups, near and far, cut by the frame.
 
     Args:
-        seed, index: which image of which set.
+        seed, index: numbers of the set and of the image.
         height, width: pixels.
         backgrounds: photographs that stand behind.
         identity: number of the first person.
@@ -149,7 +149,7 @@ def _panned(backdrop: Backdrop, before: Camera, after: Camera) -> Backdrop:
 
 @dataclass(frozen=True)
 class _Span:
-    """What of a person a street shows: metres of height around `middle` (metres above ground)."""
+    """Extent of people that a street shows: metres of height around `middle` above the ground."""
 
     size: float
     middle: float
@@ -157,13 +157,13 @@ class _Span:
 
 @dataclass(frozen=True)
 class _Actor:
-    """A person of a scene and what it does.
+    """A person of a scene and its action.
 
     Args:
-        person, moment: who.
+        person, moment: the person and its expression.
         pose, later: at the start and after a second, or a gait from `phase` where it walks.
         place, turn: metres and radians in the world.
-        clothes: what is worn.
+        clothes: the clothes.
     """
 
     person: Person
@@ -242,7 +242,7 @@ def _sitter(identity: int, number: int, rng: np.random.Generator, width: float) 
     """Return a person of a portrait: the first in the middle, others beside and behind.
 
     Args:
-        identity, number: who, and as which person of the image.
+        identity, number: number of the person, and its index in the image.
         rng: draws all else.
         width: metres that the image spans where the first person is.
     """
