@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+
 from photographs import load_photographs
 from renders import Render, draw_portraits, render_people
 from transfer_attributes import balanced_accuracy, predict_attributes

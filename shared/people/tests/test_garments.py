@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+
 from synthetic_people import body
 from synthetic_people.camera import Camera
 from synthetic_people.design import design, item_number

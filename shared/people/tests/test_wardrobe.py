@@ -7,6 +7,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
+
 from synthetic_people.design import FAMILY, design, item_number
 from synthetic_people.outfit import OUTFIT_STYLES, outfit
 from synthetic_people.wardrobe import ATTRIBUTES, CATEGORIES, NAMES, TYPES, attributes

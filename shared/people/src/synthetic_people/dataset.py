@@ -35,8 +35,8 @@ class Recipe:
     """Contents of a set; sample `i` of it follows from the seed and `i` alone.
 
     Args:
-        kind: "portraits" (faces of all sizes), "faces" (one that fills the image), "bodies" (whole people) or "motion" (bodies, each
-            with optical flow to its next moment).
+        kind: "portraits" (faces of all sizes), "faces" (one that fills the image), "bodies"
+            (whole people) or "motion" (bodies, each with optical flow to its next moment).
         count: number of samples.
         size: height and width of images in pixels.
         seed: which set of its kind.

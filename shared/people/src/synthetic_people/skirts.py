@@ -12,7 +12,6 @@ from synthetic_people.mesh import Mesh
 from synthetic_people.shell import OFF_ARM, Fitted, fitted, shell
 from synthetic_people.wearer import Wearer
 
-
 LAP = 0.07  # level by which a skirt reaches up under the torso's cloth
 
 
