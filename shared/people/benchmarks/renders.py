@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+
 from synthetic_people.dataset import Recipe, read_set, render_set
 from synthetic_people.sample import VISIBLE, Labels
 

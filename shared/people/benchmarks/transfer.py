@@ -9,16 +9,19 @@ timm, scikit-learn, scikit-image, face-attributes and efficientnet-lite0-pytorch
 
 import argparse
 import math
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
+
 from photographs import load_photographs
 from renders import Render, draw_portraits, render_people
 from transfer_attributes import balanced_accuracy, predict_attributes
 from transfer_faces import Result, evaluate_imagenet, evaluate_network, make_windows
 from transfer_parsing import evaluate_parsing
 
+FACES = ("portraits", "faces")
 FEW = 200  # renders of the row that shows how many are needed
 NUM_DRAWINGS = 2400  # of the control row
 VALIDATION = 0.1  # renders that the threshold is chosen on, over those of training
@@ -39,16 +42,21 @@ def main() -> None:
         TASKS[name](options)
 
 
-def load_renders(kind: str, split: str, options: argparse.Namespace) -> list[Render]:
-    """Return renders to train on, or a tenth as many to validate on; none where none are asked."""
+def load_renders(kinds: Sequence[str], split: str, options: argparse.Namespace) -> list[Render]:
+    """Return renders to train on, or a tenth as many to validate on; none where none are asked.
+
+    Of several kinds as many of each, in turn.
+    """
     count = options.renders if split == "train" else math.ceil(options.renders * VALIDATION)
-    return render_people(kind, count, options.size, split, options.data) if count else []
+    each = math.ceil(count / len(kinds))
+    sets = [render_people(k, each, options.size, split, options.data) for k in kinds if each]
+    return [render for renders in zip(*sets, strict=True) for render in renders]
 
 
 def compare_faces(options: argparse.Namespace) -> None:
     """Print the table of the window classifier on lfw_subset."""
-    renders = load_renders("portraits", "train", options)
-    validation = load_renders("portraits", "val", options)
+    renders = load_renders(FACES, "train", options)
+    validation = load_renders(FACES, "val", options)
     drawings = draw_portraits(NUM_DRAWINGS, side=64)
     held_out = round(NUM_DRAWINGS * VALIDATION)
     drawn = drawings[held_out:], drawings[:held_out], "flat drawings"
@@ -70,7 +78,7 @@ def compare_faces(options: argparse.Namespace) -> None:
 def compare_parsing(options: argparse.Namespace) -> None:
     """Print the IoU of people on the photographs that have masks."""
     photographs = load_photographs(options.photographs)
-    bodies = load_renders("bodies", "train", options)
+    bodies = load_renders(["bodies"], "train", options)
     print("\nIoU of people, PASCAL VOC photographs of labelme's examples")
     for seed in range(options.seeds if bodies else 0):
         iou, seconds = evaluate_parsing(bodies, photographs, seed, PARSING_STEPS)
@@ -84,7 +92,7 @@ def compare_attributes(options: argparse.Namespace) -> None:
     photographs = load_photographs(options.photographs)
     in_test = np.array([photo.split == "test" for photo in photographs for _ in photo.faces])
     sources = {
-        "renders": load_renders("portraits", "train", options),
+        "renders": load_renders(["faces"], "train", options),
         "flat drawings": draw_portraits(NUM_DRAWINGS, side=128),
     }
     for title, images in sources.items():

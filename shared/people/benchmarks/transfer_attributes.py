@@ -6,15 +6,15 @@ fitted on ImageNet features of crops of renders, nothing on photographs.
 
 import numpy as np
 import torch
-from augment import photometric
-from photographs import Photograph
-from renders import Render
 from sklearn.linear_model import LogisticRegression
 from torch import Tensor, nn
 from torch.nn import functional
-from transfer_faces import face_square
 
 import imagenet
+from augment import photometric
+from photographs import Photograph
+from renders import Render
+from transfer_faces import face_square
 
 CROP = 112  # pixels
 SMALLEST = 30  # pixels of a face from its brows to its chin

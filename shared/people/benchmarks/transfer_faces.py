@@ -10,16 +10,16 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from augment import photometric
-from renders import Render
 from skimage.data import lfw_subset
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
-from synthetic_people.backgrounds import Backgrounds
 from torch import Tensor, nn
 from torch.nn import functional
 
 import imagenet
+from augment import photometric
+from renders import Render
+from synthetic_people.backgrounds import Backgrounds
 
 WINDOW = 32
 SMALLEST = 11  # pixels of a face that is shown in training

@@ -9,14 +9,14 @@ import time
 
 import numpy as np
 import torch
-from augment import photometric
-from photographs import IGNORED, Photograph
-from renders import Render
-from synthetic_people.backgrounds import Backgrounds
 from torch import Tensor, nn
 from torch.nn import functional
 
 import imagenet
+from augment import photometric
+from photographs import IGNORED, Photograph
+from renders import Render
+from synthetic_people.backgrounds import Backgrounds
 
 SIDE = 128  # of the squares that training sees
 LONG_SIDE = 320  # of photographs in the test

@@ -19,7 +19,10 @@ def test_every_work_is_cc0_or_cc_by_with_an_author_and_a_source():
 
 
 def test_every_file_belongs_to_one_work_and_every_work_has_its_files():
-    listed = [file for work in assets.provenance() for file in work["files"]]
+    listed: list[str] = []
+    for work in assets.provenance():
+        assert isinstance(work["files"], list)
+        listed += work["files"]
     # Backgrounds have a list of their own.
     packed = {name for name in packed_files() if not name.startswith("backgrounds/")} - NOT_WORKS
     assert sorted(listed) == sorted(packed)

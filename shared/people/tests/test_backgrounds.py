@@ -26,7 +26,8 @@ def test_splits_share_no_scene_and_stay_what_they_are() -> None:
         split: {path.stem.split("@")[0] for path in Backgrounds(split=split).paths}
         for split in SPLITS
     }
-    assert not scenes["train"] & (scenes["val"] | scenes["test"]) | scenes["val"] & scenes["test"]
+    assert not scenes["train"] & (scenes["val"] | scenes["test"])
+    assert not scenes["val"] & scenes["test"]
     assert sum(len(Backgrounds(split=split)) for split in SPLITS) == len(list(PACK.glob("*.webp")))
     assert [split_of(f"{i}.jpg") for i in (0, 3, 4)] == ["val", "test", "train"]
 

@@ -39,6 +39,8 @@ def test_motion_keeps_its_flow(backgrounds: Backgrounds) -> None:
     back = decode(encode(one))
     assert one.flow is not None
     assert back.flow == pytest.approx(one.flow, rel=2e-3, abs=1e-2)
+    assert back.occluded is not None
+    assert one.occluded is not None
     assert np.array_equal(back.occluded, one.occluded)
 
 
@@ -106,7 +108,7 @@ def test_the_same_in_another_process(tmp_path: Path, backgrounds: Backgrounds) -
 )
 def test_impossible_recipes_are_refused(values: dict, message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        Recipe(**{"kind": "portraits", "count": 1, **values})
+        Recipe(**{"kind": "portraits", "count": 1, **values})  # pyrefly: ignore[bad-argument-type]
 
 
 def test_a_damaged_shard_names_itself(tmp_path: Path) -> None:

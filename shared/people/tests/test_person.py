@@ -1,11 +1,11 @@
-"""Who is drawn: the tables hold, attributes follow from what was drawn, extremes can be rendered."""
+"""Random people: the tables hold, attributes follow from them, extremes can be rendered."""
 
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from conftest import make_mannequin
 
+from mannequins import make_mannequin
 from synthetic_people import person as who
 from synthetic_people.assemble import assemble
 from synthetic_people.attributes import LASTING, PASSING, celeba_attributes

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from conftest import make_mannequin, view_of
 
+from mannequins import make_mannequin, view_of
 from synthetic_people.mannequin import Mannequin
 from synthetic_people.parts import FACE, PARTS
 from synthetic_people.photograph import Photograph
@@ -104,7 +104,7 @@ def test_flow_warps_a_frame_into_the_next(mannequin: Mannequin) -> None:
     assert sample.occluded is not None
     y, x = np.mgrid[:160, :160]
     xy = np.rint(np.dstack([x, y]) + sample.flow).astype(int)
-    keep = ~sample.occluded & ~sample.edge & (np.abs(sample.flow + (3, 0)).max(-1) < 0.25)
+    keep = ~sample.occluded & ~sample.edge & (np.abs(sample.flow + np.array([3, 0])).max(-1) < 0.25)
     keep &= (xy >= 0).all(-1) & (xy < 160).all(-1)
     assert keep.mean() > 0.75
     read = after.image[xy[keep, 1], xy[keep, 0]].astype(float)

@@ -42,6 +42,7 @@ def _add_recipe(parser: argparse.ArgumentParser, number: int) -> None:
     kind = parser.add_mutually_exclusive_group()
     for name, text in (
         ("portraits", "faces of all sizes (default)"),
+        ("faces", "one face that fills the image"),
         ("bodies", "whole people"),
         ("motion", "whole people with optical flow to the next moment"),
     ):

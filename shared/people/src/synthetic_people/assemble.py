@@ -35,10 +35,10 @@ def assemble(person: Person, moment: Moment, pose: Pose, clothes: Outfit) -> Man
     """Return a person at a moment in a pose, feet on the ground y = 0.
 
     Args:
-        person: who.
+        person: the person.
         moment: expression, head against the body, what is worn at the head.
-        pose: of the body.
-        clothes: what is worn.
+        pose: pose of the body.
+        clothes: the clothes.
     """
     rest = rest_shape(person)
     face = expressed(rest, moment)
@@ -50,7 +50,7 @@ def assemble(person: Person, moment: Moment, pose: Pose, clothes: Outfit) -> Man
     matrices = body.transforms(rest, head_pose(moment) | rotations(pose))
     posed = [body.skin(m.vertices, m.bones, m.bone_weights, matrices) for m in meshes]
     lowest = min(posed[0][body_rows(), 1].min(), *(v[:, 1].min() for v in posed[1:]))
-    rise = np.float32([0, pose.lift - lowest, 0])
+    rise = np.array([0, pose.lift - lowest, 0], np.float32)
     posed = [mesh.moved(vertices + rise) for mesh, vertices in zip(meshes, posed, strict=True)]
     skin = posed[0].vertices
     return Mannequin(
@@ -87,7 +87,7 @@ def _texture(name: str) -> Texture | None:
 
 def _skin(person: Person, moment: Moment, face: np.ndarray, hidden: np.ndarray) -> Mesh:
     mesh = body.body_mesh(face, skin_name(person))
-    keep = ~hidden[mesh.faces].all(1)
+    keep = np.logical_not(hidden[mesh.faces].all(axis=1))
     mesh, is_face = mesh.only(keep), region_faces("head", 0.5, every=True)[keep]
     look = Material(skin_name(person), gloss=0.05, exponent=18.0, wrap=SKIN_WRAP)
     part = np.where(is_face, FACE, SKIN).astype(np.uint8)

@@ -1,4 +1,4 @@
-"""What stands behind the people: a photograph, as a plane at infinity that follows the camera."""
+"""The photograph behind the people, as a plane at infinity that follows the camera."""
 
 from dataclasses import dataclass
 
@@ -33,11 +33,14 @@ class Backdrop:
         y, x = np.mgrid[:height, :width] + 0.5
         xy = np.stack([x, y], -1)
         place = xy * self.zoom + np.array(self.shift)
-        return np.float32((place - np.array(later.shift)) / later.zoom - xy)
+        return ((place - np.array(later.shift)) / later.zoom - xy).astype(np.float32)
 
 
 @njit(cache=True, nogil=True)
-def _spread(photo, linear, left, top, zoom, factor, out):  # type: ignore[no-untyped-def]
+def _spread(
+    photo: np.ndarray, linear: np.ndarray, left: float, top: float, zoom: float, factor: int,
+    out: np.ndarray,
+) -> None:  # fmt: skip
     """Write the bilinear value of a photograph, mirrored at its borders, to each sample."""
     h, w = photo.shape[0], photo.shape[1]
     for j in range(out.shape[0]):
@@ -59,6 +62,6 @@ def _spread(photo, linear, left, top, zoom, factor, out):  # type: ignore[no-unt
 
 
 @njit(cache=True, nogil=True)
-def _mirrored(place, size):  # type: ignore[no-untyped-def]
+def _mirrored(place: int, size: int) -> int:
     place = place % (2 * size)
     return place if place < size else 2 * size - 1 - place

@@ -93,7 +93,7 @@ def fit(name: str, rest: np.ndarray) -> Mesh:
 
 
 def hidden(*names: str) -> np.ndarray:
-    """Return which vertices of the body (19158,) any of these covers, for `body_mesh`."""
+    """Return the mask (19158,) of the body's vertices below any of these, for `body_mesh`."""
     covered = np.zeros(NUM_VERTICES, bool)
     for name in names:
         covered |= fitting(name).hidden

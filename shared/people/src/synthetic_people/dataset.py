@@ -14,6 +14,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, fields
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -26,16 +27,16 @@ from synthetic_people.sample import Garment, Labels, Sample
 VERSION = 1  # raise it when an image or a label would differ; sets are then rendered anew
 SHARD = 64  # samples
 RECIPE = "recipe.json"
-KINDS = ("portraits", "bodies", "motion")
+KINDS = ("portraits", "faces", "bodies", "motion")
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """What a set holds; sample `i` of it follows from the seed and `i` alone.
+    """Contents of a set; sample `i` of it follows from the seed and `i` alone.
 
     Args:
-        kind: "portraits" (faces of all sizes), "bodies" (whole people) or "motion" (bodies, each
-            with optical flow to its next moment).
+        kind: "portraits" (faces of all sizes), "faces" (one that fills the image), "bodies"
+            (whole people) or "motion" (bodies, each with optical flow to its next moment).
         count: number of samples.
         size: height and width of images in pixels.
         seed: which set of its kind.
@@ -79,8 +80,9 @@ def sample(recipe: Recipe, index: int, backgrounds: Backgrounds) -> Sample:
     seed = recipe.seed * len(_SPLITS) + _SPLITS[recipe.split]
     identity = seed * 100_000 + index // recipe.per_identity
     size = recipe.size
-    if recipe.kind == "portraits":
-        return scene.portrait(seed, index, size, backgrounds, identity)
+    if recipe.kind in ("portraits", "faces"):
+        close = recipe.kind == "faces"
+        return scene.portrait(seed, index, size, backgrounds, identity, close)
     if recipe.kind == "bodies":
         return scene.street(seed, index, size, size, backgrounds, identity)
     return scene.motion(seed, index, size, size, backgrounds, identity, frames=2)[0]
@@ -95,7 +97,7 @@ def render_set(recipe: Recipe, root: Path, workers: int | None = None) -> Path:
     """Render what is missing of a set and return its folder.
 
     Args:
-        recipe: what it holds.
+        recipe: its contents.
         root: folder of sets.
         workers: processes; None for one a core.
     """
@@ -170,7 +172,7 @@ def encode(sample: Sample) -> dict[str, bytes]:
     a motion, flow and occlusion, as float16.
     """
     maps = np.dstack([sample.parts, sample.person, sample.garment, sample.edge * np.uint8(255)])
-    arrays = {"depth": sample.depth.astype(np.float16)}
+    arrays: dict[str, Any] = {"depth": sample.depth.astype(np.float16)}
     if sample.flow is not None and sample.occluded is not None:
         arrays |= {"flow": sample.flow.astype(np.float16), "occluded": sample.occluded}
     stream = io.BytesIO()

@@ -1,4 +1,4 @@
-"""The head of a person: shape, expression, skin colour, beard shadow, make-up, and its landmarks."""
+"""The head of a person: shape, expression, colours of the skin, and landmarks."""
 
 import functools
 from collections.abc import Mapping
@@ -10,17 +10,23 @@ from synthetic_people.person import OPPOSITES, TRAITS, Moment, Person
 from synthetic_people.texture import to_linear
 
 # linear RGB of skin by tone, darkest to lightest (cheeks in even light)
-TONES = np.float32(
+TONES = np.array(
     [
         (0.035, 0.017, 0.011),
         (0.11, 0.052, 0.030),
         (0.24, 0.125, 0.075),
         (0.42, 0.255, 0.175),
         (0.60, 0.42, 0.33),
-    ]
+    ],
+    np.float32,
 )
 PALE_FROM = 0.86  # tone from which skin is called pale
 OVAL_FROM = 0.55  # weight of head-oval from which a face is called oval
+
+# factors of the skin's colour
+BARE_LIPS = np.array([1.0, 0.72, 0.72], np.float32)
+BLUSH = np.array([1.15, 0.62, 0.66], np.float32)
+EYESHADOW = np.array([0.5, 0.4, 0.5], np.float32)
 
 
 def target_weights(person: Person) -> dict[str, float]:
@@ -242,9 +248,10 @@ def body_rows() -> np.ndarray:
 
 @functools.cache
 def region_faces(region: str, least: float, every: bool = False) -> np.ndarray:
-    """Return which faces of the body (F,) bool have a corner, or `every` one, in a region."""
+    """Return whether each face of the body (F,) has a corner, or `every` one, in a region."""
     inside = regions()[region][body.group_faces("body")[0]] > least
-    return inside.all(1) if every else inside.any(1)
+    reduced = np.all if every else np.any
+    return np.asarray(reduced(inside, axis=1))
 
 
 @functools.cache
@@ -293,7 +300,7 @@ def skin_tint(person: Person, moment: Moment) -> np.ndarray:
         tone_colour(person.tone) / _mean_skin(skin_name(person)), (body.NUM_VERTICES, 3)
     )
     tint = tint.astype(np.float32).copy()
-    hair = np.float32(person.hair_rgb) / tone_colour(person.tone)
+    hair = np.array(person.hair_rgb, np.float32) / tone_colour(person.tone)
     shadow = {"stubble": 0.5, "goatee": 0.75, "mustache": 0.75, "full": 0.75, "sideburns": 0.7}
     if person.beard:
         region = "full" if person.beard == "stubble" else person.beard
@@ -310,22 +317,23 @@ def skin_tint(person: Person, moment: Moment) -> np.ndarray:
             absolute=True,
         )
     else:
-        _mix(tint, regions()["lips"] * 0.25, np.float32([1.0, 0.72, 0.72]))
+        _mix(tint, regions()["lips"] * 0.25, BARE_LIPS)
     if "blush" in moment.worn:
-        _mix(tint, regions()["cheeks"] * (0.4 + 0.4 * strength), np.float32([1.15, 0.62, 0.66]))
+        _mix(tint, regions()["cheeks"] * (0.4 + 0.4 * strength), BLUSH)
     if "eyeshadow" in moment.worn:
-        _mix(tint, regions()["eyelids"] * (0.3 + 0.5 * strength), np.float32([0.5, 0.4, 0.5]))
+        _mix(tint, regions()["eyelids"] * (0.3 + 0.5 * strength), EYESHADOW)
     return tint
 
 
-_LIPSTICKS = np.float32(
+_LIPSTICKS = np.array(
     [
         (0.42, 0.03, 0.05),
         (0.30, 0.02, 0.05),
         (0.55, 0.12, 0.16),
         (0.45, 0.10, 0.22),
         (0.22, 0.03, 0.06),
-    ]
+    ],
+    np.float32,
 )
 
 

@@ -28,7 +28,7 @@ def hair(person: Person, rest: np.ndarray, face: np.ndarray, hat_line: float | N
     """Return a person's hair, brows and beard.
 
     Args:
-        person: whose they are.
+        person: the person.
         rest: (19158, 3) the body at rest with a neutral face, which hair of the head follows.
         face: (19158, 3) the body at rest with its expression, which brows and beard follow.
         hat_line: height y above which a hat hides hair, None without a hat.
@@ -65,8 +65,8 @@ STRUCTURE_MEAN = 0.25  # linear value of the mean of `structure`; colours are di
 
 def material(person: Person, texture: str) -> Material:
     """Return hair of a person's colour on a grey texture."""
-    colour = tuple(c / STRUCTURE_MEAN for c in person.hair_rgb)
-    return Material(texture, colour, GLOSS, EXPONENT, WRAP, two_sided=True)
+    r, g, b = (c / STRUCTURE_MEAN for c in person.hair_rgb)
+    return Material(texture, (r, g, b), GLOSS, EXPONENT, WRAP, two_sided=True)
 
 
 def _styled(person: Person, rest: np.ndarray) -> Mesh:
@@ -121,7 +121,7 @@ def shells(name: str, style: str, region: str, vertices: np.ndarray, person: Per
     look = material(person, "")
     for shell in range(number):
         level = (shell + 1) / number
-        drop = np.float32([0, -0.35, 0.1]) * height * level**2  # hairs hang
+        drop = np.array([0, -0.35, 0.1], np.float32) * height * level**2  # hairs hang
         v = vertices + (normals * height * level + drop) * mask[:, None]
         out.append(
             Mesh(
@@ -156,7 +156,7 @@ def shell_image(name: str) -> Texture:
     share = float(name.split("/")[1])
     rng = np.random.default_rng(7)
     noise = rng.random((256, 256), np.float32)
-    streaks = sum(np.roll(noise, step, 0) for step in range(3)) / 3
+    streaks = (noise + np.roll(noise, 1, 0) + np.roll(noise, 2, 0)) / 3
     order = streaks.ravel().argsort().argsort().reshape(streaks.shape) / streaks.size
     grey = np.uint8(to_srgb(STRUCTURE_MEAN * (0.5 + rng.random((256, 256), np.float32))) * 255)
     alpha = np.where(order < share, 255, 0).astype(np.uint8)

@@ -30,8 +30,8 @@ def label_person(
 
     Args:
         number: its index in the view.
-        mannequin: it.
-        camera: where it is seen from.
+        mannequin: the person.
+        camera: the camera.
         centre: what is seen at pixel centres.
         person, garment: maps as in `sample.Sample`.
         first_garment: value of this person's first garment in the map.

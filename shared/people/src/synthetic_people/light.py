@@ -59,10 +59,10 @@ def shadow_map(
     scale = SHADOW_SAMPLES / (2 * radius)
     seen = Fragments.empty(SHADOW_SAMPLES, SHADOW_SAMPLES)
     for index, (mesh, texture) in enumerate(zip(meshes, textures, strict=True)):
-        screen = (mesh.vertices - centre) @ axes.T
+        screen = (mesh.vertices.astype(np.float64) - centre) @ axes.T
         screen[:, :2] = screen[:, :2] * scale + SHADOW_SAMPLES / 2
         screen[:, 2] += 10 * radius + 1
-        draw(mesh, np.float64(screen), texture, index, seen)
+        draw(mesh, screen, texture, index, seen)
     return ShadowMap(seen.depth - np.float32(10 * radius + 1), axes, centre, scale, light.softness)
 
 
@@ -70,14 +70,17 @@ def lit_share(shadow: ShadowMap, position: np.ndarray, normal: np.ndarray) -> np
     """Return how much of the key lamp reaches points (S, 3): (S,) float32 in [0, 1]."""
     out = np.ones(len(position), np.float32)
     _lit(
-        shadow.depth, shadow.axes, np.float64(shadow.centre), shadow.scale, shadow.softness,
+        shadow.depth, shadow.axes, np.asarray(shadow.centre, np.float64), shadow.scale, shadow.softness,
         position, normal, out,
     )  # fmt: skip
     return out
 
 
 @njit(cache=True, nogil=True)
-def _lit(depth, axes, centre, scale, softness, position, normal, out):
+def _lit(
+    depth: np.ndarray, axes: np.ndarray, centre: np.ndarray, scale: float, softness: float,
+    position: np.ndarray, normal: np.ndarray, out: np.ndarray,
+) -> None:  # fmt: skip
     size = depth.shape[0]
     texel = 1.0 / scale
     reach = max(softness * scale, 0.75)

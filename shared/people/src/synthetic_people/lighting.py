@@ -21,8 +21,8 @@ def light_for(photo: np.ndarray, towards_camera: np.ndarray, rng: np.random.Gene
     mean = small.mean((0, 1)) + 0.02
     level = float(mean.mean())
     third = max(len(small) // 3, 1)
-    above = 0.6 * (small[:third].mean((0, 1)) + 0.02) / level + 0.4
-    below = (0.5 * (small[-third:].mean((0, 1)) + 0.02) / level + 0.2) * rng.uniform(0.35, 0.7)
+    above = 0.4 * (small[:third].mean((0, 1)) + 0.02) / level + 0.6
+    below = (0.4 * (small[-third:].mean((0, 1)) + 0.02) / level + 0.3) * rng.uniform(0.35, 0.7)
     balance = small[:, -third:].mean((0, 1)) - small[:, :third].mean((0, 1))
     side = np.clip(balance / level, -1, 1) * 0.2
     kind = choose(rng, KINDS)
@@ -35,7 +35,7 @@ def light_for(photo: np.ndarray, towards_camera: np.ndarray, rng: np.random.Gene
     fill = towards_camera + rng.normal(0, 0.8, 3)
     return Light(
         key=key,
-        key_colour=colour * (0.7 + 0.3 * mean / level),
+        key_colour=colour * (0.8 + 0.2 * mean / level),
         softness=softness,
         above=above * around,
         below=below * around,

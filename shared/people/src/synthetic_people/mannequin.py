@@ -1,6 +1,6 @@
 """A person posed and dressed: the meshes that are rendered, and where their labels lie on them."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -39,7 +39,7 @@ class Mannequin:
         head, face: vertices of "skin" on the skull; on the face from brows to chin.
         attributes: CelebA's attributes that hold or not.
         metadata: plain values: age, sex, ancestry, pose mode, expression ...
-        garments: what is worn, outermost first.
+        garments: clothes, outermost first.
     """
 
     identity: int
@@ -71,11 +71,7 @@ class Mannequin:
         """Return it turned about the vertical through the origin (radians), then moved (3,)."""
         c, s = np.cos(turn), np.sin(turn)
         rotation = np.array([[c, 0, s], [0, 1, 0], [-s, 0, c]])
-        place = lambda points: np.float32(points @ rotation.T + offset)  # noqa: E731
-        return Mannequin(
-            **{
-                **self.__dict__,
-                "meshes": [m.moved(place(m.vertices)) for m in self.meshes],
-                "eyes": place(self.eyes),
-            }
+        meshes = [mesh.moved(mesh.vertices @ rotation.T + offset) for mesh in self.meshes]
+        return replace(
+            self, meshes=meshes, eyes=(self.eyes @ rotation.T + offset).astype(np.float32)
         )

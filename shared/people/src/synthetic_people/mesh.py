@@ -1,4 +1,4 @@
-"""Triangle meshes with a material: what the body, hair and garments are made of, and what is rendered.
+"""Triangle meshes with a material: the body, hair, garments, and all else that is rendered.
 
 Units are metres, y points up, z out of the face of a person at rest, x to that person's left.
 """
@@ -11,7 +11,7 @@ from numba import njit
 
 @dataclass(frozen=True)
 class Material:
-    """How a surface looks: an albedo, and a few numbers of its shading.
+    """Look of a surface: an albedo, and a few numbers of its shading.
 
     Args:
         texture: name of a texture of the scene, "" for `colour` alone.
@@ -41,13 +41,13 @@ class Mesh:
     """A surface made of triangles.
 
     Args:
-        name: what it is, "skin", "hair", "upper" ...
+        name: its name, "skin", "hair", "upper" ...
         vertices: (N, 3) float32, metres.
         faces: (F, 3) int32 rows of vertices, counter-clockwise seen from outside.
         uv: (T, 2) float32 texture coordinates, v upwards.
         face_uv: (F, 3) int32 rows of `uv`.
         bones, bone_weights: (N, 4) uint8 and float32, the skinning to the rig's bones.
-        material: how it looks.
+        material: its look.
         cut: (N,) float32; the surface exists where the interpolated value is above 0. None: all.
         tint: (N, 3) float32 factors of the albedo, None for 1.
         rest: (N, 3) float32 vertices before posing, to which folds stick. None: no folds.
@@ -88,7 +88,7 @@ def triangles_of_quads(quads: np.ndarray) -> np.ndarray:
 
 
 @njit(cache=True, nogil=True)
-def vertex_normals(vertices, faces):  # type: ignore[no-untyped-def]
+def vertex_normals(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
     """Return unit normals (N, 3) float32: area-weighted means of the normals of adjacent faces.
 
     Args:

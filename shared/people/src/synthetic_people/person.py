@@ -1,4 +1,4 @@
-"""Who is in an image: a random person, and a random moment of it.
+"""A random person, and a random moment of one.
 
 Every probability is in one of the tables below. What stays with a person (sex, age, ancestry, face,
 hair, beard) is drawn once, from the person's number alone; what passes (expression, glasses, hat,
@@ -11,7 +11,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 ANCESTRIES = {"african": 0.3, "asian": 0.3, "caucasian": 0.4}
-HAIR_COLOURS = {  # linear RGB of the mean, then the share by ancestry (others, caucasian)
+HAIR_COLOURS: Mapping[
+    str, tuple[tuple[float, float, float], float, float]
+] = {  # linear RGB of the mean, then the share by ancestry (others, caucasian)
     "black": ((0.012, 0.010, 0.010), 0.74, 0.20),
     "brown": ((0.060, 0.032, 0.018), 0.20, 0.42),
     "blond": ((0.36, 0.24, 0.11), 0.03, 0.28),
@@ -95,7 +97,7 @@ FEATURES = ("head", "forehead", "eyes", "nose", "mouth", "cheek", "chin", "ears"
 
 @dataclass(frozen=True)
 class Person:
-    """What stays with a person.
+    """Lasting properties of a person.
 
     Args:
         identity: the number that all of it follows from.
@@ -111,7 +113,7 @@ class Person:
         brow: number of the eyebrows, from 1; `brow_weight` their thickness, 1 as they are.
         eyes: name of the iris.
         beard: one of `BEARDS`.
-        habits: what this person wears at times.
+        habits: things that this person wears at times.
         details: numbers in [0, 1) that fix shapes of glasses, hats, jewellery.
     """
 
@@ -143,12 +145,12 @@ class Person:
 
 @dataclass(frozen=True)
 class Moment:
-    """What passes.
+    """Passing properties of a person.
 
     Args:
         expression: one of `EXPRESSIONS`; `units` weights of its face units.
         eyes_closed: whether both eyes are shut.
-        yaw, pitch, roll: of the head against the body, degrees.
+        yaw, pitch, roll: angles of the head against the body, degrees.
         gaze: degrees to the person's left and up.
         worn: those habits that show at this moment.
     """
@@ -226,8 +228,10 @@ def _hair(rng: np.random.Generator, sex: str, age: float) -> tuple[str, float]:
 
 
 def _hair_colour(rng: np.random.Generator, ancestry: str, age: float) -> str:
-    of_caucasian = ancestry == "caucasian"
-    shares = {name: row[1 + of_caucasian] for name, row in HAIR_COLOURS.items()}
+    shares = {
+        name: of_caucasians if ancestry == "caucasian" else of_others
+        for name, (_, of_others, of_caucasians) in HAIR_COLOURS.items()
+    }
     shares["gray"] += 3 * float(np.clip((age - GRAY_FROM) / (GRAY_TO - GRAY_FROM), 0, 1)) ** 1.5
     return choose(rng, shares)
 
@@ -240,7 +244,7 @@ def _eyes(rng: np.random.Generator, ancestry: str) -> str:
 
 
 def _features(rng: np.random.Generator) -> dict[str, float]:
-    """Return small weights that name a folder of targets and a number; see `face.target_weights`."""
+    """Return small weights by folder of targets and number; see `face.target_weights`."""
     return {f"{folder}/{n}": float(rng.normal(0, 0.32)) for folder in FEATURES for n in range(8)}
 
 

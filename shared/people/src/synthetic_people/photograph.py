@@ -12,7 +12,7 @@ from synthetic_people.texture import to_srgb
 
 @dataclass(frozen=True)
 class Photograph:
-    """How an image was taken.
+    """Camera settings of an image.
 
     Args:
         exposure: factor of linear light.
@@ -63,9 +63,9 @@ def develop(linear: np.ndarray, how: Photograph, rng: np.random.Generator) -> np
         light = gaussian_filter(light, (how.defocus, how.defocus, 0))
     if np.hypot(*how.shake) > 0.7:
         light = convolve(light, _streak(*how.shake)[..., None], mode="nearest")
-    light = light * (how.exposure * np.float32(how.white_balance))
+    light = light * (how.exposure * np.array(how.white_balance, np.float32))
     image = to_srgb(light / (1 + 0.25 * light) * 1.12)  # highlights roll off as film's do
-    grey = image @ np.float32([0.299, 0.587, 0.114])
+    grey = image @ np.array([0.299, 0.587, 0.114], np.float32)
     image = grey[..., None] + how.saturation * (image - grey[..., None])
     image = (image - 0.5) * how.contrast + 0.5 + how.brightness
     image = image + rng.normal(0, how.noise, image.shape[:2])[..., None]

@@ -25,7 +25,7 @@ PARENT = {"forearm": "upperarm", "shin": "thigh"}
 
 @dataclass(frozen=True)
 class Pose:
-    """Where limbs point.
+    """Directions of limbs.
 
     Args:
         mode: kind of the pose, one of `MODES`.
@@ -97,9 +97,8 @@ def draw_pose(rng: np.random.Generator, mode: str) -> Pose:
         pose = stride(rng.uniform(0, 1), running=mode == "running")
     if mode == "jumping":
         bent = {"thigh": (0.25, -1, 0.5), "shin": (0.1, -1, -0.5)}
-        pose = replace(
-            pose, left=pose.left | bent, right=pose.right | bent, lift=float(rng.uniform(0.1, 0.4))
-        )
+        left, right = ({**side, **bent} for side in (pose.left, pose.right))
+        pose = replace(pose, left=left, right=right, lift=float(rng.uniform(0.1, 0.4)))
     if mode == "bent":
         pose = replace(pose, lean=float(rng.uniform(30, 65)))
     if rng.random() < 0.5:

@@ -13,7 +13,7 @@ def occluder(
     """Return a flat thing between the camera and a point, and the photograph that it carries.
 
     Args:
-        camera: before which it stands.
+        camera: the camera.
         target: (3,) what it partly hides.
         height: metres of what is to be hidden; the thing is about as large.
         photo: (P, P, 3) uint8 sRGB on it.
@@ -32,11 +32,11 @@ def occluder(
     angle = np.linspace(0, 2 * np.pi, count, endpoint=False) + turn
     ring = np.stack([np.cos(angle), np.sin(angle)], 1) * size
     points = middle + ring[:, :1] * right + ring[:, 1:] * down
-    uv = np.float32(0.5 + ring / (2.2 * size.max()))
+    uv = (0.5 + ring / (2.2 * size.max())).astype(np.float32)
     fan = np.array([[0, i, i + 1] for i in range(1, count - 1)], np.int32)
     material = Material("prop", gloss=0.01, two_sided=True)
     weights = np.zeros((count, 4), np.float32)
     mesh = Mesh(
-        "prop", np.float32(points), fan, uv, fan, weights.astype(np.uint8), weights, material
+        "prop", points.astype(np.float32), fan, uv, fan, weights.astype(np.uint8), weights, material
     )
     return mesh, {"prop": Texture(photo)}

@@ -20,7 +20,7 @@ NEAR = 0.05  # metres before the pinhole in which nothing is drawn
 
 @dataclass
 class Fragments:
-    """What is seen at each sample of an image of (H, W) samples.
+    """Visible surface at each sample of an image of (H, W) samples.
 
     mesh: (H, W) int16 index of the mesh, -1 for none. triangle: (H, W) int32 its face.
     corner: (H, W, 2) float32, the perspective-correct weights of the face's corners 0 and 1.
@@ -51,7 +51,7 @@ def rasterise(
     Args:
         meshes: surfaces, posed.
         textures: that of each mesh, None for a plain one.
-        camera: where it is seen from.
+        camera: the camera.
         factor: samples a pixel in each direction; 1 samples pixel centres.
     """
     out = Fragments.empty(camera.height * factor, camera.width * factor)
@@ -98,7 +98,7 @@ def _noise(x: int, y: int) -> float:
 
 @njit(cache=True, nogil=True)
 def _solid(alpha: np.ndarray, u: float, v: float) -> bool:
-    """Whether a cut-out texture is there: stochastic transparency of soft edges."""
+    """Presence of a cut-out texture: stochastic transparency of soft edges."""
     h, w = alpha.shape
     x = int(np.floor((u - np.floor(u)) * w)) % w
     y = int(np.floor((1 - (v - np.floor(v))) * h)) % h
@@ -107,9 +107,23 @@ def _solid(alpha: np.ndarray, u: float, v: float) -> bool:
 
 
 @njit(cache=True, nogil=True)
+def _solid_at(
+    alpha: np.ndarray, uv: np.ndarray, rows: np.ndarray, wa: float, wb: float, wc: float,
+    tile: float,
+) -> bool:  # fmt: skip
+    """Presence of a cut-out texture at a point of a face, by the weights of its corners."""
+    p, q, r = rows[0], rows[1], rows[2]
+    u = (uv[p, 0] * wa + uv[q, 0] * wb + uv[r, 0] * wc) * tile
+    v = (uv[p, 1] * wa + uv[q, 1] * wb + uv[r, 1] * wc) * tile
+    return _solid(alpha, u, v)
+
+
+@njit(cache=True, nogil=True)
 def _draw(
-    screen, faces, two_sided, cut, uv, face_uv, alpha, tile, index, mesh, triangle, corner, depth
-):  # fmt: skip
+    screen: np.ndarray, faces: np.ndarray, two_sided: bool, cut: np.ndarray, uv: np.ndarray,
+    face_uv: np.ndarray, alpha: np.ndarray, tile: float, index: int, mesh: np.ndarray,
+    triangle: np.ndarray, corner: np.ndarray, depth: np.ndarray,
+) -> None:  # fmt: skip
     height, width = depth.shape
     masked = alpha.size > 1
     for t in range(len(faces)):
@@ -145,12 +159,8 @@ def _draw(
                 wa, wb, wc = wa * z, wb * z, wc * z
                 if len(cut) and cut[i] * wa + cut[j] * wb + cut[k] * wc <= 0:
                     continue
-                if masked:
-                    p, q, r = face_uv[t, 0], face_uv[t, 1], face_uv[t, 2]
-                    u = (uv[p, 0] * wa + uv[q, 0] * wb + uv[r, 0] * wc) * tile
-                    v = (uv[p, 1] * wa + uv[q, 1] * wb + uv[r, 1] * wc) * tile
-                    if not _solid(alpha, u, v):
-                        continue
+                if masked and not _solid_at(alpha, uv, face_uv[t], wa, wb, wc, tile):
+                    continue
                 depth[y, x] = z
                 mesh[y, x] = index
                 triangle[y, x] = t

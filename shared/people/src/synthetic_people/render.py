@@ -29,12 +29,12 @@ class View:
 
     Args:
         people: posed people, in world coordinates; the ground is y = 0.
-        camera: where they are seen from.
-        light: what lights them.
-        backdrop: what stands behind them.
+        camera: the camera.
+        light: their light.
+        backdrop: the photograph behind them.
         props: surfaces that belong to nobody, such as what hides people from the camera.
         exposure: factor of the people's linear light, so that they fit the photograph.
-        textures: what the props carry.
+        textures: textures of the props.
     """
 
     people: list[Mannequin]
@@ -61,8 +61,8 @@ def render(
     """Return the image of a view with its labels.
 
     Args:
-        view: what is rendered.
-        how: how the image was taken.
+        view: the scene.
+        how: camera settings.
         rng: draws the sensor's noise.
         later: the same people, in the same order and with the same meshes, at the next moment;
             the sample then carries optical flow and occlusion.
@@ -136,7 +136,7 @@ def _ground_shadow(view: View, shadow: ShadowMap) -> np.ndarray:
         return out.repeat(FACTOR, 0).repeat(FACTOR, 1)
     ray = rays[down]
     point = np.float32(view.camera.eye) - ray * np.float32(view.camera.eye[1] / ray[:, 1:2])
-    up = np.broadcast_to(np.float32([0, 1, 0]), point.shape).copy()
+    up = np.broadcast_to(np.array([0, 1, 0], np.float32), point.shape).copy()
     out[down] = 1 - GROUND_SHADOW * (1 - lit_share(shadow, point.astype(np.float32), up))
     return out.repeat(FACTOR, 0).repeat(FACTOR, 1)
 

@@ -38,7 +38,7 @@ class Garment:
 
 @dataclass
 class Labels:
-    """What is known of one person in an image; boxes are x, y, width, height in pixels.
+    """Labels of one person in an image; boxes are x, y, width, height in pixels.
 
     Args:
         identity: number of the person; the same in all images of one person.
@@ -49,7 +49,7 @@ class Labels:
         face_box: brows to chin and cheek to cheek; None where the face is turned away or hidden.
         landmarks: (5, 2) x, y by `FACE_LANDMARKS`.
         visibility: (5,) uint8 of the landmarks.
-        garments: what the person wears, outermost first.
+        garments: clothes, outermost first.
     """
 
     identity: int

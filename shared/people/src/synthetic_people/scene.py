@@ -1,4 +1,4 @@
-"""Random scenes: who stands where, in which light, before what, and how it is photographed.
+"""Random scenes: places of people, light, background, and how it is photographed.
 
 `portrait` renders faces of all sizes, `street` whole people, `motion` a few moments of a street.
 Everything follows from (seed, index): the same image on every machine, in any order.
@@ -39,7 +39,9 @@ FROM_BEHIND = {"portrait": 0.07, "street": 0.16}
 FROM_SIDE = {"portrait": 0.05, "street": 0.14}
 OCCLUDED = 0.12  # share of images with something before the people
 PLAIN = 0.06  # share of images before a plain wall
-PORTRAIT, STREET, MOTION = 1, 2, 3  # streams of random numbers
+WIDE, CLOSE = (0.1, 0.9), (0.5, 0.9)  # share of the image's height that a face takes
+TOWARDS = 0.6  # share of the body's turn that the head undoes, to look at the camera
+PORTRAIT, STREET, MOTION, CLOSE_UP = 1, 2, 3, 4  # streams of random numbers
 
 
 @functools.lru_cache(maxsize=512)
@@ -48,18 +50,22 @@ def person(identity: int) -> Person:
     return draw_person(identity)
 
 
-def portrait(seed: int, index: int, size: int, backgrounds: Backgrounds, identity: int) -> Sample:
+def portrait(
+    seed: int, index: int, size: int, backgrounds: Backgrounds, identity: int, close: bool = False
+) -> Sample:
     """Return an image of faces, from a tenth to nine tenths of its height, of 0 to 6 people.
 
     Args:
-        seed, index: which image of which set.
+        seed, index: numbers of the set and of the image.
         size: height and width in pixels.
         backgrounds: photographs that stand behind.
         identity: number of the first person; the others are strangers.
+        close: whether one face fills half of the image's height or more, as crops of faces do.
     """
-    rng = np.random.default_rng([seed, PORTRAIT, index])
-    number = int(choose(rng, PEOPLE_IN_PORTRAIT))
-    share = float(np.exp(rng.uniform(np.log(0.1), np.log(0.9))))
+    rng = np.random.default_rng([seed, CLOSE_UP if close else PORTRAIT, index])
+    number = 1 if close else int(choose(rng, PEOPLE_IN_PORTRAIT))
+    least, most = CLOSE if close else WIDE
+    share = float(np.exp(rng.uniform(np.log(least), np.log(most))))
     if number > 1:
         share = min(share, 0.9 / number)
     focal = float(rng.uniform(1.1, 3.2))
@@ -71,7 +77,7 @@ def portrait(seed: int, index: int, size: int, backgrounds: Backgrounds, identit
     face = _face_centre(people[0]) if people else np.array([0, 1.6, 0])
     pitch = np.radians(np.clip(rng.normal(2, 8), -25, 30))
     reach = distance / focal * max(1 - share, 0) / 2  # metres by which the face can be off centre
-    target = face + [*rng.uniform(-reach, reach, 2), 0]
+    target = face + np.append(rng.uniform(-reach, reach, 2), 0)
     eye = target + distance * np.array([0, np.sin(pitch), np.cos(pitch)])
     roll = float(np.radians(rng.normal(0, 5)))
     camera = Camera(eye, target, focal, size, size, roll)
@@ -85,7 +91,7 @@ def street(
     """Return an image of whole people, alone and in groups, near and far, cut by the frame.
 
     Args:
-        seed, index: which image of which set.
+        seed, index: numbers of the set and of the image.
         height, width: pixels.
         backgrounds: photographs that stand behind.
         identity: number of the first person.
@@ -149,7 +155,7 @@ def _panned(backdrop: Backdrop, before: Camera, after: Camera) -> Backdrop:
 
 @dataclass(frozen=True)
 class _Span:
-    """What of a person a street shows: metres of height around `middle` (metres above ground)."""
+    """Extent of people that a street shows: metres of height around `middle` above the ground."""
 
     size: float
     middle: float
@@ -157,13 +163,13 @@ class _Span:
 
 @dataclass(frozen=True)
 class _Actor:
-    """A person of a scene and what it does.
+    """A person of a scene and its action.
 
     Args:
-        person, moment: who.
+        person, moment: the person and its expression.
         pose, later: at the start and after a second, or a gait from `phase` where it walks.
         place, turn: metres and radians in the world.
-        clothes: what is worn.
+        clothes: the clothes.
     """
 
     person: Person
@@ -193,15 +199,16 @@ def _cast(
         mode = choose(rng, poses.MODES)
         side = (-1) ** n * rng.uniform(0.25, 0.5) * max(span.size, 1.0)
         place = (0.0, 0.0, 0.0) if n == 0 else (side, 0.0, float(rng.uniform(-2.5, 0.3)))
+        turn, moment = _turn(rng, "street"), draw_moment(who, rng)
         cast.append(
             _Actor(
                 who,
-                draw_moment(who, rng),
+                _towards_camera(moment, turn) if rng.random() < 0.5 else moment,
                 poses.draw_pose(rng, mode),
                 poses.draw_pose(rng, mode),
                 float(rng.random()),
                 place,
-                _turn(rng, "street"),
+                turn,
                 outfit(rng, who.sex, who.age, str(rng.choice(SEASONS))),
             )
         )
@@ -242,20 +249,29 @@ def _sitter(identity: int, number: int, rng: np.random.Generator, width: float) 
     """Return a person of a portrait: the first in the middle, others beside and behind.
 
     Args:
-        identity, number: who, and as which person of the image.
-        rng: draws all else.
+        identity, number: the person, and its number in the image.
+        rng: source of all else.
         width: metres that the image spans where the first person is.
     """
-    who = person(identity)
+    someone = person(identity)
     mode = choose(rng, {**poses.MODES, "bent": 0.0, "jumping": 0.0, "running": 0.0})
-    clothes = outfit(rng, who.sex, who.age, str(rng.choice(SEASONS)))
-    mannequin = assemble(who, draw_moment(who, rng), poses.draw_pose(rng, mode), clothes)
+    clothes = outfit(rng, someone.sex, someone.age, str(rng.choice(SEASONS)))
     turn = _turn(rng, "portrait")
+    moment = _towards_camera(draw_moment(someone, rng), turn)
+    mannequin = assemble(someone, moment, poses.draw_pose(rng, mode), clothes)
     if number == 0:
         return mannequin.moved(np.zeros(3), turn)
     step = float(np.clip(0.6 * width, 0.5, 1.4)) * (1 + number // 2)
     side = (-1) ** number * rng.uniform(0.25, 0.55) * step
     return mannequin.moved(np.array([side, 0, rng.uniform(-0.8, 0.15)]), turn)
+
+
+def _towards_camera(moment: Moment, turn: float) -> Moment:
+    """Return a moment in which the head undoes most of the body's turn, unless it is a back."""
+    degrees = float(np.degrees(turn))
+    if abs(degrees) > 110:
+        return moment
+    return replace(moment, yaw=float(np.clip(moment.yaw - TOWARDS * degrees, -65, 65)))
 
 
 def _turn(rng: np.random.Generator, kind: str) -> float:
@@ -291,5 +307,5 @@ def _view(
         prop, textures = occluder(camera, camera.target, height, photo_of_prop, rng)
         props.append(prop)
     level = float(to_linear(photo[::4, ::4] / 255).mean())
-    exposure = float(np.clip(level / 0.2, 0.15, 2.5) ** 0.45 * np.exp(rng.normal(-0.25, 0.22)))
+    exposure = float(np.clip(level / 0.2, 0.2, 2.5) ** 0.4 * np.exp(rng.normal(0.02, 0.24)))
     return View(people, camera, light, Backdrop(photo), props, exposure, textures)

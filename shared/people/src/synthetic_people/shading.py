@@ -34,23 +34,25 @@ def shade(
     out = np.zeros_like(surface.albedo)
     _shade(
         surface.position, surface.normal, surface.albedo, surface.mesh, rows, lit, open_,
-        np.float64(eye), _unit(light.key), np.float64(light.key_colour), np.float64(light.above),
-        np.float64(light.below), np.float64(light.side), _unit(light.fill),
-        np.float64(light.fill_colour), out,
+        np.asarray(eye, np.float64), _unit(light.key), np.asarray(light.key_colour, np.float64), np.asarray(light.above, np.float64),
+        np.asarray(light.below, np.float64), np.asarray(light.side, np.float64), _unit(light.fill),
+        np.asarray(light.fill_colour, np.float64), out,
     )  # fmt: skip
     return out
 
 
 def _unit(vector: np.ndarray) -> np.ndarray:
-    vector = np.float64(vector)
-    return vector / np.linalg.norm(vector)
+    unit = np.asarray(vector, np.float64)
+    return unit / np.linalg.norm(unit)
 
 
 @njit(cache=True, nogil=True)
 def _shade(
-    position, normal, albedo, mesh, rows, lit, open_, eye, key, key_colour, above, below, side,
-    fill, fill_colour, out,
-):  # fmt: skip
+    position: np.ndarray, normal: np.ndarray, albedo: np.ndarray, mesh: np.ndarray,
+    rows: np.ndarray, lit: np.ndarray, open_: np.ndarray, eye: np.ndarray, key: np.ndarray,
+    key_colour: np.ndarray, above: np.ndarray, below: np.ndarray, side: np.ndarray,
+    fill: np.ndarray, fill_colour: np.ndarray, out: np.ndarray,
+) -> None:  # fmt: skip
     view, half = np.zeros(3), np.zeros(3)
     for s in range(len(position)):
         m = mesh[s]

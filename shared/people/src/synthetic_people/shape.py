@@ -110,7 +110,7 @@ def _eyes() -> list[tuple[np.ndarray, np.ndarray]]:
 
 
 @njit(cache=True, nogil=True)
-def _add(out, index, offset, factor):
+def _add(out: np.ndarray, index: np.ndarray, offset: np.ndarray, factor: np.float32) -> None:
     for row in range(len(index)):
         vertex = index[row]
         for axis in range(3):

@@ -40,7 +40,7 @@ def labelled(sample: Sample) -> np.ndarray:
         for garment in person.garments:
             _box(draw, garment.box, "deepskyblue")
             _points(draw, garment.landmarks, garment.visibility, "deepskyblue")
-    parts = np.uint8(COLOURS)[sample.parts]
+    parts = np.array(COLOURS, np.uint8)[sample.parts]
     parts[sample.edge] = 128
     panels = [np.asarray(image), _enlarged(parts)]
     if sample.flow is not None and sample.occluded is not None:

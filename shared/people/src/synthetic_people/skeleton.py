@@ -74,7 +74,9 @@ def transforms(rest: np.ndarray, pose: Mapping[str, np.ndarray]) -> np.ndarray:
 
 
 @njit(cache=True, nogil=True)
-def skin(vertices, bones, bone_weights, transforms):
+def skin(
+    vertices: np.ndarray, bones: np.ndarray, bone_weights: np.ndarray, transforms: np.ndarray,
+) -> np.ndarray:  # fmt: skip
     """Return posed vertices (N, 3): linear blend skinning of (N, 3) by 4 bones each."""
     out = np.empty_like(vertices)
     for n in range(len(vertices)):

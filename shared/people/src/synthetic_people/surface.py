@@ -1,4 +1,4 @@
-"""What the visible samples are like: their position, normal, albedo, and their material's numbers."""
+"""Position, normal and albedo of the visible samples of an image."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -64,7 +64,7 @@ def visible_surface(
             mesh.face_uv,
             mesh.tint if mesh.tint is not None else NONE,
             mesh.rest if mesh.rest is not None else NONE,
-            np.float32(material.colour),
+            np.array(material.colour, np.float32),
             texture.pyramid,
             texture.sizes,
             LINEAR,
@@ -85,14 +85,14 @@ NONE = np.zeros((0, 3), np.float32)
 
 
 @njit(cache=True, nogil=True)
-def _lattice(x, y, z):
+def _lattice(x: int, y: int, z: int) -> float:
     h = (x * 374761393 + y * 668265263 + z * 1440662683) & 0xFFFFFFFF
     h = ((h ^ (h >> 13)) * 1274126177) & 0xFFFFFFFF
     return ((h ^ (h >> 16)) & 0xFFFF) / 65536.0
 
 
 @njit(cache=True, nogil=True)
-def _smooth_noise(x, y, z):
+def _smooth_noise(x: float, y: float, z: float) -> float:
     """Value noise in [0, 1): trilinear between hashed lattice points, with smooth steps."""
     i, j, k = int(np.floor(x)), int(np.floor(y)), int(np.floor(z))
     x, y, z = x - i, y - j, z - k
@@ -107,7 +107,7 @@ def _smooth_noise(x, y, z):
 
 
 @njit(cache=True, nogil=True)
-def _fold_slope(x, y, z, size):
+def _fold_slope(x: float, y: float, z: float, size: float) -> np.ndarray:
     """Gradient of the height of folds: rounded ridges in two octaves, longer along the body."""
     step = 0.05
     out = np.zeros(3)
@@ -123,13 +123,13 @@ def _fold_slope(x, y, z, size):
 
 
 @njit(cache=True, nogil=True, inline="always")
-def _ridge(x, y, z):
+def _ridge(x: float, y: float, z: float) -> float:
     """Noise folded at its middle, with a round edge: a sharp one looks like a scratch."""
     return np.sqrt((_smooth_noise(x, y, z) - 0.5) ** 2 + 0.0015)
 
 
 @njit(cache=True, nogil=True, inline="always")
-def _faces(vertices, i, j, k, eye):
+def _faces(vertices: np.ndarray, i: int, j: int, k: int, eye: np.ndarray) -> bool:
     """Whether the outer side of a face is seen from a point."""
     total = 0.0
     for d in range(3):
@@ -142,9 +142,12 @@ def _faces(vertices, i, j, k, eye):
 
 @njit(cache=True, nogil=True)
 def _resolve(
-    triangle, corner, vertices, normals, faces, uv, face_uv, tint, rest, colour, pyramid, sizes,
-    linear, tile, fold, fold_size, eye, scale, position, normal, albedo,
-):  # fmt: skip
+    triangle: np.ndarray, corner: np.ndarray, vertices: np.ndarray, normals: np.ndarray,
+    faces: np.ndarray, uv: np.ndarray, face_uv: np.ndarray, tint: np.ndarray, rest: np.ndarray,
+    colour: np.ndarray, pyramid: np.ndarray, sizes: np.ndarray, linear: np.ndarray, tile: float,
+    fold: float, fold_size: float, eye: np.ndarray, scale: float, position: np.ndarray,
+    normal: np.ndarray, albedo: np.ndarray,
+) -> None:  # fmt: skip
     texel = np.zeros(3, np.float32)
     for s in range(len(triangle)):
         t = triangle[s]
@@ -192,7 +195,10 @@ def _resolve(
 
 
 @njit(cache=True, nogil=True, inline="always")
-def _level(vertices, i, j, k, uv, p, q, r, tile, sizes, sample_size):
+def _level(
+    vertices: np.ndarray, i: int, j: int, k: int, uv: np.ndarray, p: int, q: int, r: int,
+    tile: float, sizes: np.ndarray, sample_size: float,
+) -> int:  # fmt: skip
     """The version of a texture in which about one texel falls on a sample of this triangle."""
     ax, ay, az = (
         vertices[j, 0] - vertices[i, 0],

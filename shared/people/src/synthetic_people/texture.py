@@ -77,7 +77,10 @@ def _bleed(colour: np.ndarray, alpha: np.ndarray) -> np.ndarray:
 
 
 @njit(cache=True, nogil=True, inline="always")
-def look_up(pyramid, sizes, level, u, v, linear, out):
+def look_up(
+    pyramid: np.ndarray, sizes: np.ndarray, level: int, u: float, v: float, linear: np.ndarray,
+    out: np.ndarray,
+) -> None:  # fmt: skip
     """Write the bilinear, repeating value of a level at (u, v) as linear light to `out` (3,)."""
     start, h, w = sizes[level, 0], sizes[level, 1], sizes[level, 2]
     x = (u - np.floor(u)) * w - 0.5

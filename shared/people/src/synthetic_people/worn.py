@@ -1,4 +1,4 @@
-"""What is worn on head and neck: glasses, hats, earrings, necklaces; modelled by formulas."""
+"""Things worn on head and neck: glasses, hats, earrings, necklaces; modelled by formulas."""
 
 from dataclasses import replace
 
@@ -118,7 +118,8 @@ def hat(person: Person, rest: np.ndarray) -> tuple[list[Mesh], float]:
     top = float(head[:, 1].max())
     if kind in ("fedora", "fishing_hat"):
         mesh = body.fit(f"hat/{kind}", rest)
-        look = replace(mesh.material, colour=tuple(min(3 * c, 1.2) for c in dye))
+        red, green, blue = (min(3 * c, 1.2) for c in dye)
+        look = replace(mesh.material, colour=(red, green, blue))
         line = float(np.percentile(mesh.vertices[:, 1], 40))
         return [replace(mesh, name="hat", material=look, part=HAT)], line
     brow = float(rest[joint_rows("joint-l-eye")][:, 1].mean()) + 0.035
@@ -129,7 +130,9 @@ def hat(person: Person, rest: np.ndarray) -> tuple[list[Mesh], float]:
     return [dome, _brim(rest, line, top, dye)], line + 0.008
 
 
-def _dome(rest: np.ndarray, line: float, offset: float, dye: tuple[float, ...], knit: bool) -> Mesh:
+def _dome(
+    rest: np.ndarray, line: float, offset: float, dye: tuple[float, float, float], knit: bool
+) -> Mesh:
     """Return the skin of the skull above a line, moved outwards."""
     faces, face_uv = body.group_faces("body")
     keep = region_faces("head", 0.5, every=True)
@@ -144,11 +147,11 @@ def _dome(rest: np.ndarray, line: float, offset: float, dye: tuple[float, ...], 
     cut = (rest[:, 1] - line - tilt).astype(np.float32)
     return Mesh(
         "hat", np.ascontiguousarray(v, np.float32), faces[keep], body.base_uv(), face_uv[keep],
-        rig.bones, rig.bone_weights, look, cut=cut, rest=np.float32(rest), part=HAT,
+        rig.bones, rig.bone_weights, look, cut=cut, rest=rest.astype(np.float32), part=HAT,
     )  # fmt: skip
 
 
-def _brim(rest: np.ndarray, line: float, top: float, dye: tuple[float, ...]) -> Mesh:
+def _brim(rest: np.ndarray, line: float, top: float, dye: tuple[float, float, float]) -> Mesh:
     """Return a cap's brim: a bent half disc before the forehead."""
     head = rest[head_rows()]
     ring = head[abs(head[:, 1] - line) < 0.015]
@@ -161,7 +164,8 @@ def _brim(rest: np.ndarray, line: float, top: float, dye: tuple[float, ...]) -> 
     i, j = np.mgrid[:3, :16].reshape(2, -1)
     a, b, c, d = i * 17 + j, i * 17 + j + 1, (i + 1) * 17 + j + 1, (i + 1) * 17 + j
     faces = np.concatenate([np.stack([a, b, c], 1), np.stack([a, c, d], 1)])
-    dark = Material(colour=tuple(0.8 * c for c in dye), gloss=0.02, two_sided=True)
+    red, green, blue = (0.8 * c for c in dye)
+    dark = Material(colour=(red, green, blue), gloss=0.02, two_sided=True)
     return rigid("brim", [(v, faces)], "head", dark, HAT)
 
 
