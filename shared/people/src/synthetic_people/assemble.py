@@ -87,7 +87,8 @@ def _texture(name: str) -> Texture | None:
 
 def _skin(person: Person, moment: Moment, face: np.ndarray, hidden: np.ndarray) -> Mesh:
     mesh = body.body_mesh(face, skin_name(person))
-    keep = np.logical_not(hidden[mesh.faces].all(axis=1))
+    first, second, third = hidden[mesh.faces.T]
+    keep = ~(first & second & third)
     mesh, is_face = mesh.only(keep), region_faces("head", 0.5, every=True)[keep]
     look = Material(skin_name(person), gloss=0.05, exponent=18.0, wrap=SKIN_WRAP)
     part = np.where(is_face, FACE, SKIN).astype(np.uint8)

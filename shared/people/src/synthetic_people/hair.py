@@ -7,7 +7,7 @@ import numpy as np
 
 from synthetic_people import assets, body
 from synthetic_people.face import region_faces, regions
-from synthetic_people.mesh import Material, Mesh, vertex_normals
+from synthetic_people.mesh import Material, Mesh, compact, vertex_normals
 from synthetic_people.parts import FACE, HAIR
 from synthetic_people.person import Person
 from synthetic_people.texture import LINEAR, Texture, to_srgb
@@ -116,8 +116,11 @@ def shells(name: str, style: str, region: str, vertices: np.ndarray, person: Per
     mask = regions()[region]
     faces, face_uv = body.group_faces("body")
     keep = region_faces(region, 0.05)
+    rows, faces = compact(faces[keep])
+    mask = mask[rows]
     rig, out = body.rig(), []
-    normals = skin_normals(vertices)
+    normals = skin_normals(vertices)[rows]
+    vertices = vertices[rows]
     look = material(person, "")
     for shell in range(number):
         level = (shell + 1) / number
@@ -127,11 +130,11 @@ def shells(name: str, style: str, region: str, vertices: np.ndarray, person: Per
             Mesh(
                 f"{name}{shell}",
                 np.ascontiguousarray(v, np.float32),
-                faces[keep],
+                faces,
                 body.base_uv(),
                 face_uv[keep],
-                rig.bones,
-                rig.bone_weights,
+                rig.bones[rows],
+                rig.bone_weights[rows],
                 replace(look, texture=shell_texture(round(share * (1 - 0.6 * level), 2)), tile=4.0),
                 cut=(mask - 0.12 - 0.25 * level).astype(np.float32),
                 part=HAIR if name == "hair" else FACE,

@@ -7,7 +7,7 @@ import numpy as np
 from synthetic_people import body
 from synthetic_people.face import body_rows, head_rows, joint_rows, region_faces, regions
 from synthetic_people.hair import skin_normals
-from synthetic_people.mesh import Material, Mesh
+from synthetic_people.mesh import Material, Mesh, compact
 from synthetic_people.parts import GLASSES, HAT, SKIN
 from synthetic_people.person import Person
 
@@ -138,6 +138,7 @@ def _dome(
     keep = region_faces("head", 0.5, every=True)
     slack = np.clip((rest[:, 1] - line) / 0.06, 0, 1)[:, None]
     v = rest + skin_normals(rest) * (offset + 0.008 * slack)
+    rows, faces = compact(faces[keep])
     look = Material(
         colour=dye, gloss=0.01, two_sided=True, fold=0.35 if knit else 0.08,
         fold_size=0.012 if knit else 0.05,
@@ -146,8 +147,8 @@ def _dome(
     tilt = 0.25 * (rest[:, 2] - rest[head_rows(), 2].mean())  # lower at the back of the head
     cut = (rest[:, 1] - line - tilt).astype(np.float32)
     return Mesh(
-        "hat", np.ascontiguousarray(v, np.float32), faces[keep], body.base_uv(), face_uv[keep],
-        rig.bones, rig.bone_weights, look, cut=cut, rest=rest.astype(np.float32), part=HAT,
+        "hat", v[rows].astype(np.float32), faces, body.base_uv(), face_uv[keep], rig.bones[rows],
+        rig.bone_weights[rows], look, cut=cut[rows], rest=rest[rows].astype(np.float32), part=HAT,
     )  # fmt: skip
 
 
