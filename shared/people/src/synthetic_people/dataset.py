@@ -24,7 +24,7 @@ from synthetic_people import scene
 from synthetic_people.backgrounds import Backgrounds
 from synthetic_people.sample import Garment, Labels, Sample
 
-VERSION = 1  # raise it when an image or a label would differ; sets are then rendered anew
+VERSION = 2  # raise it when an image or a label would differ; sets are then rendered anew
 SHARD = 64  # samples
 RECIPE = "recipe.json"
 KINDS = ("portraits", "bodies", "motion")
