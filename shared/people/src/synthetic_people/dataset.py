@@ -156,7 +156,8 @@ def _render_shard(recipe: Recipe, folder: Path, number: int) -> int:
         with zipfile.ZipFile(temporary, "w") as file:
             for row in rows:
                 for name, content in encode(sample(recipe, row, backgrounds)).items():
-                    file.writestr(f"{row:06d}.{name}", content)
+                    # without the time of writing, so that a shard is the same whenever it is made
+                    file.writestr(zipfile.ZipInfo(f"{row:06d}.{name}"), content)
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
