@@ -1,5 +1,6 @@
 """Put a person together: shape, expression, hair, what is worn, clothes; posed as one mannequin."""
 
+import functools
 from dataclasses import replace
 
 import numpy as np
@@ -28,6 +29,7 @@ from synthetic_people.person import Moment, Person
 from synthetic_people.pose import Pose, head_pose, rotations
 from synthetic_people.texture import Texture
 
+PORES = 0.035  # strength of the small bumps of skin
 SKIN_WRAP = (0.30, 0.14, 0.09)  # red light travels farthest below skin
 
 
@@ -43,7 +45,7 @@ def assemble(person: Person, moment: Moment, pose: Pose, clothes: Outfit) -> Man
     rest = rest_shape(person)
     face = expressed(rest, moment)
     dressed = dress(clothes, rest)
-    own = [_skin(person, moment, face, dressed.hidden), *_eyes(person, face)]
+    own = [_skin(person, moment, face, dressed.hidden), *_eyes(person, moment, face)]
     own += _head(person, moment, rest, face)
     meshes = own + dressed.meshes
     textures = {m.material.texture: _texture(m.material.texture) for m in own}
@@ -87,23 +89,44 @@ def _texture(name: str) -> Texture | None:
 
 def _skin(person: Person, moment: Moment, face: np.ndarray, hidden: np.ndarray) -> Mesh:
     mesh = body.body_mesh(face, skin_name(person))
-    keep = np.logical_not(hidden[mesh.faces].all(axis=1))
+    first, second, third = hidden[mesh.faces.T]
+    keep = ~(first & second & third)
     mesh, is_face = mesh.only(keep), region_faces("head", 0.5, every=True)[keep]
-    look = Material(skin_name(person), gloss=0.05, exponent=18.0, wrap=SKIN_WRAP)
+    gloss = 0.05 + 0.05 * (1 - person.tone)  # on dark skin a face is seen by its highlights
+    look = Material(
+        skin_name(person), (1, 1, 1), gloss, 18.0, SKIN_WRAP, fold=PORES, fold_size=0.005
+    )
     part = np.where(is_face, FACE, SKIN).astype(np.uint8)
-    return replace(mesh, material=look, tint=skin_tint(person, moment), part=part)
+    return replace(mesh, material=look, tint=skin_tint(person, moment), rest=face, part=part)
 
 
-def _eyes(person: Person, face: np.ndarray) -> list[Mesh]:
+def _eyes(person: Person, moment: Moment, face: np.ndarray) -> list[Mesh]:
     eyes = body.fit("eyes/eyes_coarse", face)
-    dark = 0.55 if person.eyes.startswith("brown") else 0.9
+    dark = 0.55 if person.eyes.startswith("brown") else 0.75
     iris = Material(f"eyes/{person.eyes}", (dark, dark, dark), gloss=1.2, exponent=300.0)
     return [
         replace(eyes, material=iris, part=FACE),
-        replace(body.fit("teeth/teeth", face), part=FACE),
+        _teeth(face, moment),
         replace(body.fit("tongue/tongue", face), part=FACE),
         replace(body.fit("lashes/lashes01", face), part=FACE),
     ]
+
+
+def _teeth(face: np.ndarray, moment: Moment) -> Mesh:
+    """Return the teeth; those of a jaw that opens wide go down and back, behind the lower lip."""
+    mesh = body.fit("teeth/teeth", face)
+    jaw = max(moment.units.get("jawOpen", 0.0) - 0.1, 0.0)
+    v = mesh.vertices.copy()
+    v[_lower_teeth()] += np.array([0, -0.012, -0.009], np.float32) * jaw
+    v[:, 2] -= 0.0015
+    look = replace(mesh.material, colour=(0.82, 0.80, 0.76))
+    return replace(mesh.moved(v), material=look, part=FACE)
+
+
+@functools.cache
+def _lower_teeth() -> np.ndarray:
+    y = body.fit("teeth/teeth", body.base_vertices()).vertices[:, 1]
+    return y < (y.max() + y.min()) / 2
 
 
 def _head(person: Person, moment: Moment, rest: np.ndarray, face: np.ndarray) -> list[Mesh]:

@@ -4,6 +4,7 @@ import functools
 from dataclasses import dataclass
 
 import numpy as np
+from numba import njit
 
 
 @dataclass(frozen=True)
@@ -46,9 +47,9 @@ class Camera:
         >>> camera.project(np.array([[0.0, 0.4, 0.0]])).round(3).tolist()
         [[100.0, 40.0, 4.0]]
         """
-        x, y, depth = ((np.asarray(points, np.float64) - self.eye) @ self.axes.T).T
-        scale = self.focal * self.height / np.where(np.abs(depth) < 1e-6, 1e-6, depth)
-        return np.stack([self.width / 2 + x * scale, self.height / 2 + y * scale, depth], 1)
+        out = in_axes(np.asarray(points), np.asarray(self.eye, np.float64), self.axes)
+        _divide(out, self.focal * self.height, self.width / 2, self.height / 2)
+        return out
 
     def rays(self, factor: int = 1) -> np.ndarray:
         """Return unnormalised directions (H * factor, W * factor, 3) of depth 1 through samples."""
@@ -59,3 +60,26 @@ class Camera:
         return (
             forward + (x * scale)[None, :, None] * right + (y * scale)[:, None, None] * down
         ).astype(np.float32)
+
+
+@njit(cache=True, nogil=True)
+def in_axes(points: np.ndarray, origin: np.ndarray, axes: np.ndarray) -> np.ndarray:
+    """Return coordinates (N, 3) float64 of points (N, 3) along rows of `axes` (3, 3)."""
+    out = np.empty((len(points), 3))
+    for n in range(len(points)):
+        x = points[n, 0] - origin[0]
+        y = points[n, 1] - origin[1]
+        z = points[n, 2] - origin[2]
+        for d in range(3):
+            out[n, d] = axes[d, 0] * x + axes[d, 1] * y + axes[d, 2] * z
+    return out
+
+
+@njit(cache=True, nogil=True)
+def _divide(points: np.ndarray, scale: float, x: float, y: float) -> None:
+    """Divide coordinates (N, 3) along the axes by their depth, and move them to the middle x, y."""
+    for n in range(len(points)):
+        depth = points[n, 2]
+        share = scale / (depth if abs(depth) >= 1e-6 else 1e-6)
+        points[n, 0] = x + points[n, 0] * share
+        points[n, 1] = y + points[n, 1] * share

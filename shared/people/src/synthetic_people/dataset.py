@@ -24,7 +24,7 @@ from synthetic_people import scene
 from synthetic_people.backgrounds import Backgrounds
 from synthetic_people.sample import Garment, Labels, Sample
 
-VERSION = 1  # raise it when an image or a label would differ; sets are then rendered anew
+VERSION = 2  # raise it when an image or a label would differ; sets are then rendered anew
 SHARD = 64  # samples
 RECIPE = "recipe.json"
 KINDS = ("portraits", "faces", "bodies", "motion")
@@ -157,7 +157,8 @@ def _render_shard(recipe: Recipe, folder: Path, number: int) -> int:
         with zipfile.ZipFile(temporary, "w") as file:
             for row in rows:
                 for name, content in encode(sample(recipe, row, backgrounds)).items():
-                    file.writestr(f"{row:06d}.{name}", content)
+                    # without the time of writing, so that a shard is the same whenever it is made
+                    file.writestr(zipfile.ZipInfo(f"{row:06d}.{name}"), content)
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)

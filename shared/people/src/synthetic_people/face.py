@@ -301,11 +301,11 @@ def skin_tint(person: Person, moment: Moment) -> np.ndarray:
     )
     tint = tint.astype(np.float32).copy()
     hair = np.array(person.hair_rgb, np.float32) / tone_colour(person.tone)
-    shadow = {"stubble": 0.5, "goatee": 0.75, "mustache": 0.75, "full": 0.75, "sideburns": 0.7}
+    shadow = {"stubble": 0.6, "goatee": 0.75, "mustache": 0.75, "full": 0.75, "sideburns": 0.7}
     if person.beard:
         region = "full" if person.beard == "stubble" else person.beard
         _mix(tint, regions()[region] * shadow[person.beard], hair.clip(0, 1.2))
-    if person.hair and person.hair != "buzz":
+    if person.hair:
         _mix(tint, regions()["scalp"] * 0.55, hair.clip(0, 1.0))
     strength = person.details[1]
     if "lipstick" in moment.worn:

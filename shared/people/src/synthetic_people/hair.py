@@ -1,22 +1,24 @@
 """Hair, brows and beards: fitted meshes in any colour, and shells of short hair on the skin."""
 
 import functools
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 
 from synthetic_people import assets, body
 from synthetic_people.face import region_faces, regions
-from synthetic_people.mesh import Material, Mesh, vertex_normals
+from synthetic_people.mesh import Material, Mesh, compact, vertex_normals
 from synthetic_people.parts import FACE, HAIR
-from synthetic_people.person import Person
+from synthetic_people.person import WAVY, Person
 from synthetic_people.texture import LINEAR, Texture, to_srgb
 
 GLOSS, EXPONENT, WRAP = 0.06, 16.0, (0.25, 0.25, 0.25)
 SHELLS = {  # style or beard: metres of its outermost shell, how many shells, share of hairs
-    "buzz": (0.004, 2, 0.75),
-    "crop": (0.014, 4, 0.8),
-    "stubble": (0.0015, 1, 0.35),
+    "buzz": (0.004, 2, 0.8),
+    "crop": (0.014, 4, 0.85),
+    "short_afro": (0.02, 6, 0.9),
+    "stubble": (0.0008, 1, 0.3),
     "full": (0.013, 4, 0.7),
     "goatee": (0.010, 3, 0.7),
     "mustache": (0.007, 3, 0.75),
@@ -24,14 +26,20 @@ SHELLS = {  # style or beard: metres of its outermost shell, how many shells, sh
 }
 
 
-def hair(person: Person, rest: np.ndarray, face: np.ndarray, hat_line: float | None) -> list[Mesh]:
+def hair(
+    person: Person,
+    rest: np.ndarray,
+    face: np.ndarray,
+    hat_line: Callable[[np.ndarray], np.ndarray] | None,
+) -> list[Mesh]:
     """Return a person's hair, brows and beard.
 
     Args:
         person: the person.
         rest: (19158, 3) the body at rest with a neutral face, which hair of the head follows.
         face: (19158, 3) the body at rest with its expression, which brows and beard follow.
-        hat_line: height y above which a hat hides hair, None without a hat.
+        hat_line: metres of points (N, 3) above the line from which on a hat hides hair; None
+            without a hat.
     """
     out = []
     if person.hair in SHELLS:
@@ -57,9 +65,13 @@ def structure(name: str) -> Texture:
     solid = image[..., 3] > 128
     light = (light / max(float(light[solid].mean()), 1e-4)).clip(0, 4) ** 0.7 * STRUCTURE_MEAN
     grey = np.uint8(to_srgb(light) * 255 + 0.5)
-    return Texture(np.dstack([grey, grey, grey, image[..., 3]]))
+    alpha = image[..., 3]
+    if name.startswith("brows/"):  # thin hairs would vanish at a distance
+        alpha = np.minimum(alpha * np.uint16(2), 255).astype(np.uint8)
+    return Texture(np.dstack([grey, grey, grey, alpha]))
 
 
+STRANDS = 9.0  # repetitions of the texture of short hair; a texel is then a third of a millimetre
 STRUCTURE_MEAN = 0.25  # linear value of the mean of `structure`; colours are divided by it
 
 
@@ -87,12 +99,12 @@ def _styled(person: Person, rest: np.ndarray) -> Mesh:
 
 def is_wavy(person: Person) -> bool:
     """Return whether a person's hair is wavy or curly rather than straight."""
-    return person.hair == "afro01" or (person.hair not in SHELLS and person.details[3] < 0.35)
+    return person.hair in WAVY or (person.hair not in SHELLS and person.details[3] < 0.35)
 
 
-def _below(mesh: Mesh, height: float) -> Mesh:
-    """Cut a mesh off above a height of the body at rest."""
-    inside = (height - mesh.vertices[:, 1]).astype(np.float32)
+def _below(mesh: Mesh, above: Callable[[np.ndarray], np.ndarray]) -> Mesh:
+    """Cut a mesh off where it is above a line of the body at rest."""
+    inside = -above(mesh.vertices).astype(np.float32)
     return replace(mesh, cut=inside if mesh.cut is None else np.minimum(mesh.cut, inside))
 
 
@@ -116,24 +128,31 @@ def shells(name: str, style: str, region: str, vertices: np.ndarray, person: Per
     mask = regions()[region]
     faces, face_uv = body.group_faces("body")
     keep = region_faces(region, 0.05)
+    rows, faces = compact(faces[keep])
+    mask = mask[rows]
+    ragged = 0.16 * np.random.default_rng(11).random(len(rows), np.float32)  # no shaven edge
     rig, out = body.rig(), []
-    normals = skin_normals(vertices)
+    normals = skin_normals(vertices)[rows]
+    vertices = vertices[rows]
     look = material(person, "")
     for shell in range(number):
         level = (shell + 1) / number
         drop = np.array([0, -0.35, 0.1], np.float32) * height * level**2  # hairs hang
+        drop *= style not in WAVY
         v = vertices + (normals * height * level + drop) * mask[:, None]
         out.append(
             Mesh(
                 f"{name}{shell}",
                 np.ascontiguousarray(v, np.float32),
-                faces[keep],
+                faces,
                 body.base_uv(),
                 face_uv[keep],
-                rig.bones,
-                rig.bone_weights,
-                replace(look, texture=shell_texture(round(share * (1 - 0.6 * level), 2)), tile=4.0),
-                cut=(mask - 0.12 - 0.25 * level).astype(np.float32),
+                rig.bones[rows],
+                rig.bone_weights[rows],
+                replace(
+                    look, texture=shell_texture(round(share * (1 - 0.6 * level), 2)), tile=STRANDS
+                ),
+                cut=(mask - 0.06 - ragged - 0.25 * level).astype(np.float32),
                 part=HAIR if name == "hair" else FACE,
             )
         )
@@ -156,7 +175,7 @@ def shell_image(name: str) -> Texture:
     share = float(name.split("/")[1])
     rng = np.random.default_rng(7)
     noise = rng.random((256, 256), np.float32)
-    streaks = (noise + np.roll(noise, 1, 0) + np.roll(noise, 2, 0)) / 3
+    streaks = sum((np.roll(noise, step, 0) for step in range(1, 4)), noise)
     order = streaks.ravel().argsort().argsort().reshape(streaks.shape) / streaks.size
     grey = np.uint8(to_srgb(STRUCTURE_MEAN * (0.5 + rng.random((256, 256), np.float32))) * 255)
     alpha = np.where(order < share, 255, 0).astype(np.uint8)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numba import njit
 
+from synthetic_people.camera import in_axes
 from synthetic_people.mesh import Mesh
 from synthetic_people.raster import Fragments, draw
 from synthetic_people.texture import Texture
@@ -57,9 +58,10 @@ def shadow_map(
     right /= np.linalg.norm(right)
     axes = np.stack([right, np.cross(forward, right), forward])
     scale = SHADOW_SAMPLES / (2 * radius)
+    middle = np.asarray(centre, np.float64)
     seen = Fragments.empty(SHADOW_SAMPLES, SHADOW_SAMPLES)
     for index, (mesh, texture) in enumerate(zip(meshes, textures, strict=True)):
-        screen = (mesh.vertices.astype(np.float64) - centre) @ axes.T
+        screen = in_axes(mesh.vertices, middle, axes)
         screen[:, :2] = screen[:, :2] * scale + SHADOW_SAMPLES / 2
         screen[:, 2] += 10 * radius + 1
         draw(mesh, screen, texture, index, seen)
@@ -69,9 +71,9 @@ def shadow_map(
 def lit_share(shadow: ShadowMap, position: np.ndarray, normal: np.ndarray) -> np.ndarray:
     """Return how much of the key lamp reaches points (S, 3): (S,) float32 in [0, 1]."""
     out = np.ones(len(position), np.float32)
+    centre = np.asarray(shadow.centre, np.float64)
     _lit(
-        shadow.depth, shadow.axes, np.asarray(shadow.centre, np.float64), shadow.scale, shadow.softness,
-        position, normal, out,
+        shadow.depth, shadow.axes, centre, shadow.scale, shadow.softness, position, normal, out
     )  # fmt: skip
     return out
 

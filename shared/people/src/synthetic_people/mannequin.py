@@ -4,6 +4,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from synthetic_people.camera import in_axes
 from synthetic_people.mesh import Mesh
 from synthetic_people.texture import Texture
 
@@ -71,7 +72,10 @@ class Mannequin:
         """Return it turned about the vertical through the origin (radians), then moved (3,)."""
         c, s = np.cos(turn), np.sin(turn)
         rotation = np.array([[c, 0, s], [0, 1, 0], [-s, 0, c]])
-        meshes = [mesh.moved(mesh.vertices @ rotation.T + offset) for mesh in self.meshes]
+        meshes = [
+            mesh.moved(in_axes(mesh.vertices, np.zeros(3), rotation) + offset)
+            for mesh in self.meshes
+        ]
         return replace(
             self, meshes=meshes, eyes=(self.eyes @ rotation.T + offset).astype(np.float32)
         )

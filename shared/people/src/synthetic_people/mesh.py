@@ -73,8 +73,10 @@ class Mesh:
 
     def only(self, keep: np.ndarray) -> "Mesh":
         """Return the surface without the faces where `keep` (F,) is false; vertices stay."""
-        part = self.part if np.ndim(self.part) == 0 else np.asarray(self.part)[keep]
-        return replace(self, faces=self.faces[keep], face_uv=self.face_uv[keep], part=part)
+        rows = np.flatnonzero(keep)
+        part = self.part if np.ndim(self.part) == 0 else np.asarray(self.part)[rows]
+        faces, face_uv = self.faces.take(rows, axis=0), self.face_uv.take(rows, axis=0)
+        return replace(self, faces=faces, face_uv=face_uv, part=part)
 
 
 def triangles_of_quads(quads: np.ndarray) -> np.ndarray:
@@ -85,6 +87,18 @@ def triangles_of_quads(quads: np.ndarray) -> np.ndarray:
     """
     second = quads[quads[:, 2] != quads[:, 3]]
     return np.concatenate([quads[:, [0, 1, 2]], second[:, [0, 2, 3]]]).astype(np.int32)
+
+
+def compact(faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the vertices (R,) that faces (F, 3) have, and these faces as rows of them.
+
+    >>> rows, faces = compact(np.array([[4, 9, 7]]))
+    >>> rows.tolist(), faces.tolist()
+    ([4, 7, 9], [[0, 2, 1]])
+    """
+    used = np.zeros(faces.max() + 1, bool)
+    used[faces] = True
+    return np.flatnonzero(used), (np.cumsum(used, dtype=np.int32) - 1)[faces]
 
 
 @njit(cache=True, nogil=True)
@@ -117,3 +131,28 @@ def vertex_normals(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
         for d in range(3):
             out[n, d] /= max(length, 1e-12)
     return out
+
+
+@njit(cache=True, nogil=True)
+def extremes(vertices: np.ndarray) -> np.ndarray:
+    """Return the least and the greatest coordinates (2, 3) of vertices (N, 3)."""
+    out = np.empty((2, 3), vertices.dtype)
+    out[:] = vertices[0]
+    for n in range(len(vertices)):
+        for d in range(3):
+            out[0, d] = min(out[0, d], vertices[n, d])
+            out[1, d] = max(out[1, d], vertices[n, d])
+    return out
+
+
+@njit(cache=True, nogil=True)
+def farthest(vertices: np.ndarray, centre: np.ndarray) -> float:
+    """Return the greatest distance of vertices (N, 3) from a point (3,)."""
+    most = np.float32(0)
+    for n in range(len(vertices)):
+        total = np.float32(0)
+        for d in range(3):
+            offset = vertices[n, d] - centre[d]
+            total += offset * offset
+        most = max(most, total)
+    return np.sqrt(most)

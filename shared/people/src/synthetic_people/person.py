@@ -22,20 +22,25 @@ HAIR_COLOURS: Mapping[
 }
 GRAY_FROM, GRAY_TO = 42.0, 75.0  # years over which hair turns gray for nearly everyone
 HAIR_STYLES = {  # asset: weight for women, for men
-    "afro01": (0.5, 0.5),
-    "bob01": (1.0, 0.02),
-    "bob02": (1.0, 0.02),
+    "afro01": (0.5, 0.4),
+    "bob01": (0.45, 0.01),
+    "bob02": (0.45, 0.01),
     "braid01": (0.8, 0.02),
     "long01": (1.6, 0.12),
     "ponytail01": (1.0, 0.06),
     "short01": (0.25, 1.0),
     "short02": (0.3, 1.3),
-    "short03": (0.3, 1.0),
-    "short04": (0.15, 1.2),
+    "short03": (0.12, 0.4),
+    "short04": (0.2, 1.2),
+    "buzz": (0.05, 0.7),
+    "crop": (0.2, 1.0),
+    "short_afro": (0.4, 0.6),
 }
 BANGS = ("bob01", "bob02", "short03")  # styles that cover the forehead
 LONG = ("long01", "braid01", "ponytail01")
-WAVY = ("afro01",)
+WAVY = ("afro01", "short_afro")
+WAVY_FACTORS = {"african": 2.5}  # of the weights of `WAVY`; others have them less
+WAVY_OTHERWISE = 0.25
 BALD = {"female": 0.01, "male": 0.12}  # and more with age, for men
 BEARDS = {  # share among men
     "": 0.50,
@@ -179,11 +184,12 @@ def draw_person(identity: int, seed: int = 0) -> Person:
     }
     usual = {"african": 0.22, "asian": 0.62, "caucasian": 0.78}
     tone = sum(share * usual[name] for name, share in mixture.items())
-    hair, length = _hair(rng, sex, age)
+    hair, length = _hair(rng, sex, age, ancestry)
     colour = _hair_colour(rng, ancestry, age)
     rgb = np.array(HAIR_COLOURS[colour][0]) * rng.uniform(0.6, 1.5) * rng.uniform(0.9, 1.1, 3)
     traits = {word: float(np.clip(rng.normal(0, 0.55), -1, 1)) for word in TRAITS}
     traits["Chubby"] = float(np.clip(rng.normal(0, 0.5) + (age - 40) / 120, -1, 1))
+    traits = _moderate(traits)
     return Person(
         identity=identity,
         sex=sex,
@@ -193,18 +199,18 @@ def draw_person(identity: int, seed: int = 0) -> Person:
         tone=float(np.clip(tone + rng.normal(0, 0.09), 0, 1)),
         muscle=float(np.clip(rng.normal(0.6 if male else 0.45, 0.12), 0.1, 0.95)),
         weight=float(np.clip(0.5 + 0.28 * traits["Chubby"] + rng.normal(0, 0.1), 0.1, 0.98)),
-        height=float(np.clip(rng.normal(0.55 if male else 0.45, 0.15), 0.05, 0.95)),
+        height=float(np.clip(rng.normal(0.53, 0.05), 0.4, 0.7)),
         breast=float(rng.uniform(0.2, 0.8)),
         traits=traits,
         face=_features(rng),
         face_shape=str(rng.choice(SHAPES)),
-        shape_weight=float(rng.uniform(0.0, 0.9)),
+        shape_weight=float(rng.uniform(0.0, 0.8)),
         hair=hair,
         hair_colour=colour,
         hair_rgb=tuple(np.clip(rgb, 0.004, 0.8).tolist()),
         hair_length=length,
         brow=int(rng.integers(1, 13)),
-        brow_weight=float(np.exp(rng.normal(0.15 if male else -0.1, 0.3))),
+        brow_weight=float(np.exp(rng.normal(0.2 if male else 0.0, 0.3))),
         eyes=_eyes(rng, ancestry),
         beard=choose(rng, BEARDS) if male else "",
         habits=frozenset(
@@ -214,15 +220,25 @@ def draw_person(identity: int, seed: int = 0) -> Person:
     )
 
 
+def _moderate(traits: Mapping[str, float]) -> dict[str, float]:
+    """Return traits of which at most three are strong: faces with more look like caricatures."""
+    strongest = sorted(traits, key=lambda word: -abs(traits[word]))[:3]
+    weak = {word: float(np.clip(degree, -0.4, 0.4)) for word, degree in traits.items()}
+    return weak | {word: traits[word] for word in strongest}
+
+
 def choose(rng: np.random.Generator, table: Mapping[str, float]) -> str:
     """Return a key of a table of weights, drawn by them."""
     weights = np.array(list(table.values()), float)
     return list(table)[int(rng.choice(len(weights), p=weights / weights.sum()))]
 
 
-def _hair(rng: np.random.Generator, sex: str, age: float) -> tuple[str, float]:
+def _hair(rng: np.random.Generator, sex: str, age: float, ancestry: str) -> tuple[str, float]:
     bald = BALD[sex] + (0.004 * max(age - 35, 0) if sex == "male" else 0)
-    style = choose(rng, {name: both[sex == "male"] for name, both in HAIR_STYLES.items()})
+    weights = {name: both[sex == "male"] for name, both in HAIR_STYLES.items()}
+    for name in WAVY:
+        weights[name] *= WAVY_FACTORS.get(ancestry, WAVY_OTHERWISE)
+    style = choose(rng, weights)
     length = float(np.exp(rng.normal(0, 0.16)))
     return ("" if rng.random() < bald else style), length
 
@@ -245,7 +261,7 @@ def _eyes(rng: np.random.Generator, ancestry: str) -> str:
 
 def _features(rng: np.random.Generator) -> dict[str, float]:
     """Return small weights by folder of targets and number; see `face.target_weights`."""
-    return {f"{folder}/{n}": float(rng.normal(0, 0.32)) for folder in FEATURES for n in range(8)}
+    return {f"{folder}/{n}": float(rng.normal(0, 0.26)) for folder in FEATURES for n in range(8)}
 
 
 def draw_moment(person: Person, rng: np.random.Generator) -> Moment:

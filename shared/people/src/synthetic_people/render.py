@@ -10,7 +10,7 @@ from synthetic_people.camera import Camera
 from synthetic_people.labels import label_person
 from synthetic_people.light import Light, ShadowMap, lit_share, shadow_map
 from synthetic_people.mannequin import Mannequin
-from synthetic_people.mesh import Mesh
+from synthetic_people.mesh import Mesh, extremes, farthest
 from synthetic_people.parts import BACKGROUND
 from synthetic_people.photograph import Photograph, develop
 from synthetic_people.raster import Fragments, rasterise
@@ -107,9 +107,7 @@ def _linear(view: View, stage: _Stage) -> tuple[np.ndarray, Fragments]:
     out = view.backdrop.linear(camera.height, camera.width, FACTOR)
     if not meshes:
         return out, fragments
-    points = np.concatenate([mesh.vertices for mesh in meshes])
-    centre = (points.max(0) + points.min(0)) / 2
-    radius = float(np.linalg.norm(points - centre, axis=1).max())
+    centre, radius = _ball(meshes)
     shadow = shadow_map(meshes, textures, view.light, centre, radius)
     out *= _ground_shadow(view, shadow)[..., None]
     surface = visible_surface(fragments, meshes, textures, camera, FACTOR)
@@ -125,6 +123,13 @@ def _linear(view: View, stage: _Stage) -> tuple[np.ndarray, Fragments]:
     )
     out.reshape(-1, 3)[surface.index] = light * view.exposure
     return out, fragments
+
+
+def _ball(meshes: Sequence[Mesh]) -> tuple[np.ndarray, float]:
+    """Return centre (3,) float32 and radius in metres of a ball around all vertices."""
+    corners = np.concatenate([extremes(mesh.vertices) for mesh in meshes])
+    centre = (corners.max(0) + corners.min(0)) / 2
+    return centre, max(float(farthest(mesh.vertices, centre)) for mesh in meshes)
 
 
 def _ground_shadow(view: View, shadow: ShadowMap) -> np.ndarray:
@@ -143,7 +148,11 @@ def _ground_shadow(view: View, shadow: ShadowMap) -> np.ndarray:
 
 def _shrink(linear: np.ndarray) -> np.ndarray:
     h, w = linear.shape[0] // FACTOR, linear.shape[1] // FACTOR
-    return linear.reshape(h, FACTOR, w, FACTOR, 3).mean((1, 3))
+    blocks = linear.reshape(h, FACTOR, w, FACTOR, 3)
+    total = blocks[:, 0, :, 0].copy()
+    for row, column in list(np.ndindex(FACTOR, FACTOR))[1:]:
+        total += blocks[:, row, :, column]
+    return total / np.float32(FACTOR**2)
 
 
 def _label_table(meshes: Sequence[Mesh]) -> tuple[np.ndarray, np.ndarray]:

@@ -34,16 +34,19 @@ def shade(
     out = np.zeros_like(surface.albedo)
     _shade(
         surface.position, surface.normal, surface.albedo, surface.mesh, rows, lit, open_,
-        np.asarray(eye, np.float64), _unit(light.key), np.asarray(light.key_colour, np.float64), np.asarray(light.above, np.float64),
-        np.asarray(light.below, np.float64), np.asarray(light.side, np.float64), _unit(light.fill),
-        np.asarray(light.fill_colour, np.float64), out,
+        _double(eye), _unit(light.key), _double(light.key_colour), _double(light.above),
+        _double(light.below), _double(light.side), _unit(light.fill), _double(light.fill_colour),
+        out,
     )  # fmt: skip
     return out
 
 
 def _unit(vector: np.ndarray) -> np.ndarray:
-    unit = np.asarray(vector, np.float64)
-    return unit / np.linalg.norm(unit)
+    return _double(vector) / np.linalg.norm(_double(vector))
+
+
+def _double(vector: np.ndarray) -> np.ndarray:
+    return np.asarray(vector, np.float64)
 
 
 @njit(cache=True, nogil=True)

@@ -64,16 +64,18 @@ class Texture:
 
 def _half(image: np.ndarray) -> np.ndarray:
     h, w = image.shape[0] // 2 * 2, image.shape[1] // 2 * 2
-    image = image[:h, :w].astype(np.uint16)
-    total = image[::2, ::2] + image[1::2, ::2] + image[::2, 1::2] + image[1::2, 1::2]
-    return ((total + 2) // 4).astype(np.uint8)
+    wide = image[:h, :w].astype(np.uint16)
+    rows = wide[::2] + wide[1::2]
+    return ((rows[:, ::2] + rows[:, 1::2] + 2) >> 2).astype(np.uint8)
 
 
 def _bleed(colour: np.ndarray, alpha: np.ndarray) -> np.ndarray:
     """Fill what the mask hides by the mean colour, which smaller versions would mix in."""
     seen = alpha > 64
     mean = colour[seen].mean(0) if seen.any() else np.zeros(3)
-    return np.where(seen[..., None], colour, mean.astype(np.uint8))
+    out = colour.copy()
+    out[~seen] = mean.astype(np.uint8)
+    return out
 
 
 @njit(cache=True, nogil=True, inline="always")

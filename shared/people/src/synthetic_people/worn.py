@@ -1,5 +1,6 @@
 """Things worn on head and neck: glasses, hats, earrings, necklaces; modelled by formulas."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -7,7 +8,7 @@ import numpy as np
 from synthetic_people import body
 from synthetic_people.face import body_rows, head_rows, joint_rows, region_faces, regions
 from synthetic_people.hair import skin_normals
-from synthetic_people.mesh import Material, Mesh
+from synthetic_people.mesh import Material, Mesh, compact
 from synthetic_people.parts import GLASSES, HAT, SKIN
 from synthetic_people.person import Person
 
@@ -110,24 +111,32 @@ DYES = (
 )  # fmt: skip
 
 
-def hat(person: Person, rest: np.ndarray) -> tuple[list[Mesh], float]:
-    """Return a hat on a head at rest, and the height y above which it hides hair."""
+def hat(person: Person, rest: np.ndarray) -> tuple[list[Mesh], Callable[[np.ndarray], np.ndarray]]:
+    """Return a hat on a head at rest, and how far points (N, 3) are above where it hides hair."""
     kind = HATS[int(person.details[11] * len(HATS))]
     dye = DYES[int(person.details[12] * len(DYES))]
     head = rest[head_rows()]
-    top = float(head[:, 1].max())
     if kind in ("fedora", "fishing_hat"):
         mesh = body.fit(f"hat/{kind}", rest)
         red, green, blue = (min(3 * c, 1.2) for c in dye)
         look = replace(mesh.material, colour=(red, green, blue))
-        line = float(np.percentile(mesh.vertices[:, 1], 40))
-        return [replace(mesh, name="hat", material=look, part=HAT)], line
-    brow = float(rest[joint_rows("joint-l-eye")][:, 1].mean()) + 0.035
-    line = brow + 0.008
+        line = float(np.percentile(mesh.vertices[:, 1], BELOW_BRIM))
+        return [replace(mesh, name="hat", material=look, part=HAT)], lambda v: v[:, 1] - line
+    line = float(rest[joint_rows("joint-l-eye")][:, 1].mean()) + 0.043
+    middle = float(head[:, 2].mean())
+
+    def above(points: np.ndarray) -> np.ndarray:
+        return points[:, 1] - line - TILT * (points[:, 2] - middle)
+
     dome = _dome(rest, line, 0.012 if kind == "cap" else 0.016, dye, kind == "beanie")
-    if kind == "beanie":
-        return [dome], line + 0.01
-    return [dome, _brim(rest, line, top, dye)], line + 0.008
+    dome = replace(dome, cut=above(dome.vertices).astype(np.float32))
+    meshes = [dome] if kind == "beanie" else [dome, _brim(rest, line, dye)]
+    return meshes, lambda points: above(points) + HEM
+
+
+BELOW_BRIM = 10.0  # percentage of the vertices of a hat with a brim that lie below its crown
+TILT = 0.25  # by which the edge of caps and beanies is lower at the back of the head
+HEM = 0.003  # metres below that edge from which on no hair is seen, as it would cross the cloth
 
 
 def _dome(
@@ -138,20 +147,19 @@ def _dome(
     keep = region_faces("head", 0.5, every=True)
     slack = np.clip((rest[:, 1] - line) / 0.06, 0, 1)[:, None]
     v = rest + skin_normals(rest) * (offset + 0.008 * slack)
+    rows, faces = compact(faces[keep])
     look = Material(
         colour=dye, gloss=0.01, two_sided=True, fold=0.35 if knit else 0.08,
         fold_size=0.012 if knit else 0.05,
     )  # fmt: skip
     rig = body.rig()
-    tilt = 0.25 * (rest[:, 2] - rest[head_rows(), 2].mean())  # lower at the back of the head
-    cut = (rest[:, 1] - line - tilt).astype(np.float32)
     return Mesh(
-        "hat", np.ascontiguousarray(v, np.float32), faces[keep], body.base_uv(), face_uv[keep],
-        rig.bones, rig.bone_weights, look, cut=cut, rest=rest.astype(np.float32), part=HAT,
+        "hat", v[rows].astype(np.float32), faces, body.base_uv(), face_uv[keep], rig.bones[rows],
+        rig.bone_weights[rows], look, rest=rest[rows].astype(np.float32), part=HAT,
     )  # fmt: skip
 
 
-def _brim(rest: np.ndarray, line: float, top: float, dye: tuple[float, float, float]) -> Mesh:
+def _brim(rest: np.ndarray, line: float, dye: tuple[float, float, float]) -> Mesh:
     """Return a cap's brim: a bent half disc before the forehead."""
     head = rest[head_rows()]
     ring = head[abs(head[:, 1] - line) < 0.015]
