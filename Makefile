@@ -2,7 +2,7 @@
 #   pip install -c constraints.txt -e shared -e TASK
 
 TASKS    := voxel-flow segmentation face-attributes fashion
-PROJECTS := shared $(TASKS)
+PROJECTS := shared people $(TASKS)
 
 VENV    := .venv
 PYTHON  ?= python3
@@ -15,8 +15,9 @@ ARGS    ?=
 OUTPUT  ?= runs/predictions
 
 module   = $(subst -,_,$(TASK))
+folder   = $(if $(filter people,$(1)),shared/people,$(1))
 # shared[dev] brings the tools of `make test`, `make lint` and `make lock`
-packages = ./shared[dev] $(TASKS:%=./%)
+packages = ./shared[dev] ./shared/people $(TASKS:%=./%)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup train evaluate predict smoke test bench soak mutants dashboard lint lock \
@@ -29,7 +30,7 @@ help:  ## list the targets
 
 setup: $(READY)  ## make .venv with every task installed; a repeated set-up costs nothing
 
-$(READY): constraints.txt $(PROJECTS:%=%/pyproject.toml)
+$(READY): constraints.txt $(foreach project,$(PROJECTS),$(call folder,$(project))/pyproject.toml)
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(not (3, 11) <= v < (3, 14) and "Python 3.11 to 3.13 is needed, $(PYTHON) is %d.%d; try: make PYTHON=python3.12 ..." % v[:2])'
 	$(PYTHON) -m venv $(VENV)
 	$(INSTALL) --constraint constraints.txt $(packages:%=--editable %)
@@ -52,15 +53,15 @@ smoke: $(if $(TASK),one-task smoke-$(TASK),$(TASKS:%=smoke-%))  ## train for sec
 $(TASKS:%=smoke-%): smoke-%: $(READY)
 	@$(RUN) -m $(subst -,_,$*).train experiment=smoke $(ARGS)
 
-test: $(if $(TASK),one-project test-$(TASK),$(PROJECTS:%=test-%))  ## run the tests: [TASK=...|shared] [ARGS="-k name"]
+test: $(if $(TASK),one-project test-$(TASK),$(PROJECTS:%=test-%))  ## run the tests: [TASK=...|shared|people] [ARGS="-k name"]
 
 $(PROJECTS:%=test-%): test-%: $(READY)
-	cd $* && env $(THREADS) $(RUN) -m pytest $(ARGS)
+	cd $(call folder,$*) && env $(THREADS) $(RUN) -m pytest $(ARGS)
 
-bench: $(if $(TASK),one-project bench-$(TASK),$(PROJECTS:%=bench-%))  ## run the benchmarks: [TASK=...|shared]
+bench: $(if $(TASK),one-project bench-$(TASK),$(PROJECTS:%=bench-%))  ## run the benchmarks: [TASK=...|shared|people]
 
 $(PROJECTS:%=bench-%): bench-%: $(READY)
-	@for script in $(wildcard $*/benchmarks/bench_*.py); do env $(THREADS) $(RUN) $$script $(ARGS) || exit 1; done
+	@for script in $(wildcard $(call folder,$*)/benchmarks/bench_*.py); do env $(THREADS) $(RUN) $$script $(ARGS) || exit 1; done
 
 soak: $(READY)  ## kill the commands, damage their inputs; half an hour: [ARGS="--quick"]
 	@$(RUN) shared/benchmarks/soak $(ARGS)
@@ -84,11 +85,11 @@ lint: $(READY)  ## format check, lint, types, import contracts, spelling, workfl
 lock: $(READY)  ## pin the newest versions that fit in constraints.txt: [ARGS="--upgrade-package torch"]
 	printf -- '-e %s\n' $(packages) | $(VENV)/bin/uv pip compile - \
 	  --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url \
-	  --no-emit-find-links $(TASKS:%=--no-emit-package %) --no-emit-package vision-shared \
+	  --no-emit-find-links $(TASKS:%=--no-emit-package %) --no-emit-package vision-shared --no-emit-package synthetic-people \
 	  --output-file constraints.txt --quiet $(ARGS)
 
 clean:  ## remove the environment, caches and builds; runs/ and data/ stay
-	rm -rf $(VENV) dist .ruff_cache $(PROJECTS:%=%/.pytest_cache) $(PROJECTS:%=%/dist)
+	rm -rf $(VENV) dist .ruff_cache $(foreach project,$(PROJECTS),$(addprefix $(call folder,$(project))/,.pytest_cache dist))
 
 tasks:
 	@echo $(TASKS)

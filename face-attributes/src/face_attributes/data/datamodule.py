@@ -1,8 +1,10 @@
-"""Datamodules: rendered portraits, CelebA, LFWA, or a folder of the user's own."""
+"""Datamodules: rendered people, drawn portraits, CelebA, LFWA, or a folder of the user's own."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
+from face_attributes.data import people
 from face_attributes.data.celeba import Pictures, celeba_faces
 from face_attributes.data.face_data import FaceData
 from face_attributes.data.faces import Faces, Part
@@ -36,6 +38,33 @@ class PortraitsData(FaceData):
 
     def count_identities(self) -> int:
         return self.recipe.people[0]
+
+    def read_faces(self) -> Faces:
+        return celeba_faces(self.folder, "wild", self.cache)
+
+
+class PeopleData(FaceData):
+    """Rendered 3-D people (`face_attributes.data.people`).
+
+    They are rendered once, into `folder`. Which there are does not depend on the run's seed.
+
+    Args:
+        render: the arguments of `face_attributes.data.people.Recipe`.
+        sets: folder of rendered samples, from which `folder` is written.
+        common: the arguments of `FaceData`.
+    """
+
+    def __init__(self, *, render: Mapping[str, Any], sets: str, **common: Any) -> None:
+        super().__init__(**common)
+        self.recipe = people.Recipe(**render)
+        self.sets = Path(sets)
+
+    def prepare_data(self) -> None:
+        """Render the people if the folder does not hold them."""
+        people.render_once(self.folder, self.recipe, self.sets)
+
+    def known_attributes(self) -> Sequence[str]:
+        return people.PEOPLE_ATTRIBUTES
 
     def read_faces(self) -> Faces:
         return celeba_faces(self.folder, "wild", self.cache)
