@@ -1,6 +1,5 @@
 """Put a person together: shape, expression, hair, what is worn, clothes; posed as one mannequin."""
 
-import functools
 from dataclasses import replace
 
 import numpy as np
@@ -117,16 +116,11 @@ def _teeth(face: np.ndarray, moment: Moment) -> Mesh:
     mesh = body.fit("teeth/teeth", face)
     jaw = max(moment.units.get("jawOpen", 0.0) - 0.1, 0.0)
     v = mesh.vertices.copy()
-    v[_lower_teeth()] += np.array([0, -0.012, -0.009], np.float32) * jaw
+    of_jaw = mesh.bones[:, 0] == body.rig().index("jaw")
+    v[of_jaw] += np.array([0, -0.010, -0.008], np.float32) * jaw
     v[:, 2] -= 0.0015
     look = replace(mesh.material, colour=(0.82, 0.80, 0.76))
     return replace(mesh.moved(v), material=look, part=FACE)
-
-
-@functools.cache
-def _lower_teeth() -> np.ndarray:
-    y = body.fit("teeth/teeth", body.base_vertices()).vertices[:, 1]
-    return y < (y.max() + y.min()) / 2
 
 
 def _head(person: Person, moment: Moment, rest: np.ndarray, face: np.ndarray) -> list[Mesh]:

@@ -39,7 +39,7 @@ def kinds() -> list[str]:
     return sorted({name.split("/")[0] for name in works if "/" in name})
 
 
-@functools.lru_cache(maxsize=128)
+@functools.lru_cache(maxsize=8)  # textures keep what is used often
 def image(name: str) -> np.ndarray:
     """Return an image (H, W, 3 or 4) uint8 sRGB, read-only."""
     with Image.open(_file(name, ".webp")) as file:
@@ -48,7 +48,7 @@ def image(name: str) -> np.ndarray:
     return pixels
 
 
-@functools.lru_cache(maxsize=128)
+@functools.lru_cache(maxsize=48)  # 4 MB each at most
 def texture(name: str) -> Texture:
     """Return an image with its smaller versions."""
     return Texture(image(name))

@@ -136,7 +136,8 @@ def expressed(rest: np.ndarray, moment: Moment) -> np.ndarray:
 def regions() -> Mapping[str, np.ndarray]:
     """Return soft masks per vertex of the base mesh, (19158,) float32 in [0, 1].
 
-    "head", "scalp", "lips", "eyelids", "cheeks", "full" (beard), "mustache", "goatee", "sideburns".
+    "head", "scalp", "crown" (the scalp, fading far from the hairline),
+    "lips", "eyelids", "cheeks", "full" (beard), "mustache", "goatee", "sideburns".
     They are laid out on the neutral base mesh and go along with any shape and expression.
     """
     v = body.base_vertices()
@@ -164,9 +165,11 @@ def regions() -> Mapping[str, np.ndarray]:
     bare = (1 - np.clip(lips * 1.5, 0, 1)) * on
     cheeks = np.exp(-(((abs(d[:, 0]) - 0.042) / 0.016) ** 2) - ((d[:, 1] - 0.032) / 0.014) ** 2)
     top = np.maximum(_ramp(v[:, 1], eye_y + 0.045, eye_y + 0.055), _ramp(-d[:, 2], 0.115, 0.13))
+    crown = np.maximum(_ramp(v[:, 1], eye_y + 0.045, eye_y + 0.1), _ramp(-d[:, 2], 0.115, 0.17))
     out = {
         "head": head,
         "scalp": head * top * _ramp(v[:, 1], eye_y - 0.06, eye_y - 0.045) * (1 - body.mask("ears")),
+        "crown": head * crown * _ramp(v[:, 1], eye_y - 0.06, eye_y - 0.01),
         "lips": lips,
         "eyelids": body.mask("eyelids") * on,
         "cheeks": cheeks * (d[:, 2] > -0.06) * on,

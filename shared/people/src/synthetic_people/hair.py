@@ -19,7 +19,7 @@ SHELLS = {  # style or beard: metres of its outermost shell, how many shells, sh
     "crop": (0.014, 4, 0.85),
     "short_afro": (0.02, 6, 0.9),
     "stubble": (0.0008, 1, 0.3),
-    "full": (0.013, 4, 0.7),
+    "full": (0.010, 4, 0.7),
     "goatee": (0.010, 3, 0.7),
     "mustache": (0.007, 3, 0.75),
     "sideburns": (0.007, 3, 0.65),
@@ -130,6 +130,7 @@ def shells(name: str, style: str, region: str, vertices: np.ndarray, person: Per
     keep = region_faces(region, 0.05)
     rows, faces = compact(faces[keep])
     mask = mask[rows]
+    lift = regions()["crown"][rows] if name == "hair" else mask  # hair lies flat at the hairline
     ragged = 0.16 * np.random.default_rng(11).random(len(rows), np.float32)  # no shaven edge
     rig, out = body.rig(), []
     normals = skin_normals(vertices)[rows]
@@ -139,7 +140,7 @@ def shells(name: str, style: str, region: str, vertices: np.ndarray, person: Per
         level = (shell + 1) / number
         drop = np.array([0, -0.35, 0.1], np.float32) * height * level**2  # hairs hang
         drop *= style not in WAVY
-        v = vertices + (normals * height * level + drop) * mask[:, None]
+        v = vertices + (normals * height * level + drop) * lift[:, None]
         out.append(
             Mesh(
                 f"{name}{shell}",

@@ -14,6 +14,7 @@ SCALE = 2  # pixels of a sheet with labels per pixel of the image
 def contact_sheet(tiles: Sequence[np.ndarray], columns: int) -> Image.Image:
     """Return images of one size (H, W, 3) uint8 side by side; the last row may be shorter."""
     height, width = tiles[0].shape[:2]
+    columns = min(columns, len(tiles))
     rows = -(-len(tiles) // columns)
     sheet = Image.new("RGB", (columns * width, rows * height), "white")
     for number, tile in enumerate(tiles):

@@ -54,8 +54,8 @@ class Texture:
         levels = [colour]
         while min(levels[-1].shape[:2]) >= 8:
             levels.append(_half(levels[-1]))
-        self.image = levels[0]
         self.pyramid = np.concatenate([level.reshape(-1, 3) for level in levels])
+        self.image = self.pyramid[: colour.size // 3].reshape(colour.shape)  # no second copy
         starts = np.cumsum([0, *(level.shape[0] * level.shape[1] for level in levels[:-1])])
         self.sizes = np.array(
             [(start, *level.shape[:2]) for start, level in zip(starts, levels, strict=True)]
