@@ -36,6 +36,14 @@ TERMS = {
         "No terms from the data.",
         "Drawn heads are not photographs: on photographs of people its answers mean nothing.",
     ),
+    "people": Terms(
+        "3-D people rendered by this project's synthetic_people; none of them exists, and the "
+        "photographs behind them show no one",
+        "Apache-2.0, as the project; its assets are CC0 and CC BY, credited in its PROVENANCE.md",
+        "No terms from the data.",
+        "Rendered people are not photographs: what carries over, and how far, is in the README of "
+        "synthetic_people.",
+    ),
     "celeba": Terms(
         "CelebA (Liu, Luo, Wang, Tang, ICCV 2015): photographs of celebrities from the web, with "
         "40 attributes; the train partition, and of some networks the validation partition too",

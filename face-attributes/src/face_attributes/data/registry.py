@@ -25,6 +25,7 @@ DATA_SETS = {
     "celeba-wild": DataSet(CELEBA, "celeba"),
     "lfwa": DataSet(LFWA, "lfwa", is_whole=False),
     "lfwa-73": DataSet(LFWA, "lfwa", is_whole=False),
+    "people": DataSet(OWN / "people", "people"),
     "portraits": DataSet(OWN / "portraits", "portraits"),
     "folder": DataSet(OWN / "folder", "folder"),
 }
