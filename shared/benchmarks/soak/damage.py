@@ -118,7 +118,7 @@ class _Worker:
             start_new_session=True,
         )
         first = self._answer(START)
-        if first["outcome"] in BAD:
+        if first["outcome"] != "fine":
             raise RuntimeError(f"{self._name}, sound: {first}")
         self.files = [Path(path) for path in first["files"]]
 
