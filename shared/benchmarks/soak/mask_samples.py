@@ -40,10 +40,10 @@ def coco(folder: Path, inputs: Path) -> Made:
     from segmentation.data.labels import COCO_TO_VOC
 
     entries: list[dict[str, Any]] = [
-        {"image_id": 1, "category_id": number, "iscrowd": 0, "area": 25, "segmentation": [outline]}
+        {"image_id": 1, "category_id": number, "iscrowd": 0, "area": 144, "segmentation": [outline]}
         for place, number in enumerate(COCO_TO_VOC)
-        for x, y in [(8 * (place % 8), 8 + 8 * (place // 8))]
-        for outline in [[x, y, x + 5, y, x + 5, y + 5, x, y + 5]]
+        for x, y in [(12 * (place % 5), 14 * (place // 5))]
+        for outline in [[x, y, x + 12, y, x + 12, y + 12, x, y + 12]]
     ]
     runs = {"size": [64, 64], "counts": [64 * 60, 64 * 4]}
     entries.append({**entries[0], "iscrowd": 1, "segmentation": runs})
