@@ -85,7 +85,11 @@ def kill_all(
 
 def _kill(victim: Victim, folder: Path, place: Path, kills: int, jobs: int, seed: int) -> Lives:
     lives = Lives(victim.name, place)
-    unkilled = _measure(victim, folder)
+    try:
+        unkilled = _measure(victim, folder)
+    except RuntimeError as error:
+        lives.faults.append(str(error))
+        return lives
     rng = random.Random(f"{seed} {victim.name} {place}")
     with ThreadPoolExecutor(jobs) as pool:
         while lives.kills < kills and lives.lives < MOST_LIVES * kills:
