@@ -63,7 +63,7 @@ bench: $(if $(TASK),one-project bench-$(TASK),$(PROJECTS:%=bench-%))  ## run the
 $(PROJECTS:%=bench-%): bench-%: $(READY)
 	@for script in $(wildcard $(call folder,$*)/benchmarks/bench_*.py); do env $(THREADS) $(RUN) $$script $(ARGS) || exit 1; done
 
-soak: $(READY)  ## kill the commands, damage their inputs; half an hour: [ARGS="--quick"]
+soak: $(READY)  ## kill the commands, give them damaged and hostile files; 20 minutes: [ARGS="--quick"]
 	@$(RUN) shared/benchmarks/soak $(ARGS)
 
 mutants: $(READY)  ## break the core at one place after another: does a test fail? [ARGS="--only ..."]

@@ -91,6 +91,7 @@ def test_every_fault_names_its_line(tmp_path: Path) -> None:
         (b"<!DOCTYPE html><html>quota exceeded</html>", "a web page"),
         (b"2\nA B C\nx.jpg 1 1 1\n", ":2: unknown column C; expected A, B"),
         (b"2\nA \xff\nx.jpg 1 1\n", "not UTF-8"),
+        (b"2\nA B\nx.jpg 1 1\n\xff.jpg 1 1\n", r":4: not UTF-8"),
     ],
 )
 def test_file_that_is_no_table_raises(tmp_path: Path, text: bytes, message: str) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from vision_shared.inputs import InputError
 from voxel_flow.data.clips import cache_file, decode_all, find_clips, open_all
 
 
@@ -118,6 +119,23 @@ def test_no_usable_clip_names_the_folder(tmp_path: Path) -> None:
     decode_all({"broken": broken}, tmp_path / "cache", 32)
     with pytest.raises(ValueError, match=f"^{tmp_path}: none of its 1 clips could be decoded"):
         open_all({"broken": broken}, tmp_path / "cache", 32)
+
+
+@pytest.mark.parametrize("damage", ["cut", "header", "kind", "empty"])
+def test_damaged_cache_is_named_in_one_line(tmp_path: Path, damage: str) -> None:
+    video, cache = write_video(tmp_path / "a.mkv", grey_ramp(4, 16, 16)), tmp_path / "cache"
+    decoded(video, cache)
+    (file,) = cache.iterdir()
+    content = file.read_bytes()
+    damaged = {
+        "cut": content[:-1],
+        "header": content.replace(b"descr", b"desc("),
+        "kind": content.replace(b"|u1", b"|i1"),
+        "empty": b"",
+    }
+    file.write_bytes(damaged[damage])
+    with pytest.raises(InputError, match=f"^{file}: a damaged cache .*: remove it$"):
+        open_all({"clip": video}, cache, 32)
 
 
 def test_processes_that_decode_at_once_leave_one_whole_clip(tmp_path: Path) -> None:

@@ -4,20 +4,22 @@ import argparse
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 
-from damage import OUTCOMES, Damaged, damage_all
+from attacks import Attacked, attack_all
+from damage import Damaged, damage_all
 from file_samples import all_formats
 from inputs import make_inputs
 from kills import Lives, kill_all
-from tables import markdown_table, write_section
+from report import report
+from tables import write_section
 from victims import make_victims
 
 MEMORY = Path("/dev/shm")
-QUICK = {"kills": 1, "mutants": 5, "victims": ["training", "index build", "clip cache"]}
-FULL = {"kills": 8, "mutants": 200, "victims": None}
+QUICK = {"kills": 1, "mutants": 3, "attacks": 0.02, "victims": ["index build", "clip cache"]}
+USUAL = {"kills": 7, "mutants": 40, "attacks": 0.2, "victims": None}
 
 
 def main() -> int:
@@ -28,15 +30,14 @@ def main() -> int:
         make_inputs(inputs)
         lives = list(_killed(options, inputs))
         damaged = list(_damaged(options, inputs))
+        attacked = list(_attacked(options))
     finally:
         shutil.rmtree(inputs)
-    tables = [_kill_table(lives), _damage_table(damaged)]
-    lines = [f"Of {date.today()}, seed {options.seed}.", *("\n".join(t) for t in tables)]
-    text = "\n\n".join(lines)
+    text = report(lives, damaged, attacked, f"Of {date.today()}, seed {options.seed}.")
     print(f"\n{text}")
     if options.write is not None:
         write_section(options.write, "soak", text)
-    return 1 if any(part.faults for part in (*lives, *damaged)) else 0
+    return 1 if any(part.faults for part in (*lives, *damaged, *attacked)) else 0
 
 
 def _parse() -> argparse.Namespace:
@@ -46,6 +47,7 @@ def _parse() -> argparse.Namespace:
     add("--quick", action="store_true", help="minutes: few kills and mutants")
     add("--kills", type=int, help="of each victim in each place; 0 for none")
     add("--mutants", type=int, help="of each file format; 0 for none")
+    add("--attacks", type=float, help="share of the hostile files; 0 for none, 1 for all")
     add("--victims", nargs="*", metavar="NAME", help="of the kill campaign")
     add("--formats", nargs="*", metavar="NAME", help="those whose name begins so")
     add("--on", type=Path, nargs="*", default=places, metavar="FOLDER",
@@ -55,7 +57,7 @@ def _parse() -> argparse.Namespace:
     add("--seed", type=int, default=0, help="of the moments and of the damage")
     add("--write", type=Path, metavar="FILE", help="put the tables into this document")
     options = parser.parse_args()
-    for name, value in (QUICK if options.quick else FULL).items():
+    for name, value in (QUICK if options.quick else USUAL).items():
         if getattr(options, name) is None:
             setattr(options, name, value)
     return options
@@ -91,30 +93,15 @@ def _damaged(options: argparse.Namespace, inputs: Path) -> Iterator[Damaged]:
         yield damaged
 
 
-def _damage_table(damaged: Sequence[Damaged]) -> Iterator[str]:
-    rows = [
-        [d.name, *map(str, (d.outcomes.total(), *(d.outcomes[outcome] for outcome in OUTCOMES)))]
-        for d in damaged
-    ]
-    total = [sum(int(row[column]) for row in rows) for column in range(1, len(OUTCOMES) + 2)]
-    yield from markdown_table(["damaged", "mutants", *OUTCOMES], [*rows, ["all", *map(str, total)]])
-
-
-def _kill_table(lives: Sequence[Lives]) -> Iterator[str]:
-    heading = ["killed", "on", "kills", "left to end", "as without a kill"]
-    rows = [
-        [life.victim, _file_system(life.place), *map(str, (life.kills, life.lives, life.equal))]
-        for life in lives
-    ]
-    total = [sum(getattr(life, name) for life in lives) for name in ("kills", "lives", "equal")]
-    yield from markdown_table(heading, [*rows, ["all", "", *map(str, total)]])
-
-
-def _file_system(place: Path) -> str:
-    """Return the type of the file system that a folder is on."""
-    mounts = [line.split()[1:3] for line in Path("/proc/mounts").read_text().splitlines()]
-    inside = [(len(at), kind) for at, kind in mounts if place.resolve().is_relative_to(at)]
-    return max(inside)[1] if inside else "?"
+def _attacked(options: argparse.Namespace) -> Iterator[Attacked]:
+    if not options.attacks:
+        return
+    for attacked in attack_all(options.attacks, options.jobs, options.seed):
+        print(f"{attacked.task}, {attacked.command}: {attacked.given} hostile files, "
+              f"{len(attacked.faults)} faults", flush=True)  # fmt: skip
+        for fault in attacked.faults:
+            print(f"  {fault}", flush=True)
+        yield attacked
 
 
 if __name__ == "__main__":

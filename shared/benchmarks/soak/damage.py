@@ -65,21 +65,32 @@ def _damage(name: str, inputs: Path, number: int, seed: int, limit: float) -> Da
     with tempfile.TemporaryDirectory(prefix="soak-damage-") as folder:
         worker = _Worker(name, Path(folder), inputs)
         try:
-            sound = {path: path.read_bytes() for path in worker.files}
-            for place in range(number):
-                path = worker.files[place % len(worker.files)]
-                path.write_bytes(mutate(sound[path], random.Random(f"{seed} {name} {place}")))
-                answer = worker.read(limit)
-                path.write_bytes(sound[path])
+            worker.start()
+            for answer in _answers(worker, f"{seed} {name}", number, limit):
                 result.outcomes[answer["outcome"]] += 1
                 if answer["outcome"] in BAD:
                     key = " ".join(answer["why"].split()[:3]) or answer["outcome"]
+                    place = result.outcomes.total() - 1
                     result.faults.setdefault(key, f"mutant {place}: {answer['why']}")
-                if answer["outcome"] in (CRASH, HANG):
-                    worker.restart()
+        except RuntimeError as error:
+            result.faults["sound"] = str(error)
         finally:
             worker.stop()
     return result
+
+
+def _answers(worker: "_Worker", seed: str, number: int, limit: float) -> Iterator[dict[str, Any]]:
+    """Damage the files of a sample in turn; yield what the worker says of each mutant."""
+    sound = {path: path.read_bytes() for path in worker.files}
+    for place in range(number):
+        path = worker.files[place % len(worker.files)]
+        path.write_bytes(mutate(sound[path], random.Random(f"{seed} {place}")))
+        answer = worker.read(limit)
+        path.write_bytes(sound[path])
+        yield answer
+        if answer["outcome"] in (CRASH, HANG):
+            worker.stop()
+            worker.start()
 
 
 def mutate(content: bytes, rng: random.Random) -> bytes:
@@ -106,9 +117,14 @@ class _Worker:
 
     def __init__(self, name: str, folder: Path, inputs: Path) -> None:
         self._name, self._folder, self._inputs = name, folder, inputs
-        self._start()
+        self._process: subprocess.Popen[bytes] | None = None
 
-    def _start(self) -> None:
+    def start(self) -> None:
+        """Start it with a sample of its own.
+
+        Raises:
+            RuntimeError: it does not read the sound sample.
+        """
         shutil.rmtree(self._folder)
         self._folder.mkdir()
         self._process = subprocess.Popen(
@@ -118,13 +134,13 @@ class _Worker:
             start_new_session=True,
         )
         first = self._answer(START)
-        if first["outcome"] in BAD:
+        if first["outcome"] != "fine":
             raise RuntimeError(f"{self._name}, sound: {first}")
         self.files = [Path(path) for path in first["files"]]
 
     def read(self, limit: float) -> dict[str, Any]:
         """Let it read the sample as it is now."""
-        assert self._process.stdin is not None
+        assert self._process is not None and self._process.stdin is not None
         try:
             self._process.stdin.write(b"\n")
             self._process.stdin.flush()
@@ -132,18 +148,16 @@ class _Worker:
             pass  # it died after its last answer, which `_answer` finds
         return self._answer(limit)
 
-    def restart(self) -> None:
-        self.stop()
-        self._start()
-
     def stop(self) -> None:
+        if self._process is None:
+            return
         if self._process.poll() is None:
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.communicate()
 
     def _answer(self, limit: float) -> dict[str, Any]:
+        assert self._process is not None and self._process.stdout is not None
         output = self._process.stdout
-        assert output is not None
         if not select.select([output], [], [], limit)[0]:
             return {"outcome": HANG, "why": f"no answer after {limit:g} s"}
         line = output.readline()

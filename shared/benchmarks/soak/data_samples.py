@@ -6,77 +6,11 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from inputs import checkpoint_of, garments_of, portraits_of, scenes_of
+import mask_samples
+from inputs import checkpoint_of, garments_of, image_of, portraits_of
+from mask_samples import Made
 
-Made = tuple[list[Path], Callable[[], int | None]]
 Make = Callable[[Path, Path], Made]
-
-SIDE = 32
-"""Of masks and flow, in pixels."""
-
-
-def _folder_of_masks(folder: Path, inputs: Path) -> Made:
-    """Lists and the class file of a user's folder, and a mask."""
-    from segmentation.check_data import main
-
-    scenes = scenes_of(inputs)
-    names = [path.stem for path in sorted(scenes.glob("JPEGImages/*.jpg"))[:4]]
-    for inside, source, suffix in (
-        ("images", "JPEGImages", ".jpg"),
-        ("masks", "SegmentationClass", ".png"),
-    ):
-        (folder / inside).mkdir()
-        for name in names:
-            shutil.copy(scenes / source / f"{name}{suffix}", folder / inside)
-    (folder / "classes.txt").write_text("".join(f"class {i}\n" for i in range(21)))
-    (folder / "train.txt").write_text("\n".join(names[:3]))
-    (folder / "val.txt").write_text(names[3])
-    lists = [folder / f"{name}.txt" for name in ("classes", "train", "val")]
-    return [*lists, folder / "masks" / f"{names[0]}.png"], lambda: main(["folder", str(folder)])
-
-
-def _coco(folder: Path, inputs: Path) -> Made:
-    from segmentation.check_data import main
-    from segmentation.data.labels import COCO_TO_VOC
-
-    square = {"segmentation": [[2, 2, 50, 2, 50, 50, 2, 50]], "iscrowd": 0, "area": 2304}
-    crowd = {"segmentation": {"size": [64, 64], "counts": [64, 64 * 63]}, "iscrowd": 1, "area": 9}
-    paths = []
-    for split in ("train", "val"):
-        (folder / f"{split}2017").mkdir()
-        shutil.copy(next((inputs / "images").iterdir()), folder / f"{split}2017" / "1.jpg")
-        content = {
-            "images": [{"id": 1, "file_name": "1.jpg", "height": 64, "width": 64}],
-            "categories": [{"id": number} for number in COCO_TO_VOC],
-            "annotations": [
-                {"image_id": 1, "category_id": number, **outline}
-                for number, outline in ((1, square), (2, crowd))
-            ],
-        }
-        paths.append(folder / "annotations" / f"instances_{split}2017.json")
-        paths[-1].parent.mkdir(exist_ok=True)
-        paths[-1].write_text(json.dumps(content))
-    return paths, lambda: main(["coco", str(folder)])
-
-
-def _sbd(folder: Path, inputs: Path) -> Made:
-    import numpy as np
-    import scipy.io
-
-    from segmentation.check_data import main
-
-    voc, dataset = folder / "VOCdevkit/VOC2012", folder / "benchmark_RELEASE/dataset"
-    shutil.copytree(scenes_of(inputs), voc)
-    (dataset / "cls").mkdir(parents=True)
-    mask = np.zeros((64, 64), np.uint8)
-    mask[10:50, 10:50] = 7
-    shutil.copy(next((inputs / "images").iterdir()), voc / "JPEGImages" / "traced.jpg")
-    content = {"Segmentation": mask, "Boundaries": np.zeros((20, 1), object)}
-    path = dataset / "cls" / "traced.mat"
-    scipy.io.savemat(path, {"GTcls": content}, do_compression=True)
-    for split in ("train", "val"):
-        (dataset / f"{split}.txt").write_text("traced")
-    return [path], lambda: main(["sbd", str(folder)])
 
 
 def _kitti_flow(folder: Path, inputs: Path) -> Made:
@@ -86,7 +20,7 @@ def _kitti_flow(folder: Path, inputs: Path) -> Made:
     from voxel_flow.data.flow_pairs import read_kitti_flow
 
     path = folder / "flow.png"
-    stored = np.random.default_rng(0).integers(2**16, size=(SIDE, SIDE, 3), dtype=np.uint16)
+    stored = np.random.default_rng(0).integers(2**16, size=(32, 32, 3), dtype=np.uint16)
     cv2.imwrite(str(path), stored)
     return [path], lambda: _nothing(read_kitti_flow(path))
 
@@ -120,7 +54,7 @@ def _folder_of_faces(folder: Path, inputs: Path) -> Made:
     rows = {"attributes": "1,-1", "boxes": "5,6.5,30,40", "identities": "Ann", "partition": "train"}
     names = [f'"ann, {i}.jpg"' for i in range(8)]
     for name in names:
-        shutil.copy(next((inputs / "images").iterdir()), folder / "images" / name.strip('"'))
+        shutil.copy(image_of(inputs), folder / "images" / name.strip('"'))
     for table, heading in tables.items():
         lines = [heading, *(f"{name},{rows[table]}" for name in names)]
         (folder / f"{table}.csv").write_text("\n".join(lines))
@@ -137,7 +71,7 @@ def _lfwa(folder: Path, inputs: Path) -> Made:
     (folder / "lfw" / "Ann_Lee").mkdir(parents=True)
     for name in names:
         target = folder / "lfw" / name.replace("\\", "/")
-        shutil.copy(next((inputs / "images").iterdir()), target)
+        shutil.copy(image_of(inputs), target)
     with h5py.File(folder / "lfw_att_40.mat", "w") as file:
         refs = file.require_group("#refs#")
         for array, texts in (("AttrName", ["Male", "Young"]), ("name", names)):
@@ -150,6 +84,19 @@ def _lfwa(folder: Path, inputs: Path) -> Made:
         file["indices_img_train"] = np.array([[1.0, 3.0]])
         file["indices_img_test"] = np.array([[2.0, 4.0]])
     return sorted(folder.glob("*.mat")), lambda: main(["lfwa", str(folder)])
+
+
+def _found_boxes(folder: Path, inputs: Path) -> Made:
+    from face_attributes.data.celeba import celeba_faces
+    from face_attributes.data.found import found_boxes
+
+    faces = celeba_faces(portraits_of(inputs), "wild", folder / "faces")
+
+    def read() -> None:
+        found_boxes(faces, lambda image: image.new_tensor([1, 2, 30, 40]), "soak", folder / "found")
+
+    read()
+    return list((folder / "found").iterdir()), read
 
 
 def _faces_cache(folder: Path, inputs: Path) -> Made:
@@ -191,7 +138,7 @@ def _deepfashion2(folder: Path, inputs: Path) -> Made:
     for part in ("train", "validation"):
         for inside in ("image", "annos"):
             (folder / part / inside).mkdir(parents=True)
-        shutil.copy(next((inputs / "images").iterdir()), folder / part / "image" / "000001.jpg")
+        shutil.copy(image_of(inputs), folder / part / "image" / "000001.jpg")
         paths.append(folder / part / "annos" / "000001.json")
         paths[-1].write_text(json.dumps({"pair_id": 1, "source": "shop", "item1": item}))
     return paths, lambda: main(["deepfashion2", str(folder)])
@@ -202,7 +149,7 @@ def _table_of_garments(folder: Path, inputs: Path) -> Made:
 
     lines = ["image,item,category,type,part,domain,x_1,y_1,x_2,y_2,striped"]
     for number in range(6):
-        shutil.copy(next((inputs / "images").iterdir()), folder / f"{number}.jpg")
+        shutil.copy(image_of(inputs), folder / f"{number}.jpg")
         lines.append(f'{number}.jpg,"dress, {number % 3}",Dress,full,train,shop,5,6,50,60,1')
     (folder / "items.csv").write_text("\n".join(lines))
     return [folder / "items.csv"], lambda: main(["folder", str(folder)])
@@ -219,7 +166,7 @@ def _index(what: str, folder: Path, inputs: Path) -> Made:
                 "--whole"])  # fmt: skip
     with opened(root) as writer:
         finish(writer, 50, sample=20)
-    query = str(next(images.iterdir()))
+    query = str(image_of(inputs))
     output = ("-o", str(folder / "out"), "--overwrite")
     return sorted(root.glob(what)), lambda: search.main([str(root), query, *output])
 
@@ -229,14 +176,16 @@ def _nothing(read: object) -> None:
 
 
 FORMATS: dict[str, Make] = {
-    "lists, classes, mask of a folder": _folder_of_masks,
-    "COCO's instances .json": _coco,
-    "SBD's masks .mat": _sbd,
+    "lists, classes, mask of a folder": mask_samples.folder_of_masks,
+    "COCO's instances .json": mask_samples.coco,
+    "SBD's masks .mat": partial(mask_samples.sbd, True),
+    "SBD's masks .mat, plain": partial(mask_samples.sbd, False),
     "KITTI's flow .png": _kitti_flow,
     "decoded clips .npy": _clip_cache,
     "CelebA's lists .txt": _celeba_lists,
     "tables of faces .csv": _folder_of_faces,
     "LFWA's HDF5 .mat": _lfwa,
+    "found boxes .npy": _found_boxes,
     "annotation cache of faces": _faces_cache,
     "annotation cache of garments": _garments_cache,
     **{
@@ -245,7 +194,7 @@ FORMATS: dict[str, Make] = {
     },
     "DeepFashion2's .json": _deepfashion2,
     "table of garments .csv": _table_of_garments,
-    "index: FAISS": partial(_index, "*.faiss"),
+    "index: FAISS": partial(_index, "*.lists"),
     "index: index.json": partial(_index, "index.json"),
     "index: rows, vectors, lines": partial(_index, "[!i]*.*.*"),
 }

@@ -9,9 +9,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import data_samples
-from inputs import checkpoint_of, run_ffmpeg
+from inputs import checkpoint_of, image_of, run_ffmpeg
 
 Read = Callable[[], int | None]
 
@@ -32,7 +33,13 @@ class Sample:
 Make = Callable[[Path, Path], Sample]
 """Makes a sample in an empty folder, from the folder of `inputs.make_inputs`."""
 
-IMAGES = ("bmp", "gif", "jpg", "png", "tif", "webp")
+IMAGES: dict[str, dict[str, Any]] = {
+    **{f"image .{suffix}": {} for suffix in ("bmp", "jpg", "png", "tif", "webp")},
+    "image .tif, LZW": {"compression": "tiff_lzw"},
+    **{f"animation .{suffix}": {"save_all": True} for suffix in ("gif", "png", "webp")},
+}
+"""What Pillow is told when it saves one."""
+
 VIDEOS = {
     "avi": ("-c:v", "mpeg4"),
     "mkv": ("-c:v", "libx264"),
@@ -45,7 +52,7 @@ VIDEOS = {
 def all_formats() -> dict[str, Make]:
     """Return what makes a sample of each format, by the format's name."""
     return {
-        **{f"image .{suffix}": partial(_image, suffix) for suffix in IMAGES},
+        **{name: partial(_image, name) for name in IMAGES},
         **{f"video .{suffix}": partial(_video, suffix) for suffix in VIDEOS},
         "predict: .jpg": _predicted_image,
         "predict: .mp4 with sound": _predicted_video,
@@ -59,14 +66,17 @@ def _of_data(make: data_samples.Make, folder: Path, inputs: Path) -> Sample:
     return Sample(*make(folder, inputs))
 
 
-def _image(suffix: str, folder: Path, inputs: Path) -> Sample:
-    from PIL import Image
+def _image(name: str, folder: Path, inputs: Path) -> Sample:
+    from PIL import Image, ImageOps
 
     from vision_shared.images import read_image
 
-    path = folder / f"image.{suffix}"
-    with Image.open(next((inputs / "images").iterdir())) as image:
-        image.save(path)
+    path = folder / f"image{name.partition(' ')[2].partition(',')[0]}"
+    with Image.open(image_of(inputs)) as image:
+        options = dict(IMAGES[name])
+        if "save_all" in options:
+            options["append_images"] = [ImageOps.mirror(image), ImageOps.invert(image)]
+        image.save(path, **options)
     return Sample([path], lambda: _nothing(read_image(path)))
 
 
@@ -80,7 +90,7 @@ def _video(suffix: str, folder: Path, inputs: Path) -> Sample:
 
 def _predicted_image(folder: Path, inputs: Path) -> Sample:
     path = folder / "image.jpg"
-    shutil.copy(next((inputs / "images").iterdir()), path)
+    shutil.copy(image_of(inputs), path)
     return Sample([path], partial(_segment, checkpoint_of(inputs, "segmentation"), path, folder))
 
 
@@ -96,7 +106,7 @@ def _predicted_video(folder: Path, inputs: Path) -> Sample:
 def _checkpoint(folder: Path, inputs: Path) -> Sample:
     path = folder / "network.ckpt"
     shutil.copy(checkpoint_of(inputs, "segmentation"), path)
-    image = next((inputs / "images").iterdir())
+    image = image_of(inputs)
     return Sample([path], partial(_segment, path, image, folder))
 
 
@@ -105,7 +115,7 @@ def _weights(folder: Path, inputs: Path) -> Sample:
 
     path = folder / "network.safetensors"
     write_weights(path, read_checkpoint(checkpoint_of(inputs, "segmentation")))
-    image = next((inputs / "images").iterdir())
+    image = image_of(inputs)
     return Sample([path], partial(_segment, path, image, folder))
 
 

@@ -1,40 +1,25 @@
-"""Hostile files through every command: nothing is called, written, told or left half done.
+"""Hostile files through every command: nothing is called, written, told or left half done."""
 
-python shared/benchmarks/soak/hostile.py [--tasks NAME...] [--commands NAME...] [--cases TEXT]
-"""
-
-import argparse
 import contextlib
 import importlib
 import io
 import os
 import shutil
-import subprocess
-import sys
-import tempfile
 import warnings
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
-from hostile_files import (
-    PACKAGES,
-    SECRET,
-    Case,
-    checkpoints,
-    data_sets,
-    indexes,
-    working_checkpoint,
-)
-from PIL import Image
+from hostile_files import generate
+from hostile_records import PACKAGES, SECRET, Case
+from inputs import run_ffmpeg
 
 VALUE = "the-value-that-no-output-holds"
 TENSORS_ALONE = ("a network", "a setting that no network", "hyper-parameters with numbers")
 """Begin the names of cases that ``weights=`` does not see: it takes the tensors."""
 
-NEEDS_A_PART = ("spot", "index add", "index remove")
+NEEDS_A_PART = ("search by style", "spot", "index add", "index remove")
 """Commands that may end well without the damaged part of an index; `search` reads all."""
 
 MAX_LENGTH = 600
@@ -53,25 +38,6 @@ class Outcome(NamedTuple):
     code: int | None
     line: str
     faults: list[str]
-
-
-def generate(folder: Path, tasks: Sequence[str] = tuple(PACKAGES)) -> list[Case]:
-    """Write the hostile files, what they are aimed at (``victim``) and the inputs of commands."""
-    victim, inputs = folder / "victim", folder / "inputs"
-    victim.mkdir(parents=True)
-    (victim / "private.txt").write_text("private")
-    (victim / "private.yaml").write_text("_target_: os.getcwd\n")
-    inputs.mkdir()
-    noise = np.random.default_rng(0).integers(0, 256, (3, 64, 80, 3), np.uint8)
-    for number, image in enumerate(noise):
-        Image.fromarray(image).save(inputs / f"{number}.png")
-    cases = list(checkpoints(folder / "checkpoints", victim, tuple(tasks)))
-    if "fashion" in tasks:
-        index = _working_index(folder)
-        pickled = folder / "checkpoints" / "fashion" / "pickle.ckpt"
-        cases += indexes(folder / "indexes", index, victim, pickled)
-    cases += [case for case in data_sets(folder / "data_sets", victim) if case.task in tasks]
-    return cases
 
 
 def run(
@@ -187,11 +153,12 @@ def call(command: Sequence[str]) -> int:
         return int(importlib.import_module(module).main(arguments))
     from hydra import compose, initialize_config_module
 
-    from vision_shared import run as training
+    from vision_shared.run import train
+    from vision_shared.training_command import run_training
 
     with initialize_config_module(module.replace(".train", ".conf"), version_base="1.3"):
         cfg = compose("train", arguments)
-    training.main(cfg)
+    run_training(train, cfg)
     return 0
 
 
@@ -201,68 +168,8 @@ def snapshot(path: Path) -> dict[str, int]:
     return {str(file): zlib.crc32(file.read_bytes()) for file in files if file.is_file()}
 
 
-def _working_index(folder: Path) -> Path:
-    import torch
-
-    checkpoint, index = folder / "working.ckpt", folder / "working_index"
-    torch.save(working_checkpoint("fashion"), checkpoint)
-    command = ["build", str(checkpoint), str(folder / "inputs"), "-o", str(index), "--whole"]
-    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-        if importlib.import_module("fashion.index").main(command) != 0:
-            raise RuntimeError("expected a working index")
-    return index
-
-
 def _video(folder: Path) -> Path:
-    from formats import make_video
-
     path = folder / "video.mkv"
-    return path if path.exists() else make_video(folder, ".mkv", "libx264")
-
-
-def in_processes(folder: Path, cases: Sequence[Case]) -> Iterator[tuple[Case, str, Outcome]]:
-    """Give cases to commands of their own processes, whose whole output a user sees."""
-    for case in cases:
-        for name, (module, *arguments) in command_lines(case, folder).items():
-            ended = subprocess.run(
-                [sys.executable, "-m", module, *arguments],
-                capture_output=True,
-                text=True,
-                cwd=folder,
-                check=False,
-            )
-            lines = [line for line in ended.stderr.splitlines() if line.strip()]
-            faults = [] if ended.returncode == 2 else [f"exit code {ended.returncode}"]
-            faults += [] if len(lines) == 1 else [f"{len(lines)} lines"]
-            yield case, name, Outcome(ended.returncode, (lines or [""])[-1], faults)
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run all of it; print the faults and a table; return 1 where there is a fault."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--tasks", nargs="*", choices=PACKAGES, default=list(PACKAGES))
-    parser.add_argument("--commands", nargs="*", help="evaluate, predict, export, ... (all)")
-    parser.add_argument("--cases", default="", help="a part of their names")
-    parser.add_argument("-v", "--verbose", action="store_true", help="print every line")
-    options = parser.parse_args(arguments)
-    counts: dict[str, list[int]] = {}
-    files = set()
-    with tempfile.TemporaryDirectory(prefix="hostile-") as temporary:
-        folder = Path(temporary)
-        chosen = lambda case: options.cases in case.name  # noqa: E731
-        for case, command, outcome in run(folder, options.tasks, options.commands, chosen):
-            files.add(case.path)
-            count = counts.setdefault(command, [0, 0])
-            count[0] += 1
-            count[1] += bool(outcome.faults)
-            if outcome.faults or options.verbose:
-                print(f"{case.task}, {case.name}, {command}: {', '.join(outcome.faults)}: "
-                      f"{outcome.line.replace(str(folder), '')}", flush=True)  # fmt: skip
-    print(f"\n{len(files)} hostile files\n\n| command | runs | faults |\n|---|---|---|")
-    for command, (number, faults) in counts.items():
-        print(f"| {command} | {number} | {faults} |")
-    return 1 if any(faults for _, faults in counts.values()) else 0
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())
+    if not path.exists():
+        run_ffmpeg("-f", "lavfi", "-i", "testsrc2=size=64x48:rate=10:duration=0.6", path)
+    return path

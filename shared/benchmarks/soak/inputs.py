@@ -36,6 +36,11 @@ def checkpoint_of(inputs: Path, task: str) -> Path:
     return inputs / task / "checkpoints" / "best.ckpt"
 
 
+def image_of(inputs: Path) -> Path:
+    """Return one of the images."""
+    return inputs / "images" / "0000.jpg"
+
+
 def scenes_of(inputs: Path) -> Path:
     """Return the folder of rendered scenes, in VOC's layout."""
     return inputs / "data/segmentation/scenes-smoke"

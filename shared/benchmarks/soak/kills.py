@@ -14,8 +14,11 @@ from pathlib import Path
 
 from victims import Digest, Victim, strays
 
-KILLS_PER_LIFE = 3
+KILLS_PER_LIFE = 4
 """At most, before a victim is left to end."""
+
+MOST_LIVES = 3
+"""For each kill: a victim may end before its moment, then it has lived in vain."""
 
 POLL = 0.02
 """Seconds between two looks at a victim's folder."""
@@ -82,25 +85,31 @@ def kill_all(
 
 def _kill(victim: Victim, folder: Path, place: Path, kills: int, jobs: int, seed: int) -> Lives:
     lives = Lives(victim.name, place)
-    unkilled = _measure(victim, folder)
+    try:
+        unkilled = _measure(victim, folder)
+    except RuntimeError as error:
+        lives.faults.append(str(error))
+        return lives
     rng = random.Random(f"{seed} {victim.name} {place}")
-    plans: list[list[float]] = []
-    while sum(map(len, plans)) < kills:
-        number = rng.randint(1, KILLS_PER_LIFE)
-        plans.append([_moment(rng, unkilled) for _ in range(number)])
     with ThreadPoolExecutor(jobs) as pool:
-        for result in pool.map(lambda plan: _live(victim, folder, unkilled, plan), plans):
-            lives.kills += result.kills
-            lives.lives += 1
-            lives.equal += not result.faults
-            lives.faults += result.faults
+        while lives.kills < kills and lives.lives < MOST_LIVES * kills:
+            plans = [_plan(rng, unkilled) for _ in range(jobs)]
+            for result in pool.map(lambda plan: _live(victim, folder, unkilled, plan), plans):
+                lives.kills += result.kills
+                lives.lives += 1
+                lives.equal += not result.faults
+                lives.faults += result.faults
     return lives
+
+
+def _plan(rng: random.Random, unkilled: Unkilled) -> list[float]:
+    return [_moment(rng, unkilled) for _ in range(rng.randint(1, KILLS_PER_LIFE))]
 
 
 def _moment(rng: random.Random, unkilled: Unkilled) -> float:
     """Draw seconds after the start: of the whole run, two of three after it first writes."""
     first = max(unkilled.first - POLL, 0) if rng.random() < 2 / 3 else 0
-    return rng.uniform(first, 1.05 * unkilled.seconds)
+    return rng.uniform(first, unkilled.seconds)
 
 
 def _measure(victim: Victim, folder: Path) -> Unkilled:

@@ -86,6 +86,7 @@ def read_table(
     data = path.read_bytes().removeprefix(b"\xef\xbb\xbf")
     if data.lstrip()[:1] == b"<":
         raise InputError(f"{path}:1: a web page, no table: a download was refused; get it again")
+    _expect_utf8(path, data)
     count, named, num_lines = _read_head(path, data)
     if columns is None and not named:
         raise InputError(f"{path}:{num_lines + 1}: expected a line with the names of the columns")
@@ -152,6 +153,14 @@ def _read_csv_body(table: CsvTable, report: Report) -> NumberTable:
     )
 
 
+def _expect_utf8(path: Path, data: bytes) -> None:
+    try:
+        data.decode()
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise InputError(f"{path}:{line}: not UTF-8 text ({error.reason})") from error
+
+
 def _read_head(path: Path, data: bytes) -> tuple[int | None, tuple[str, ...], int]:
     """The count of rows, the names of the columns, and how many lines they take."""
     count, columns, num_lines = None, (), 0
@@ -159,10 +168,7 @@ def _read_head(path: Path, data: bytes) -> tuple[int | None, tuple[str, ...], in
     if len(lines[0]) == 1 and lines[0][0].isdigit():
         count, num_lines = int(lines.pop(0)[0]), 1
     if lines and lines[0] and not lines[0][-1].removeprefix(b"-").isdigit():
-        try:
-            columns = tuple(field.decode() for field in lines[0])
-        except UnicodeDecodeError as error:
-            raise InputError(f"{path}:{num_lines + 1}: not UTF-8 text ({error.reason})") from error
+        columns = tuple(field.decode() for field in lines[0])
         if columns[0] == "image_id":
             columns = columns[1:]
         num_lines += 1

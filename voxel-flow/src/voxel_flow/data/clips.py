@@ -13,6 +13,7 @@ import numpy as np
 
 from vision_shared.images import READABLE, read_image
 from vision_shared.inputs import VIDEO_SUFFIXES, InputError, natural_order, new_file
+from vision_shared.packed import damaged
 from vision_shared.video.colour import to_rgb
 from vision_shared.video.reader import read_frames as decode
 
@@ -85,10 +86,10 @@ def open_all(sources: dict[str, Path], folder: Path, short_side: int) -> dict[st
     """The cached clips by name: read-only uint8 RGB (N, H, W, 3), mapped and not loaded.
 
     Raises:
-        InputError: none of them is in the cache, because none could be decoded.
+        InputError: none of them is in the cache, because none could be decoded; or one is damaged.
     """
     files = {name: cache_file(source, folder, short_side) for name, source in sources.items()}
-    clips = {name: np.load(f, mmap_mode="r") for name, f in files.items() if f.exists()}
+    clips = {name: open_clip(file) for name, file in files.items() if file.exists()}
     if not clips:
         place = os.path.commonpath([source.parent for source in sources.values()])
         raise InputError(
@@ -96,6 +97,21 @@ def open_all(sources: dict[str, Path], folder: Path, short_side: int) -> dict[st
             "FFmpeg reads or folders of images of one size: replace them, or name another folder"
         )
     return clips
+
+
+def open_clip(file: Path) -> np.ndarray:
+    """Map a file of frames: read-only uint8 RGB (N, H, W, 3).
+
+    Raises:
+        InputError: it is damaged.
+    """
+    try:
+        frames = np.load(file, mmap_mode="r", allow_pickle=False)
+    except Exception as error:  # NumPy's reader of headers raises whatever Python's parser does
+        raise damaged(file, error) from error
+    if frames.dtype != np.uint8 or frames.ndim != 4 or frames.shape[3] != 3:
+        raise damaged(file, ValueError(f"expected frames, got {frames.dtype} {frames.shape}"))
+    return frames
 
 
 def cache_file(source: Path, folder: Path, short_side: int) -> Path:

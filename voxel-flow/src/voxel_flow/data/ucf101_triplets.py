@@ -29,6 +29,7 @@ from vision_shared.name_lists import read_list
 from vision_shared.prediction import answer
 from vision_shared.video.colour import to_rgb
 from vision_shared.video.reader import read_frames
+from voxel_flow.data.clips import open_clip
 
 COMMAND = "python -m voxel_flow.data.ucf101_triplets"
 PAGE = "https://www.crcv.ucf.edu/data/UCF101.php"
@@ -54,7 +55,7 @@ class StoredTriplets(Sequence[np.ndarray]):
         return len(self.videos)
 
     def __getitem__(self, clip: int) -> np.ndarray:  # type: ignore[override]
-        return np.load(stored_file(self.folder, self.videos[clip]), mmap_mode="r")
+        return open_clip(stored_file(self.folder, self.videos[clip]))
 
 
 def store_triplets(folder: Path, split: int, triplets_per_video: int) -> dict[str, int]:
