@@ -160,7 +160,7 @@ def test_damaged_file_of_found_boxes_is_named(folder: Path) -> None:
     data.show_found(lambda picture: torch.tensor([0.0, 0, 9, 9]), "damaged")
     for path in (data.cache / "found").iterdir():
         path.write_bytes(path.read_bytes()[:-4])
-    with pytest.raises(InputError, match=r"\.npy: cannot be read as boxes .*: delete it"):
+    with pytest.raises(InputError, match=r"\.npy: a damaged cache .*: remove"):
         data.show_found(lambda picture: torch.zeros(4), "damaged")
 
 
