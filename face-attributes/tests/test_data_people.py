@@ -4,10 +4,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from synthetic_people import dataset
 
 from face_attributes.data.celeba import celeba_faces
 from face_attributes.data.people import PEOPLE_ATTRIBUTES, Recipe, main_face, render_once
+from synthetic_people import dataset
 from vision_shared.inputs import InputError
 
 RECIPE = Recipe(side=48, people=(3, 2, 2), pictures=4, backgrounds=4, seed=0)
