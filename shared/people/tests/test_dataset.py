@@ -1,8 +1,10 @@
 """Sets: the same samples everywhere, in shards that a kill cannot tear, read back as they were."""
 
 import json
+import os
 import subprocess
 import sys
+import time
 from hashlib import sha256
 from pathlib import Path
 
@@ -57,6 +59,46 @@ def test_what_is_missing_is_rendered_and_nothing_else(
     render_set(SMALL, tmp_path, workers=1)
     assert shards[1].read_bytes() == before
     assert [shards[n].stat().st_mtime_ns for n in (0, 2)] == times
+
+
+def test_unfinished_shards_of_ended_processes_are_removed(tmp_path: Path) -> None:
+    folder = tmp_path / SMALL.folder_name()
+    folder.mkdir()
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    abandoned, ours = (folder / f".shard-00000.zip.{pid}" for pid in (ended.pid, os.getppid()))
+    abandoned.touch()
+    ours.touch()
+    render_set(SMALL, tmp_path, workers=1)
+    assert not abandoned.exists()
+    assert ours.exists()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
+def test_workers_end_with_a_killed_parent(tmp_path: Path) -> None:
+    code = (
+        "import time\n"
+        "from concurrent.futures import ProcessPoolExecutor\n"
+        "from multiprocessing import get_context\n"
+        "import os\n"
+        "from synthetic_people.dataset import _end_with_parent\n"
+        "if __name__ == '__main__':\n"
+        "    pool = ProcessPoolExecutor(1, get_context('spawn'), _end_with_parent)\n"
+        "    print(pool.submit(os.getpid).result(), flush=True)\n"
+        "    time.sleep(60)\n"
+    )
+    script = tmp_path / "parent.py"
+    script.write_text(code)
+    with subprocess.Popen([sys.executable, str(script)], stdout=subprocess.PIPE) as parent:
+        assert parent.stdout is not None
+        worker = Path("/proc") / parent.stdout.readline().decode().strip()
+        assert worker.exists()
+        parent.kill()
+    for _ in range(100):
+        if not worker.exists():
+            return
+        time.sleep(0.1)
+    raise AssertionError("the worker goes on without its parent")
 
 
 def test_another_recipe_is_another_folder() -> None:

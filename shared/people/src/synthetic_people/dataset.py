@@ -8,11 +8,12 @@ import hashlib
 import io
 import json
 import os
+import threading
 import zipfile
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, fields
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from pathlib import Path
 from typing import Any
 
@@ -106,8 +107,9 @@ def render_set(recipe: Recipe, root: Path, workers: int | None = None) -> Path:
     open_backgrounds(recipe)  # a fault of the user's folder is told before processes start
     missing = [n for n in range(_num_shards(recipe)) if not _shard(folder, n).exists()]
     if missing:
+        _remove_abandoned(folder)
         (folder / RECIPE).write_text(json.dumps(asdict(recipe), indent=2) + "\n")
-        workers = workers or len(os.sched_getaffinity(0))
+        workers = workers or _usable_cores()
         _render_shards(recipe, folder, missing, min(workers, len(missing)))
     return folder
 
@@ -127,16 +129,59 @@ def read_set(folder: Path) -> Iterator[Sample]:
 
 
 def _render_shards(recipe: Recipe, folder: Path, missing: list[int], workers: int) -> None:
-    with tqdm(total=len(missing) * SHARD, unit="sample", desc=f"rendering {recipe.kind}") as bar:
+    total = sum(len(_rows(recipe, number)) for number in missing)
+    with tqdm(total=total, unit="sample", desc=f"rendering {recipe.kind}") as bar:
         if workers == 1:
             for number in missing:
                 bar.update(_render_shard(recipe, folder, number))
             return
         # not forked: the caller may hold threads, locks and a GPU
-        with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        with ProcessPoolExecutor(workers, get_context("spawn"), _end_with_parent) as pool:
             jobs = [pool.submit(_render_shard, recipe, folder, number) for number in missing]
             for job in as_completed(jobs):
                 bar.update(job.result())
+
+
+def _end_with_parent() -> None:
+    """End this process when the one that started it does, however that ends."""
+
+    def wait() -> None:
+        parent = parent_process()
+        if parent is not None:
+            parent.join()
+            os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()
+
+
+def _remove_abandoned(folder: Path) -> None:
+    """Remove the unfinished shards of processes that have ended."""
+    for path in folder.glob(".shard-*"):
+        process = path.suffix.removeprefix(".")
+        if not process.isdecimal() or not _is_alive(int(process)):
+            path.unlink(missing_ok=True)
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True
+
+
+def _usable_cores() -> int:
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # macOS
+        return os.cpu_count() or 1
+
+
+def _rows(recipe: Recipe, number: int) -> range:
+    """Return the samples of a shard."""
+    return range(number * SHARD, min((number + 1) * SHARD, recipe.count))
 
 
 def _num_shards(recipe: Recipe) -> int:
@@ -150,8 +195,7 @@ def _shard(folder: Path, number: int) -> Path:
 def _render_shard(recipe: Recipe, folder: Path, number: int) -> int:
     """Render a shard and return how many samples it holds."""
     backgrounds = open_backgrounds(recipe)
-    rows = range(number * SHARD, min((number + 1) * SHARD, recipe.count))
-    path = _shard(folder, number)
+    rows, path = _rows(recipe, number), _shard(folder, number)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         with zipfile.ZipFile(temporary, "w") as file:
