@@ -22,6 +22,9 @@ TENSORS_ALONE = ("a network", "a setting that no network", "hyper-parameters wit
 NEEDS_A_PART = ("search by style", "spot", "index add", "index remove")
 """Commands that may end well without the damaged part of an index; `search` reads all."""
 
+OF_THE_DATA = ": no pixel of "
+"""In lines that a training says of the few scenes it renders here, whatever the checkpoint."""
+
 MAX_LENGTH = 600
 """Of the line for the user."""
 
@@ -115,7 +118,8 @@ def give(folder: Path, name: str, command: Sequence[str], case: Case) -> Outcome
         except Exception as error:  # which a user would see as a traceback
             code = None
             print(f"{type(error).__name__}: {error}", file=err)
-    lines = [line for line in err.getvalue().splitlines() if line.strip()]
+    printed = err.getvalue().splitlines()
+    lines = [line for line in printed if line.strip() and OF_THE_DATA not in line]
     told = [*lines, *out.getvalue().splitlines()]
     line = (told or [""])[0 if not lines else -1 if code is None else 0]
     if code == 0 and case.kind == "index" and name in NEEDS_A_PART:

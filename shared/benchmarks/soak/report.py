@@ -52,7 +52,7 @@ def _attack_table(attacked: Sequence[Attacked]) -> Iterator[str]:
     for command in dict.fromkeys(part.command for part in attacked):
         parts = [part for part in attacked if part.command == command]
         given, bad = sum(p.given for p in parts), sum(len(p.faults) for p in parts)
-        tasks = ", ".join(sorted(part.task for part in parts))
+        tasks = ", ".join(sorted(part.task for part in parts)) if len(parts) < 4 else "all tasks"
         rows.append([command, tasks, *map(str, (given, given - bad, bad))])
     total = [sum(int(row[column]) for row in rows) for column in range(2, 5)]
     heading = ["given hostile files", "of", "files", "as it should be", "faults"]

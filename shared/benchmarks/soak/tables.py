@@ -5,22 +5,20 @@ from pathlib import Path
 
 
 def markdown_table(heading: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
-    """Yield the lines of a table; columns after the second are numbers, on the right."""
-    widths = [max(len(cell) for cell in column) for column in zip(heading, *rows, strict=True)]
-
-    def line(cells: Sequence[str]) -> str:
+    """Yield the lines of a table; columns of numbers are on the right."""
+    columns = list(zip(heading, *rows, strict=True))
+    widths = [max(map(len, column)) for column in columns]
+    is_number = [all(cell.isdigit() for cell in column[1:]) for column in columns]
+    rules = [
+        "-" * (width - 1) + (":" if is_right else "-")
+        for width, is_right in zip(widths, is_number, strict=True)
+    ]
+    for cells in (heading, rules, *rows):
         padded = (
-            f"{cell:<{width}}" if place < 2 else f"{cell:>{width}}"
-            for place, (cell, width) in enumerate(zip(cells, widths, strict=True))
+            f"{cell:>{width}}" if is_right else f"{cell:<{width}}"
+            for cell, width, is_right in zip(cells, widths, is_number, strict=True)
         )
-        return f"| {' | '.join(padded)} |"
-
-    yield line(heading)
-    rules = (
-        "-" * width if place < 2 else "-" * (width - 1) + ":" for place, width in enumerate(widths)
-    )
-    yield f"| {' | '.join(rules)} |"
-    yield from map(line, rows)
+        yield f"| {' | '.join(padded)} |"
 
 
 def write_section(document: Path, name: str, text: str) -> None:
