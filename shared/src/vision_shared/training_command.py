@@ -25,7 +25,7 @@ NOTHING = {"logger=null": "~logger", "callbacks=null": "~callbacks"}
 
 def start(main: Callable[[], None]) -> NoReturn:
     """Run a command that Hydra parses and exit; a hint about quotes comes before Hydra's errors."""
-    _prepare()
+    prepare()
     from vision_shared.overrides import check_overrides
 
     try:
@@ -36,7 +36,7 @@ def start(main: Callable[[], None]) -> NoReturn:
     run_command(main)
 
 
-def _prepare() -> None:
+def prepare() -> None:
     """Choose the threads and say so; make of the command line what Hydra is to read."""
     line = choose_threads()
     if line is not None:
