@@ -192,3 +192,23 @@ def test_last_checkpoint_is_none_before_the_first(tmp_path: Path) -> None:
     trainer, _ = fit(tmp_path)
     assert last_checkpoint(trainer) == tmp_path / "last.ckpt"
     assert last_checkpoint(pl.Trainer(logger=False, enable_checkpointing=False)) is None
+
+
+def test_resuming_takes_the_best_checkpoint_beside_the_last_and_no_other_file(
+    tmp_path: Path,
+) -> None:
+    fit(tmp_path / "first", max_steps=8)
+    (tmp_path / "first").rename(tmp_path / "moved")
+    best = (tmp_path / "moved/best.ckpt").read_bytes()
+    last = tmp_path / "moved/last.ckpt"
+    fit(tmp_path / "rest", resume=last, max_steps=8)
+    assert (tmp_path / "rest/best.ckpt").read_bytes() == best
+
+    secret = tmp_path / "secret"
+    secret.write_text("a key")
+    content = torch.load(last, weights_only=True)
+    (keeper,) = (s for n, s in content["callbacks"].items() if n.startswith("BestAndLast"))
+    keeper["best_model_path"] = str(secret)
+    torch.save(content, last)
+    fit(tmp_path / "hostile", resume=last, max_steps=8)
+    assert not (tmp_path / "hostile/secret").exists()

@@ -101,6 +101,19 @@ def test_workers_end_with_a_killed_parent(tmp_path: Path) -> None:
     raise AssertionError("the worker goes on without its parent")
 
 
+def test_a_script_without_a_guard_renders_by_several_processes(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(
+        "from pathlib import Path\n"
+        "from synthetic_people.dataset import Recipe, render_set\n"
+        "print('once')\n"
+        f"render_set(Recipe('portraits', 65, size=32), Path({str(tmp_path)!r}), workers=2)\n"
+    )
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, check=True)
+    assert done.stdout == "once\n"
+    assert len(list(tmp_path.glob("*/shard-*.zip"))) == 2
+
+
 def test_another_recipe_is_another_folder() -> None:
     names = {
         Recipe("portraits", 3, size=32).folder_name(),

@@ -94,6 +94,13 @@ class BestAndLast(ModelCheckpoint):
             enable_version_counter=False,
         )
         self._phase = 0
+        self._resumed_from: Path | None = None
+
+    def on_load_checkpoint(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        if trainer.ckpt_path:
+            self._resumed_from = Path(trainer.ckpt_path).parent
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self._forget_earlier_phases(pl_module)
@@ -133,10 +140,16 @@ class BestAndLast(ModelCheckpoint):
         return {**super().state_dict(), "phase": self._phase}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Bring the best checkpoint so far, if there is one, into this run's folder."""
+        """Bring the best checkpoint so far, if there is one, into this run's folder.
+
+        It lies beside the checkpoint that is resumed. The recorded folder may be another one since,
+        and a record that somebody made up could name any file.
+        """
         self._phase = state_dict.get("phase", 0)
-        before = Path(state_dict["best_model_path"])
-        if state_dict["best_model_score"] is None or not before.is_file():
+        if self._resumed_from is None or state_dict["best_model_score"] is None:
+            return
+        before = self._resumed_from / Path(state_dict["best_model_path"]).name
+        if not before.is_file():
             return
         here = Path(str(self.dirpath)) / before.name
         if rank() == 0 and not here.exists():

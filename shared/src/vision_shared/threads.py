@@ -46,14 +46,11 @@ def choose_threads() -> str | None:
     cores = usable_cores()
     free = free_cores(cores)
     threads = max(1, round(free))
-    os.environ.update(settings(threads))
+    os.environ["GOMP_SPINCOUNT"] = str(SPINS)
+    if threads < _available_cores():  # else OpenMP's own choice
+        os.environ["OMP_NUM_THREADS"] = str(threads)
     os.environ[CHOSEN] = str(threads)
     return f"threads: {threads} ({free:.1f} of {cores} cores are free); OMP_NUM_THREADS=N overrides"
-
-
-def settings(threads: int) -> dict[str, str]:
-    """Return the environment variables of a number of threads."""
-    return {"OMP_NUM_THREADS": str(threads), "GOMP_SPINCOUNT": str(SPINS)}
 
 
 @contextmanager
@@ -77,11 +74,15 @@ def shared_threads(num_processes: int) -> Iterator[None]:
 
 def usable_cores() -> int:
     """Return the cores that this process may use, by its affinity and its cgroup's quota."""
+    return max(1, min([_available_cores(), *(round(quota) for quota in _quotas().values())]))
+
+
+def _available_cores() -> int:
+    """Cores of this process's affinity: the threads that OpenMP starts by itself."""
     try:
-        cores = len(os.sched_getaffinity(0))
+        return len(os.sched_getaffinity(0))
     except AttributeError:  # macOS
-        cores = os.cpu_count() or 1
-    return max(1, min([cores, *(round(quota) for quota in _quotas().values())]))
+        return os.cpu_count() or 1
 
 
 def free_cores(cores: int) -> float:

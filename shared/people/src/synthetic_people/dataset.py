@@ -8,13 +8,16 @@ import hashlib
 import io
 import json
 import os
+import sys
 import threading
 import zipfile
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from multiprocessing import get_context, parent_process
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -137,9 +140,21 @@ def _render_shards(recipe: Recipe, folder: Path, missing: list[int], workers: in
             return
         # not forked: the caller may hold threads, locks and a GPU
         with ProcessPoolExecutor(workers, get_context("spawn"), _end_with_parent) as pool:
-            jobs = [pool.submit(_render_shard, recipe, folder, number) for number in missing]
+            with _callers_script_left_out():
+                jobs = [pool.submit(_render_shard, recipe, folder, number) for number in missing]
             for job in as_completed(jobs):
                 bar.update(job.result())
+
+
+@contextmanager
+def _callers_script_left_out() -> Iterator[None]:
+    """Start processes that do not run the caller's script again: it need not be guarded."""
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
 
 
 def _end_with_parent() -> None:
