@@ -177,7 +177,7 @@ class Call:
     def __init__(self, function: object, *arguments: object) -> None:
         self.call = function, arguments
 
-    def __reduce__(self) -> object:
+    def __reduce__(self) -> tuple:
         return self.call
 
 
