@@ -8,6 +8,7 @@ with VideoReader("in.mp4") as reader:
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from copy import copy, deepcopy
 from fractions import Fraction
@@ -117,6 +118,13 @@ class FrameInterpolator:
             ValueError: as for the class.
         """
         return cls(load_network(path), **settings)
+
+    def fingerprint(self) -> str:
+        """Return what tells the network's weights from others."""
+        digest = hashlib.sha256()
+        for name, tensor in sorted(self.network.state_dict().items()):
+            digest.update(name.encode() + tensor.cpu().numpy().tobytes())
+        return digest.hexdigest()
 
     def adapted(self, video: Path, seconds: float) -> tuple[Self, Adaptation]:
         """Return an interpolator fine-tuned on a video, and what that gained; this one stays.
