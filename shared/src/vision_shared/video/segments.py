@@ -52,7 +52,7 @@ class Segments:
     Args:
         path: the video that they become.
         identity: plain values, by words for a message, that decide what the frames look like.
-        length: frames of each segment but the last.
+        length: frames of each segment but the last; None is `LENGTH`.
 
     Attributes:
         folder: where they lie.
@@ -62,10 +62,12 @@ class Segments:
         InputError: on entering, the folder is in use, or holds segments of another identity.
     """
 
-    def __init__(self, path: Path, identity: Mapping[str, object], length: int = LENGTH) -> None:
+    def __init__(
+        self, path: Path, identity: Mapping[str, object], length: int | None = None
+    ) -> None:
         self.folder = path.with_name(f"{path.name}.parts")
-        self._path, self._length = path, length
-        self._identity = json.loads(json.dumps({**identity, "length": length}))
+        self._path, self._length = path, length or LENGTH
+        self._identity = json.loads(json.dumps({**identity, "length": self._length}))
 
     @property
     def num_frames(self) -> int:

@@ -9,9 +9,9 @@ from math import ceil
 import cv2
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
+from voxel_flow.evaluation.baselines import backward_warp, dis_flow
 from voxel_flow.interpolation.interpolator import FrameInterpolator
 
 Image = np.ndarray  # uint8 RGB, (H, W, 3)
@@ -20,9 +20,14 @@ SMOOTH = 24
 """Frames per second from which a loop is smooth."""
 SHORTEST = 0.6
 """Of a burst: the share of its frames that a loop keeps, at least."""
-LONGEST_CLOSING = 4.0
-"""Steps of the burst that the ends may be apart; further ones are not closed but played back."""
-_THUMBNAIL = (96, 54)
+MOST_UNLIKE = 2.0
+"""Of ends that are joined, at most: what motion leaves unexplained, in relation to a step's."""
+LONGEST_CLOSING = 4
+"""Steps of the burst that the way between the ends takes, at most."""
+
+_THUMBNAIL = (192, 108)
+_NOISE = 0.5  # levels; a burst in which nothing moves loops anywhere
+_TRIED = 8  # pairs of ends
 
 
 @dataclass(frozen=True)
@@ -48,27 +53,31 @@ class Loop:
 
 
 def choose_loop(images: Sequence[Image], rate: Fraction) -> Loop:
-    """Choose the part of a burst whose ends are most alike in relation to its steps.
+    """Choose the part of a burst whose ends motion can join.
+
+    Ends that are alike are tried first; motion joins them where the last frame, moved along the
+    optical flow to the first, resembles it about as a frame of the burst does the next one. Where
+    no ends do, the burst plays forth and back.
 
     Args:
         images: (H, W, 3) RGB, of one size, in order; two or more.
         rate: of them, per second.
     """
     times = max(ceil(SMOOTH / rate), 1)
-    small = [cv2.resize(i, _THUMBNAIL, interpolation=cv2.INTER_AREA).astype(float) for i in images]
+    small = [cv2.resize(image, _THUMBNAIL, interpolation=cv2.INTER_AREA) for image in images]
     count = len(images)
-    steps = [_distance(one, other) for one, other in pairwise(small)]
-    usual = max(float(np.median(steps)), 0.25)  # a still burst loops anywhere
+    steps = list(pairwise(small))
+    usual = max(float(np.median([_difference(*step) for step in steps])), _NOISE)
+    limit = MOST_UNLIKE * max(float(np.median([_unlike(*step) for step in steps])), _NOISE)
     shortest = max(ceil(SHORTEST * count), 2)
     ends = [(i, j) for i in range(count) for j in range(i + shortest - 1, count)]
-    apart = {pair: _distance(small[pair[0]], small[pair[1]]) / usual for pair in ends}
+    apart = {(i, j): _difference(small[j], small[i]) / usual for i, j in ends}
     # of ends about as far apart the longest
-    first, last = min(ends, key=lambda pair: (round(apart[pair], 1), pair[0] - pair[1]))
-    order = tuple(range(first, last + 1))
-    if apart[first, last] > LONGEST_CLOSING:
-        there = tuple(range(count))
-        return Loop((*there, *there[-2:0:-1]), 1, times, goes_back=True)
-    return Loop(order, max(round(apart[first, last]), 1), times, goes_back=False)
+    for first, last in sorted(ends, key=lambda e: (round(apart[e], 1), e[0] - e[1]))[:_TRIED]:
+        if _unlike(small[last], small[first]) <= limit:
+            closing = min(max(round(apart[first, last]), 1), LONGEST_CLOSING)
+            return Loop(tuple(range(first, last + 1)), closing, times, goes_back=False)
+    return Loop((*range(count), *range(count - 2, 0, -1)), 1, times, goes_back=True)
 
 
 def play(
@@ -87,8 +96,13 @@ def play(
             shown += 1
 
 
-def _distance(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
-    return float(np.abs(one - other).mean())
+def _difference(one: Image, other: Image) -> float:
+    return float(np.abs(one.astype(np.int16) - other).mean())
+
+
+def _unlike(one: Image, other: Image) -> float:
+    """Return how much of a frame, in levels, motion from the one before does not explain."""
+    return _difference(backward_warp(one, dis_flow(other, one)), other)
 
 
 def _to_tensor(image: Image, device: torch.device) -> Tensor:

@@ -24,7 +24,7 @@ _SIDE = 480  # pixels: noise of a sensor is gone, blur that a viewer sees is not
 _TILES = 6  # each way: the subject alone may be in focus
 _GOOD_MEAN, _MEAN_SPREAD = 0.46, 0.35  # of brightness
 _CLIPPED_SPREAD = 0.15  # share of pixels
-_MOTION_SPREAD = 0.02  # of the image's longer side, from a frame to the next
+_USUAL_MOTION = 0.03  # of the longer side, from a frame to the next: half the criterion
 
 
 @dataclass(frozen=True)
@@ -119,4 +119,4 @@ def _motion(grey: Sequence[Image]) -> NDArray[np.float64]:
         shake = np.hypot(*np.median(flow, axis=(0, 1)))
         speeds.append((fast + shake) / max(one.shape))
     around = [np.mean(speeds[max(k - 1, 0) : k + 1]) for k in range(len(grey))]
-    return np.exp(-np.array(around) / _MOTION_SPREAD)
+    return 1 / (1 + np.array(around) / _USUAL_MOTION)

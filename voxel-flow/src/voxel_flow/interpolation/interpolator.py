@@ -25,6 +25,7 @@ from vision_shared.layers import sample_voxel_flow
 from vision_shared.prediction import find_device, rebuild_network
 from vision_shared.video.reader import TimedFrame
 from voxel_flow.interpolation.cuts import Span, Tally, find_spans
+from voxel_flow.interpolation.exposure import row_gain
 from voxel_flow.interpolation.pictures import Source, to_frame, with_alpha
 from voxel_flow.interpolation.tiling import SMALLEST_TILE, synthesise
 from voxel_flow.models import Synthesis, build_network
@@ -82,6 +83,10 @@ class FrameInterpolator:
         quality: ``fast``, or ``best``: a frame between two is the mean of what the network makes of
             them as they are, and turned by 180 degrees with time reversed; at twice the time.
 
+    Attributes:
+        evens_brightness: whether changes of brightness between two frames are taken out before
+            their motion is estimated, see `voxel_flow.interpolation.exposure`.
+
     Raises:
         ValueError: ``cuda`` without a usable GPU, or a setting out of range.
     """
@@ -107,6 +112,8 @@ class FrameInterpolator:
         self.device = find_device(device)
         self.network = network.to(self.device).eval()
         self.precision, self.scale, self.tile, self.quality = precision, scale, tile, quality
+        self.evens_brightness = True
+        self._pair: tuple[Tensor, Tensor, Tensor | None] | None = None
 
     @classmethod
     def from_checkpoint(cls, path: str | Path, **settings: Unpack[Estimation]) -> Self:
@@ -227,7 +234,24 @@ class FrameInterpolator:
     @torch.inference_mode()
     def estimate(self, first: Tensor, second: Tensor, time: float) -> Synthesis:
         """Return what `synthesise` does, and the voxel flow that it comes from (B = 1)."""
-        pair = torch.stack([first, second])[None]  # (1, 2, 3, H, W)
+        gain = self._gain(first, second)
+        if gain is None:
+            return self._estimate_twice(torch.stack([first, second])[None], time)
+        half = gain.sqrt()
+        made = self._estimate_twice(torch.stack([first * half, second / half])[None], time)
+        restored = made.image * gain ** (min(max(time, 0.0), 1.0) - 0.5)
+        return made._replace(image=restored)
+
+    def _gain(self, first: Tensor, second: Tensor) -> Tensor | None:
+        """Return `row_gain` of a pair; of the pair before, which is often asked for, again."""
+        if not self.evens_brightness:
+            return None
+        if self._pair is None or self._pair[0] is not first or self._pair[1] is not second:
+            self._pair = first, second, row_gain(first, second)
+        return self._pair[2]
+
+    def _estimate_twice(self, pair: Tensor, time: float) -> Synthesis:
+        """Estimate a pair (1, 2, 3, H, W) as ``quality`` asks for."""
         made = self._estimate(pair, time)
         # beyond the frames the reversed time would be one that no network was trained for
         if self.quality == "fast" or not 0 <= time <= 1:
