@@ -4,7 +4,7 @@ python voxel-flow/benchmarks/flicker.py [--clips FOLDER]
 
 The outer frames of triplets, spread over each clip, are altered: not at all; by exposures that
 differ by 10 and by 25 %; by bands of rows that roll, of 10 and of 25 % as under lamps that flicker.
-The truth is the middle frame at the brightness between theirs (their geometric mean), by rows.
+The truth is the middle frame at the brightness between theirs, by rows.
 PSNR in dB, means over the triplets. By default they are of the sample clips, which the shipped
 weights were trained on.
 """
@@ -61,7 +61,7 @@ def measure(interpolator: FrameInterpolator, clip: list[Tensor], alteration: str
     for index, three in enumerate(clip):
         before, after = gains(alteration, three.shape[-2], index)
         first, second = (shown(three[k] * gain) for k, gain in ((0, before), (2, after)))
-        truth = shown(three[1] * (before * after).sqrt())
+        truth = shown(three[1] * (before + after) / 2)
         made = shown(interpolator.synthesise(first, second, 0.5))
         values.append(float(-10 * (made - truth).square().mean().log10()))
     return float(np.mean(values))

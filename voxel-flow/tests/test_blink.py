@@ -1,6 +1,7 @@
 """The best shot of a burst, a loop that closes, and a sheet of scores."""
 
 import json
+from fractions import Fraction
 from importlib import metadata
 from pathlib import Path
 
@@ -76,12 +77,12 @@ def test_shaken_frames_are_held_still() -> None:
 
 
 def test_ends_that_meet_are_joined_and_others_played_back() -> None:
-    loop = choose_loop(swing(), 10)
+    loop = choose_loop(swing(), Fraction(10))
     assert not loop.goes_back and loop.times == 3
     assert loop.order == tuple(range(8)) and loop.closing == 1
     there = [scene(3 * k) for k in range(6)]
     there[3:] = [255 - image for image in there[3:]]
-    back = choose_loop(there, 30)
+    back = choose_loop(there, Fraction(30))
     assert back.goes_back and back.order == (0, 1, 2, 3, 4, 5, 4, 3, 2, 1)
 
 

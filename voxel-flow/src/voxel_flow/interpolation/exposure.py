@@ -37,9 +37,10 @@ def row_gain(first: Tensor, second: Tensor) -> Tensor | None:
     one, other = (_small(frame) for frame in (first, second))
     aligned = _aligned(one, other)
     ratio = np.log(aligned + 1e-3) - np.log(one + 1e-3)  # (h, w, 3)
-    seen = ((np.minimum(one, aligned) > _DARKEST) & (np.maximum(one, aligned) < _BRIGHTEST)).all(2)
+    is_exposed = (np.minimum(one, aligned) > _DARKEST) & (np.maximum(one, aligned) < _BRIGHTEST)
+    seen = np.all(is_exposed, axis=2, keepdims=True)[..., 0]  # (h, w)
     usual = _row_medians(ratio, seen)
-    same = seen & (np.abs(ratio - usual[:, None]) < _OUTLIER).all(2)
+    same = seen & np.all(np.abs(ratio - usual[:, None]) < _OUTLIER, axis=2, keepdims=True)[..., 0]
     weights = same.sum(1, keepdims=True).astype(np.float64)  # (h, 1)
     if weights.sum() < _FEWEST * same.size:
         return None

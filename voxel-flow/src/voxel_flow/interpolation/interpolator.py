@@ -239,8 +239,8 @@ class FrameInterpolator:
             return self._estimate_twice(torch.stack([first, second])[None], time)
         half = gain.sqrt()
         made = self._estimate_twice(torch.stack([first * half, second / half])[None], time)
-        restored = made.image * gain ** (min(max(time, 0.0), 1.0) - 0.5)
-        return made._replace(image=restored)
+        share = min(max(time, 0.0), 1.0)
+        return made._replace(image=made.image * (1 - share + share * gain) / half)
 
     def _gain(self, first: Tensor, second: Tensor) -> Tensor | None:
         """Return `row_gain` of a pair; of the pair before, which is often asked for, again."""
