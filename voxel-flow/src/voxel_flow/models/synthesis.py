@@ -63,6 +63,20 @@ def read(frames: Tensor, k: int, flow: Tensor, offsets: Tensor) -> Tensor:
     return sample(frames[:, k : k + 1], flow, whole, offsets[:, k : k + 1])
 
 
+def outside(flows: list[Tensor], offsets: Tensor) -> Tensor:
+    """How far outside each frame a velocity for each reads it, 0 to 1 pixel: (B, K, H, W)."""
+    height, width = flows[0].shape[-2:]
+    x = torch.arange(width, device=offsets.device, dtype=torch.float32)
+    y = torch.arange(height, device=offsets.device, dtype=torch.float32)[:, None]
+    planes = []
+    for k, flow in enumerate(flows):
+        offset = offsets[:, k, None, None]
+        right, down = x + offset * flow[:, 0], y + offset * flow[:, 1]
+        beyond = torch.maximum(-right, right - (width - 1))
+        planes.append(torch.maximum(beyond, torch.maximum(-down, down - (height - 1))))
+    return torch.stack(planes, 1).clamp(0, 1)
+
+
 def pad(frames: Tensor, multiple: int) -> Tensor:
     """Pad right and below by repeating the border, to sizes that divide by ``multiple``."""
     height, width = frames.shape[-2:]
