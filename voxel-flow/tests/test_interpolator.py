@@ -280,7 +280,7 @@ def test_checkpoint_alone_rebuilds_the_network(tmp_path: Path) -> None:
     frames = torch.rand(2, 3, 32, 48)
     with torch.no_grad():
         image = expected(frames[None], torch.tensor([0.3])).image[0]
-    loaded = FrameInterpolator.from_checkpoint(path, "cpu")
+    loaded = FrameInterpolator.from_checkpoint(path, device="cpu")
     torch.testing.assert_close(loaded.synthesise(frames[0], frames[1], 0.3), image)
 
 
@@ -291,10 +291,10 @@ def test_unfit_checkpoints_are_named_in_one_line(tmp_path: Path) -> None:
     save(tmp_path / "unknown.ckpt", name="unknown")
     for name in ("text", "other", "wider", "unknown"):
         with pytest.raises(CheckpointError, match=f"{name}.ckpt: ") as caught:
-            FrameInterpolator.from_checkpoint(tmp_path / f"{name}.ckpt", "cpu")
+            FrameInterpolator.from_checkpoint(tmp_path / f"{name}.ckpt", device="cpu")
         assert "\n" not in str(caught.value)
     with pytest.raises(FileNotFoundError, match=r"missing\.ckpt"):
-        FrameInterpolator.from_checkpoint(tmp_path / "missing.ckpt", "cpu")
+        FrameInterpolator.from_checkpoint(tmp_path / "missing.ckpt", device="cpu")
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")

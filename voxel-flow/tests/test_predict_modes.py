@@ -174,7 +174,7 @@ def test_json_is_all_that_is_printed(
     }
     assert summary["left_out"] == [{"input": str(missing), "reason": f"{missing}: no such file"}]
     assert (summary["exit_code"], summary["device"]) == (PARTLY_DONE, "cpu")
-    assert summary["checkpoint"] == checkpoint
+    assert summary["checkpoints"] == [checkpoint]
 
 
 def test_rotation_range_and_depth_are_kept(checkpoint: str, tmp_path: Path) -> None:
