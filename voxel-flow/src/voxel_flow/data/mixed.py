@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from synthetic_people.backgrounds import Backgrounds
 
+from synthetic_people.backgrounds import Backgrounds
 from vision_shared.inputs import InputError
 from vision_shared.photographs import find_photographs
 from voxel_flow.data.clips import decode_all, open_all

@@ -170,7 +170,9 @@ def draw_shape(height: int, width: int, rng: np.random.Generator) -> np.ndarray:
     kind = rng.random()
     if kind < 0.45:
         angles = np.linspace(0, 2 * np.pi, 64, endpoint=False)
-        waves = [rng.normal(0, 0.3 / k) * np.cos(k * angles + rng.uniform(0, 6)) for k in range(2, 7)]
+        waves = [
+            rng.normal(0, 0.3 / k) * np.cos(k * angles + rng.uniform(0, 6)) for k in range(2, 7)
+        ]
         fill(mask, middle, radius, angles, 1 + np.sum(waves, 0))
     elif kind < 0.75:
         angles = np.sort(rng.uniform(0, 2 * np.pi, rng.integers(3, 10)))

@@ -140,12 +140,12 @@ def evaluation_triplets(
 
 
 def spread(triplets: Sequence[Triplet], most: int) -> list[Triplet]:
-    """At most ``most`` triplets of each clip, evenly over its length."""
+    """At most ``most`` triplets of each clip, evenly over it, in pairs that follow one another."""
     chosen: list[Triplet] = []
     for _, group in groupby(triplets, key=lambda triplet: triplet.clip):
         of_clip = list(group)
-        places = np.linspace(0, len(of_clip) - 1, min(most, len(of_clip)))
-        chosen += [of_clip[int(place)] for place in places]
+        starts = np.linspace(0, max(len(of_clip) - 2, 0), max(most // 2, 1)).astype(int)
+        chosen += [of_clip[n] for n in sorted({*starts, *starts + 1}) if n < len(of_clip)]
     return chosen
 
 

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from voxel_flow.models.lucas_kanade import lucas_kanade
 from voxel_flow.models.synthesis import (
     Synthesis,
+    blend,
     blend_weights,
     crop,
     double,
@@ -16,7 +17,6 @@ from voxel_flow.models.synthesis import (
     pad,
     read,
     relative_times,
-    sample,
     shrink,
 )
 
@@ -88,10 +88,8 @@ class Compact(nn.Module):
         state: Tensor = offsets.new_zeros(())
         for small, state, _ in self._refine(frames, offsets):
             if self.training and small.shape[-1] < frames.shape[-1]:
-                coarse.append(self._blend(small, state, offsets)[0])
-        state = crop(state, frames)
-        image, weights = self._blend(frames, state, offsets)
-        return Synthesis(image, state[:, :2], weights, tuple(coarse))
+                coarse.append(self._blend(small, state, offsets).image)
+        return self._blend(frames, crop(state, frames), offsets, coarse)
 
     def encode(self, frames: Tensor) -> tuple[Tensor, ...]:
         """Return the features of the finest three scales for the middle.
@@ -119,8 +117,9 @@ class Compact(nn.Module):
             state = torch.cat([2 * flow, logits, 2 * own], 1)
             for _ in range(rounds):
                 flow, logits, own = self._split(state, num_frames)
-                flows = self._flows(flow, own, num_frames)
-                reads = [read(small, k, flows[k], offsets) for k in range(num_frames)]
+                flows = self._flows(flow, own)
+                each = flows.expand(-1, num_frames, -1, -1, -1)
+                reads = [read(small, k, each[:, k], offsets) for k in range(num_frames)]
                 aligned = torch.stack(reads, 1) * 2 - 1
                 steps = [lucas_kanade(aligned, offsets, cell) for cell in self.cells]
                 weights = blend_weights(logits, offsets)
@@ -143,21 +142,18 @@ class Compact(nn.Module):
         """
         return state.tensor_split([2, 2 + num_frames], 1)
 
-    def _flows(self, flow: Tensor, own: Tensor, num_frames: int) -> list[Tensor]:
-        """Return each frame's velocity, (B, 2, H, W)."""
-        if not self.own_flows:
-            return [flow] * num_frames
-        return [flow + part for part in own.split(2, 1)]
+    def _flows(self, flow: Tensor, own: Tensor) -> Tensor:
+        """Return the velocity of all frames, (B, 1, 2, H, W), or of each, (B, K, 2, H, W)."""
+        return flow[:, None] + own.unflatten(1, (-1, 2)) if self.own_flows else flow[:, None]
 
-    def _blend(self, frames: Tensor, state: Tensor, offsets: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the frame that a state makes, (B, 3, H, W), and its weights, (B, K, H, W)."""
+    def _blend(
+        self, frames: Tensor, state: Tensor, offsets: Tensor, coarse: Sequence[Tensor] = ()
+    ) -> Synthesis:
+        """Return the frame that a state makes."""
         flow, logits, own = self._split(state, frames.shape[1])
-        weights = blend_weights(logits, offsets)
-        if not self.own_flows:
-            return sample(frames, flow, weights, offsets), weights
-        flows = self._flows(flow, own, frames.shape[1])
-        reads = [read(frames, k, velocity, offsets) for k, velocity in enumerate(flows)]
-        return (torch.stack(reads, 1) * weights[:, :, None]).sum(1), weights
+        flows, weights = self._flows(flow, own), blend_weights(logits, offsets)
+        image = blend(frames, flows, weights, offsets)
+        return Synthesis(image, flow, weights, tuple(coarse), flows if self.own_flows else None)
 
 
 class _Level(nn.Module):
