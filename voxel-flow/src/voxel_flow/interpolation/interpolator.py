@@ -21,7 +21,6 @@ import torch
 from torch import Tensor, nn
 
 from vision_shared.checkpoints import read_checkpoint
-from vision_shared.layers import sample_voxel_flow
 from vision_shared.prediction import find_device, rebuild_network
 from vision_shared.video.reader import TimedFrame
 from voxel_flow.interpolation.cuts import Span, Tally, find_spans
@@ -29,6 +28,7 @@ from voxel_flow.interpolation.exposure import row_gain
 from voxel_flow.interpolation.pictures import Source, to_frame, with_alpha
 from voxel_flow.interpolation.tiling import SMALLEST_TILE, synthesise
 from voxel_flow.models import Synthesis, build_network
+from voxel_flow.models.synthesis import blend
 
 if TYPE_CHECKING:
     from voxel_flow.interpolation.adaptation import Adaptation
@@ -262,6 +262,7 @@ class FrameInterpolator:
             (made.image + other.image.flip(2, 3)) / 2,
             (made.flow + other.flow.flip(2, 3)) / 2,
             (made.weights + other.weights.flip(1, 2, 3)) / 2,
+            own_flows=(made.flows + other.flows.flip(1, 3, 4)) / 2,
         )
 
     def _estimate(self, pair: Tensor, time: float) -> Synthesis:
@@ -320,7 +321,8 @@ class FrameInterpolator:
         if first.alpha is not None and second.alpha is not None:
             # as the colours moved, so did what they are the colours of
             pair = torch.stack([first.alpha, second.alpha])[None]  # (1, 2, 1, H, W)
-            alpha = sample_voxel_flow(pair, made.flow, made.weights, [0.0, 1.0], share)
+            offsets = pair.new_tensor([[-share, 1 - share]])
+            alpha = blend(pair, made.flows, made.weights, offsets)
             image = with_alpha(image, alpha[0].clamp(0, 1))
         return TimedFrame(to_frame(image, first.timed.frame), time)
 
