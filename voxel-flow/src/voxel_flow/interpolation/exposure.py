@@ -14,6 +14,8 @@ from torch import Tensor
 
 SMALLEST = 0.02
 """Natural logarithm of a gain that matters; below, frames are used as they are."""
+LARGEST = 0.5
+"""Natural logarithm of the largest gain; above, light was switched on or off, or a scene faded."""
 
 _WIDTH = 256  # pixels to estimate on, at most
 _SMOOTHING = 1 / 40  # of the height: standard deviation of the window over rows
@@ -31,7 +33,7 @@ def row_gain(first: Tensor, second: Tensor) -> Tensor | None:
         second: of the same size.
 
     Returns:
-        Gains, one for each channel and row; None where none of them matters, or too little of the
+        Gains, one for each channel and row; None where none of them matters, one is too large, or too little of the
         two frames shows the same thing to tell.
     """
     one, other = (_small(frame) for frame in (first, second))
@@ -51,7 +53,7 @@ def row_gain(first: Tensor, second: Tensor) -> Tensor | None:
     logs = _smooth(logs * weights) / np.maximum(_smooth(weights), 1e-9)
     evened = aligned * np.exp(-logs)[:, None]
     apart, left = (np.abs(frame - one)[seen].mean() for frame in (aligned, evened))
-    if np.abs(logs).max() < SMALLEST or left > _LEFT * apart:
+    if not SMALLEST <= np.abs(logs).max() <= LARGEST or left > _LEFT * apart:
         return None
     rows = torch.from_numpy(logs.T[None].astype(np.float32))  # (1, 3, h)
     rows = torch.nn.functional.interpolate(rows, first.shape[1], mode="linear")
