@@ -33,8 +33,8 @@ def row_gain(first: Tensor, second: Tensor) -> Tensor | None:
         second: of the same size.
 
     Returns:
-        Gains, one for each channel and row; None where none of them matters, one is too large, or too little of the
-        two frames shows the same thing to tell.
+        Gains, one for each channel and row; None where none of them matters, where one is too
+        large, and where too little of the two frames shows the same thing to tell.
     """
     one, other = (_small(frame) for frame in (first, second))
     aligned = _aligned(one, other)

@@ -234,13 +234,13 @@ class FrameInterpolator:
     @torch.inference_mode()
     def estimate(self, first: Tensor, second: Tensor, time: float) -> Synthesis:
         """Return what `synthesise` does, and the voxel flow that it comes from (B = 1)."""
-        gain = self._gain(first, second)
+        # beyond the frames no one knows how their brightness goes on
+        gain = self._gain(first, second) if 0 <= time <= 1 else None
         if gain is None:
             return self._estimate_twice(torch.stack([first, second])[None], time)
         half = gain.sqrt()
         made = self._estimate_twice(torch.stack([first * half, second / half])[None], time)
-        share = min(max(time, 0.0), 1.0)
-        return made._replace(image=made.image * (1 - share + share * gain) / half)
+        return made._replace(image=made.image * (1 - time + time * gain) / half)
 
     def _gain(self, first: Tensor, second: Tensor) -> Tensor | None:
         """Return `row_gain` of a pair; of the pair before, which is often asked for, again."""
