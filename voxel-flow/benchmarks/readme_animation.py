@@ -22,7 +22,7 @@ FIRST, LAST, STRIDE = 20, 57, 3
 SHORT_SIDE = 144
 TIMES = 3  # of the frames
 SHOWN = 60  # milliseconds for each frame made; a source frame stays TIMES as long
-COLOURS = 64
+COLOURS = 112
 
 
 def main() -> None:
@@ -37,7 +37,7 @@ def main() -> None:
             levels = (255 * made).round().permute(1, 2, 0).to(torch.uint8).numpy()
             images.append(_side_by_side(frame, levels))
     # one palette for all, so that what stands still does not shimmer
-    palette = images[len(images) // 2].quantize(COLOURS)
+    palette = images[len(images) // 2].quantize(COLOURS, kmeans=4)
     indexed = [image.quantize(palette=palette, dither=Image.Dither.NONE) for image in images]
     there_and_back = [*indexed, *islice(reversed(indexed), 1, len(indexed) - 1)]
     with new_file(Path(sys.argv[1]), overwrite=True) as temporary:
