@@ -1,10 +1,9 @@
 """How good are the shipped weights? ``python voxel-flow/benchmarks/quality.py [--unseen]``
 
 Beside the classical baselines and, where it is installed, RIFE as an upper yardstick: on the
-held-out last fifth of the sample clips; with ``--unseen`` on clips that nothing of ours was trained
-on, and settings chosen (split "development" of `voxel_flow/data/package_clips.json`); with ``--test``
-on those
-that no choice has seen either. A table says what a frame costs.
+held-out last fifth of the sample clips; with ``--unseen`` on the clips of packages that the shipped
+weights were chosen on but not trained (`voxel_flow/data/package_clips.json`, split "development");
+with ``--test`` on those that no choice has seen either. A table says what a frame costs.
 """
 
 import argparse
