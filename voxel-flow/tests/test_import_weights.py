@@ -1,7 +1,11 @@
 """The released checkpoint's contract, and a network written from it to compare with."""
 
+import os
+import sys
 from pathlib import Path
+from types import ModuleType
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -76,19 +80,39 @@ def released() -> dict[str, Released]:
     return networks
 
 
-def save(network: Released, path: Path, prefix: str = "") -> Path:
+class EasyDict(dict):
+    """What the released training script keeps its settings in, as its package defines it."""
+
+    def __setattr__(self, name: str, value: object) -> None:
+        super().__setattr__(name, value)
+        super().__setitem__(name, value)
+
+
+@pytest.fixture(autouse=True)
+def _easydict(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let `EasyDict` be pickled as of its package, which need not be installed to read it."""
+    package = ModuleType("easydict")
+    package.EasyDict = EasyDict  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "easydict", package)
+    monkeypatch.setattr(EasyDict, "__module__", "easydict")
+
+
+def save(network: Released, path: Path, prefix: str = "", *, is_zip: bool = True) -> Path:
+    """Write what the released training script writes."""
+    model = EasyDict(name="VoxelFlow", bn_param=EasyDict(momentum=0.9997))
+    model.syn_type = network.kind
     content = {
         "epoch": 7,
-        "arch": {"model": {"syn_type": network.kind}},
+        "arch": {"model": model, "device": [0, 1], "train": EasyDict(crop_size=[256, 256])},
         "state_dict": {prefix + name: value for name, value in network.state_dict().items()},
-        "grad_dict": {},
-        "best_PSNR": 30.0,
+        "grad_dict": {"state": {2**40: {"step": 3}}, "param_groups": [{"lr": 1e-4}]},
+        "best_PSNR": np.float64(30.25),
     }
-    torch.save(content, path)
+    torch.save(content, path, _use_new_zipfile_serialization=is_zip)
     return path
 
 
-@pytest.mark.parametrize("prefix", ["", "module."])
+@pytest.mark.parametrize(("prefix", "is_zip"), [("", True), ("module.", False)])
 @pytest.mark.parametrize(("kind", "time"), [("inter", 0.5), ("extra", 2.0)])
 @pytest.mark.parametrize(("height", "width"), [(256, 256), (192, 320)])
 def test_imported_network_equals_the_released_one(
@@ -99,8 +123,11 @@ def test_imported_network_equals_the_released_one(
     height: int,
     width: int,
     prefix: str,
+    is_zip: bool,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    source = save(released[kind], tmp_path / "released.pth", prefix)
+    source = save(released[kind], tmp_path / "released.pth.tar", prefix, is_zip=is_zip)
+    monkeypatch.delitem(sys.modules, "easydict")
     assert main([str(source), "-o", str(tmp_path / "ours.ckpt")]) == 0
     checkpoint = read_checkpoint(tmp_path / "ours.ckpt", task="voxel-flow")
     network = build_network(**checkpoint.hyper_parameters["network"]).eval()
@@ -134,3 +161,45 @@ def test_unknown_kind_of_synthesis_is_refused(
     network.kind = "sideways"
     assert main([str(save(network, tmp_path / "released.pth"))]) == 2
     assert "expected syn_type inter or extra, got 'sideways'" in capsys.readouterr().err
+
+
+def test_wrong_shapes_are_named(
+    released: dict[str, Released], tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    network = released["inter"]
+    network.conv1 = nn.Conv2d(3, WIDTH, 5, bias=False)
+    assert main([str(save(network, tmp_path / "released.pth"))]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.endswith("expected conv1.weight of shape (8, 6, 5, 5), got (8, 3, 5, 5)")
+
+
+class Call:
+    def __init__(self, function: object, *arguments: object) -> None:
+        self.call = function, arguments
+
+    def __reduce__(self) -> tuple:
+        return self.call
+
+
+@pytest.mark.parametrize("is_zip", [True, False])
+@pytest.mark.parametrize("key", ["best_PSNR", "arch"])
+def test_nothing_is_executed_and_pytorch_gives_no_advice(
+    tmp_path: Path, capsys: pytest.CaptureFixture, key: str, is_zip: bool
+) -> None:
+    content = {key: Call(os.mkdir, str(tmp_path / "made"))}
+    path = tmp_path / "released.pth"
+    torch.save(content, path, _use_new_zipfile_serialization=is_zip)
+    assert main([str(path)]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "never loaded" in line and "weights_only" not in line and "\x1b" not in line
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_tensor_that_repeats_what_it_holds_is_refused(
+    released: dict[str, Released], tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    network = released["inter"]
+    network.conv4.weight.data = torch.ones(1).expand(3, 10**12, 5, 5)
+    assert main([str(save(network, tmp_path / "released.pth"))]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "expected conv4.weight to be a dense tensor" in line

@@ -39,3 +39,15 @@ def test_shrink_averages_blocks_and_repeats_the_border() -> None:
     image = torch.arange(6.0).view(1, 1, 2, 3)
     small = losses.shrink(image, torch.zeros(1, 1, 1, 2))
     torch.testing.assert_close(small, torch.tensor([[[[2.0, 3.5]]]]))
+
+
+def test_log_error_weighs_images_alike_and_is_their_psnr() -> None:
+    target = torch.full((2, 3, 8, 8), 0.5)
+    image = target + torch.tensor([0.1, 0.01])[:, None, None, None]
+    expected = (math.log10(1e-2 + 2e-5) + math.log10(1e-4 + 2e-5)) / 2
+    assert math.isclose(float(losses.log_error(image, target)), expected, rel_tol=1e-4)
+    image.requires_grad_()
+    losses.log_error(image, target).backward()
+    assert image.grad is not None
+    large, small = image.grad.abs().mean((1, 2, 3)).tolist()
+    assert small > 5 * large  # the gradient is of the relative error, not of the absolute one

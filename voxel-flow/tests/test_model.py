@@ -6,9 +6,11 @@ from torch import Tensor
 
 from vision_shared.layers import sample_voxel_flow
 from voxel_flow.models import build_network
+from voxel_flow.models.synthesis import blend, outside
 
 NETWORKS = [
     {"name": "compact", "width": 4},
+    {"name": "compact", "width": 4, "cells": [2, 4], "own_flows": True, "trust": 1.0},
     {"name": "paper", "width": 4},
     {"name": "paper", "width": 4, "scales": 3},
     {"name": "paper", "width": 4, "head": "flow_mask"},
@@ -57,6 +59,42 @@ def test_untrained_compact_is_the_average_in_time() -> None:
     image = build_network("compact", width=4).eval()(frames, torch.tensor([0.5, 0.25])).image
     expected = torch.stack([frames[0].mean(0), 0.75 * frames[1, 0] + 0.25 * frames[1, 1]])
     torch.testing.assert_close(image, expected, atol=1e-3, rtol=0)
+
+
+def test_an_untrained_network_that_trusts_the_closed_form_follows_motion() -> None:
+    still = torch.nn.functional.avg_pool2d(pair(72, 80, 1)[0, 0], 5, 1, 2)
+    for shift in (1, 3):
+        frames = torch.stack([still[:, 4:68, 4:68], still[:, 4:68, 4 - shift : 68 - shift]])[None]
+        time = torch.tensor([0.0])  # where frame 0 is known to be right
+        average, trusting = (
+            build_network("compact", width=4, rounds=[2, 2, 2], cells=[2, 4], trust=trust).eval()
+            for trust in (0.0, 1.0)
+        )
+        assert (average(frames, time).flow == 0).all()
+        flow = trusting(frames, time).flow[0, :, 12:-12, 12:-12]
+        assert (flow[0].median() - shift).abs() < 0.2
+        assert flow[1].median().abs() < 0.2
+
+
+def test_each_frame_is_read_along_its_own_velocity() -> None:
+    frames = pair(32, 32, 1)
+    flows = torch.zeros(1, 2, 2, 32, 32)
+    flows[:, 0, 0], flows[:, 1, 1] = 4.0, -2.0  # pixels per unit of time
+    weights = torch.full((1, 2, 32, 32), 0.5)
+    image = blend(frames, flows, weights, torch.tensor([[-0.5, 0.5]]))
+    left, up = frames[0, 0].roll(2, -1), frames[0, 1].roll(1, -2)  # read at x - 2 and at y - 1
+    torch.testing.assert_close(image[0, :, 2:, 2:], ((left + up) / 2)[:, 2:, 2:])
+    network = build_network("compact", width=4, own_flows=True)
+    assert network(frames, torch.tensor([0.5])).flows.shape == (1, 2, 2, 32, 32)
+
+
+def test_a_velocity_that_leaves_a_frame_is_seen_outside() -> None:
+    flows = torch.zeros(1, 2, 2, 8, 8)
+    flows[:, :, 0] = 3.0
+    far = outside(flows, torch.tensor([[-1.0, 0.1]]))
+    assert (far[0, 0, :, :3] == 1).all()
+    assert (far[0, 0, :, 3:] == 0).all()
+    assert far[0, 1, 4, 7].item() == pytest.approx(0.3)
 
 
 def test_rounds_and_scales_share_the_weights_of_their_level() -> None:
@@ -151,9 +189,14 @@ def test_three_frames_and_extrapolation_follow_the_one_rule(settings: dict) -> N
     for parameter in network.parameters():
         torch.nn.init.normal_(parameter, std=0.05)
     result = network(frames, time, times)
-    if settings.get("head") != "flow_mask":
-        expected = sample_voxel_flow(frames, result.flow, result.weights, times, time)
-        torch.testing.assert_close(result.image, expected)
+    reads = [
+        sample_voxel_flow(
+            frames[:, k : k + 1], flow, torch.ones(2, 1, 40, 48), times[k : k + 1], time
+        )
+        for k, flow in enumerate(result.flows.expand(-1, 3, -1, -1, -1).unbind(1))
+    ]
+    expected = (torch.stack(reads, 1) * result.weights[:, :, None]).sum(1)
+    torch.testing.assert_close(result.image, expected)
     torch.testing.assert_close(result.weights.sum(1), torch.ones(2, 40, 48))
 
 

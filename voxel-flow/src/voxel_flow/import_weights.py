@@ -17,14 +17,23 @@ from typing import TYPE_CHECKING, Any
 
 from vision_shared.checkpoints import CheckpointError, load_torch
 from vision_shared.commands import run_command
-from vision_shared.inputs import CommandParser, ExitCode, InputError, check_input, check_output
+from vision_shared.inputs import CommandParser, ExitCode, check_input, check_output
 from vision_shared.plain import one_line, shown
 from vision_shared.prediction import answer
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-LAYERS = ("conv1", "conv2", "conv3", "bottleneck", "deconv1", "deconv2", "deconv3")
+LAYERS = {
+    "conv1": (6, 1, 5),
+    "conv2": (1, 2, 5),
+    "conv3": (2, 4, 3),
+    "bottleneck": (4, 4, 3),
+    "deconv1": (8, 4, 3),
+    "deconv2": (6, 2, 5),
+    "deconv3": (3, 1, 5),
+}
+"""Inputs and outputs in multiples of the width (conv1's inputs: two frames), and kernel size."""
 STATISTICS = ("weight", "bias", "running_mean", "running_var")
 NATIVE_TIMES = {"inter": 0.5, "extra": 2.0}
 # the objective plays no part in an imported network; these are the paper's numbers
@@ -44,7 +53,8 @@ def import_weights(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
         The settings for `voxel_flow.models.build_network`, and the network's state dict.
 
     Raises:
-        InputError: no such file, not a released checkpoint, or an unknown kind of synthesis.
+        InputError: no such file, not a released checkpoint, weights of other shapes, or an unknown
+            kind of synthesis.
     """
     check_input(path, "checkpoint")
     content = load_torch(path)
@@ -52,9 +62,11 @@ def import_weights(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
         kind = content["arch"]["model"]["syn_type"]
         released = {k.removeprefix("module."): v for k, v in content["state_dict"].items()}
         weights = convert(released)
-    except (AttributeError, IndexError, KeyError, TypeError) as error:
-        reason = one_line(error)
+    except (AttributeError, KeyError, TypeError) as error:
+        reason = f"no {one_line(error)}" if isinstance(error, KeyError) else one_line(error)
         raise CheckpointError(f"{path}: not a released voxel-flow checkpoint ({reason})") from error
+    except ValueError as error:
+        raise CheckpointError(f"{path}: {error}") from error
     if not isinstance(kind, str) or kind not in NATIVE_TIMES:
         raise CheckpointError(f"{path}: expected syn_type inter or extra, got {shown(kind)}")
     settings = {
@@ -71,9 +83,11 @@ def convert(released: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
     Raises:
         KeyError: a tensor is missing.
+        ValueError: one is no tensor of floating-point numbers, or of another shape.
     """
     import torch
 
+    _expect_shapes(released)
     ours = {"scales.0.head.weight": released["conv4.weight"]}
     ours["scales.0.head.bias"] = released["conv4.bias"]
     for layer in LAYERS:
@@ -83,7 +97,36 @@ def convert(released: Mapping[str, Tensor]) -> dict[str, Tensor]:
         ours[f"scales.0.{layer}.1.num_batches_tracked"] = torch.tensor(0)
     first = "scales.0.conv1.0.weight"
     ours[first] = ours[first][:, [2, 1, 0, 5, 4, 3]]
-    return ours
+    return {
+        name: value.float() if value.is_floating_point() else value for name, value in ours.items()
+    }
+
+
+def _expect_shapes(released: Mapping[str, Tensor]) -> None:
+    """Raise ValueError unless the tensors are those of a network as wide as its last layer."""
+    width = _shape_of(released, "conv4.weight")[1:2]
+    if not width:
+        raise ValueError("conv4.weight is of no convolution")
+    (w,) = width
+    expected = {"conv4.weight": (3, w, 5, 5), "conv4.bias": (3,)}
+    for layer, (inputs, outputs, kernel) in LAYERS.items():
+        num_inputs = inputs * w if layer != "conv1" else inputs
+        expected[f"{layer}.weight"] = (outputs * w, num_inputs, kernel, kernel)
+        expected |= {f"{layer}_bn.{name}": (outputs * w,) for name in STATISTICS}
+    for name, shape in expected.items():
+        if (got := _shape_of(released, name)) != shape:
+            raise ValueError(f"expected {name} of shape {shape}, got {got}")
+
+
+def _shape_of(released: Mapping[str, Tensor], name: str) -> tuple[int, ...]:
+    import torch
+
+    tensor = released[name]
+    is_dense = isinstance(tensor, torch.Tensor) and tensor.layout is torch.strided
+    # one that repeats what it holds could be larger than any memory
+    if not is_dense or not tensor.is_floating_point() or not tensor.is_contiguous():
+        raise ValueError(f"expected {name} to be a dense tensor of floating-point numbers")
+    return tuple(tensor.shape)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -111,12 +154,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _write(output: Path, settings: dict[str, Any], weights: dict[str, Tensor]) -> None:
     from vision_shared.checkpoints import write_checkpoint
-    from voxel_flow.models import build_network
 
-    try:
-        build_network(**settings).load_state_dict(weights)
-    except RuntimeError as error:
-        raise InputError(f"the weights do not fit: {str(error).splitlines()[-1]}") from error
     write_checkpoint(
         output,
         task="voxel-flow",

@@ -27,12 +27,14 @@ class VoxelFlowModule(pl.LightningModule):
 
     Args:
         network: the arguments of `voxel_flow.models.build_network`.
-        learning_rate: of Adam; it warms up linearly and decays on a cosine to 3 %.
+        learning_rate: of Adam; it warms up linearly and decays on a cosine.
         warmup_steps: optimiser steps until the full learning rate.
         flow_smoothness: weight of the flow's total variation.
         weight_smoothness: weight of the selection mask's total variation.
         coarse_loss: weight of the coarser levels' reconstruction.
         epsilon: of the Charbonnier distance in every term; the paper's is 1e-3.
+        loss: of the reconstruction: "charbonnier", the paper's, or "log_error", which is PSNR.
+        final_rate: share of the learning rate that the cosine ends at.
     """
 
     def __init__(
@@ -44,6 +46,8 @@ class VoxelFlowModule(pl.LightningModule):
         weight_smoothness: float,
         coarse_loss: float,
         epsilon: float = losses.EPSILON,
+        loss: str = "charbonnier",
+        final_rate: float = 0.03,
     ) -> None:
         super().__init__()
         self.save_hyperparameters()
@@ -54,6 +58,10 @@ class VoxelFlowModule(pl.LightningModule):
         self.weight_smoothness = weight_smoothness
         self.coarse_loss = coarse_loss
         self.epsilon = epsilon
+        if loss not in ("charbonnier", "log_error"):
+            raise ValueError(f"expected the loss charbonnier or log_error, got {loss!r}")
+        self.loss = loss
+        self.final_rate = final_rate
         self.val_psnr = MeanMetric()
         self.comparison = Comparison()
 
@@ -63,19 +71,22 @@ class VoxelFlowModule(pl.LightningModule):
         flow_variation = losses.flow_smoothness(result.flow, epsilon)
         weight_variation = losses.weight_smoothness(result.weights, epsilon)
         terms = {
-            "reconstruction": losses.reconstruction(result.image, target, epsilon),
+            "reconstruction": self.reconstruction(result.image, target),
             "flow_smoothness": self.flow_smoothness * flow_variation,
             "weight_smoothness": self.weight_smoothness * weight_variation,
         }
         if result.coarse:
-            coarse = [
-                losses.reconstruction(c, losses.shrink(target, c), epsilon) for c in result.coarse
-            ]
+            coarse = [self.reconstruction(c, losses.shrink(target, c)) for c in result.coarse]
             terms["coarse"] = self.coarse_loss * torch.stack(coarse).sum()
         loss = torch.stack(list(terms.values())).sum()
         self.log_dict({f"train/{name}": term for name, term in terms.items()})
         self.log("train/loss", loss, prog_bar=True)
         return loss
+
+    def reconstruction(self, image: Tensor, target: Tensor) -> Tensor:
+        if self.loss == "log_error":
+            return losses.log_error(image, target)
+        return losses.reconstruction(image, target, self.epsilon)
 
     def validation_step(self, batch: dict[str, Tensor], _: int) -> None:
         result: Synthesis = self.net(batch["frames"], batch["time"])
@@ -103,7 +114,8 @@ class VoxelFlowModule(pl.LightningModule):
 
         def factor(step: int) -> float:
             warm = min(1.0, (step + 1) / max(self.warmup_steps, 1))
-            return warm * (0.03 + 0.97 * 0.5 * (1 + math.cos(math.pi * min(1.0, step / total))))
+            cosine = 0.5 * (1 + math.cos(math.pi * min(1.0, step / total)))
+            return warm * (self.final_rate + (1 - self.final_rate) * cosine)
 
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
         return {

@@ -3,16 +3,15 @@
 # Nothing heavy is imported before the arguments are known to be good: --help has to be quick.
 from __future__ import annotations
 
-import json
-from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vision_shared.commands import run_command
-from vision_shared.inputs import ExitCode, InputError, process_each
+from vision_shared.inputs import ExitCode
 from vision_shared.prediction import (
     ModelError,
+    Summary,
     answer,
     check_checkpoint,
     find_checkpoint,
@@ -21,7 +20,7 @@ from vision_shared.prediction import (
 from voxel_flow.interpolation import options as command_line
 
 if TYPE_CHECKING:
-    from voxel_flow.interpolation.interpolator import FrameInterpolator
+    from voxel_flow.interpolation.interpolator import Estimation, FrameInterpolator
 
 TASK = "voxel-flow"
 SHIPPED = Path(__file__).parent / "weights" / "compact.safetensors"
@@ -29,84 +28,64 @@ SHIPPED = Path(__file__).parent / "weights" / "compact.safetensors"
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Do what the command line names; return the exit code."""
-    return answer(lambda: _predict(command_line.parse(arguments)), to_stderr)
+    return answer(lambda: _predict(command_line.parse(arguments, to_stderr)), to_stderr)
 
 
-def _predict(options: Namespace) -> ExitCode:
-    jobs = {job.sources[0]: job for job in command_line.plan(options, to_stderr)}
-    check_checkpoint(options.checkpoint, TASK, SHIPPED)
-    if options.codec is not None:
-        from vision_shared.video.writer import find_encoder
+def _predict(request: command_line.Request) -> ExitCode:
+    check_checkpoint(request.checkpoint, TASK, SHIPPED)
+    if request.writing.codec is not None:
+        from vision_shared.video.encoder import find_encoder
 
-        find_encoder(options.codec)
-    run = _Run(options)
-
-    def process(path: Path) -> str | None:
-        return run.process(jobs[path])
-
-    code = process_each(list(jobs), process, to_stderr)
-    if options.json:
-        print(json.dumps(run.summary(code), indent=2))
+        find_encoder(request.writing.codec)
+    run = _Run(request)
+    code = run.summary.process_each(list(run.jobs), run.process, run.line)
+    run.summary.print(code)
     return code
 
 
 class _Run:
     """Does jobs with one model, which is loaded once an input has been found readable."""
 
-    def __init__(self, options: Namespace) -> None:
-        self._options = options
+    def __init__(self, request: command_line.Request) -> None:
+        self._request = request
         self._model: FrameInterpolator | None = None
-        self._checkpoint: str | None = None
-        self._outputs: list[dict[str, Any]] = []
-        self._left_out: list[dict[str, str]] = []
+        self._lines: dict[Path, str] = {}
+        self.jobs = {job.sources[0]: job for job in request.jobs}
+        self.summary = Summary(as_json=request.as_json)
 
-    def process(self, job: command_line.Job) -> str | None:
-        """Do a job; return a line about what of it could not be used, or None."""
+    def process(self, path: Path) -> tuple[dict[str, Any], str | None]:
+        """Do the job of an input; return what `Summary.process_each` asks for."""
         from voxel_flow.interpolation.conversion import convert
 
-        try:
-            outcome = convert(job, self._options, self._interpolator, to_stderr)
-        except (InputError, OSError) as error:
-            self._left_out.append({"input": str(job.sources[0]), "reason": str(error)})
-            raise
-        self._outputs.append({"input": str(job.sources[0]), **outcome.as_json()})
-        for notice in outcome.notices:
-            to_stderr(notice)
-        if not self._options.json:
-            print(outcome)
-        return outcome.damage
+        request = self._request
+        outcome = convert(
+            self.jobs[path], request.writing, self._interpolator, to_stderr, adapt=request.adapt
+        )
+        self._lines[path] = str(outcome)
+        return outcome.as_json(), outcome.damage
 
-    def summary(self, code: ExitCode) -> dict[str, Any]:
-        """Return what was done, as plain values."""
-        return {
-            "checkpoint": self._checkpoint,
-            "device": None if self._model is None else self._model.device.type,
-            "precision": self._options.precision,
-            "outputs": self._outputs,
-            "left_out": self._left_out,
-            "exit_code": int(code),
-        }
+    def line(self, path: Path, facts: dict[str, Any]) -> str:
+        """Say in one line what became of an input."""
+        del facts
+        return self._lines[path]
 
     def _interpolator(self) -> FrameInterpolator:
         if self._model is None:
-            self._checkpoint = find_checkpoint(self._options.checkpoint, TASK, SHIPPED)
-            if self._options.checkpoint == "last" and not self._options.json:
-                print(f"checkpoint {self._checkpoint}")
-            self._model = _load(self._checkpoint, self._options)
+            checkpoint = find_checkpoint(self._request.checkpoint, TASK, SHIPPED)
+            if self._request.checkpoint == "last" and not self._request.as_json:
+                print(f"checkpoint {checkpoint}")
+            self._model = _load(checkpoint, self._request.estimation)
+            self.summary.facts["checkpoints"].append(checkpoint)
+            self.summary.facts["device"] = self._model.device.type
+            self.summary.facts["precision"] = self._model.precision
         return self._model
 
 
-def _load(checkpoint: str, options: Namespace) -> FrameInterpolator:
-    from voxel_flow.interpolation.interpolator import DEFAULT_TILE, FrameInterpolator
+def _load(checkpoint: str, estimation: Estimation) -> FrameInterpolator:
+    from voxel_flow.interpolation.interpolator import FrameInterpolator
 
     try:
-        return FrameInterpolator.from_checkpoint(
-            checkpoint,
-            options.device,
-            precision=options.precision,
-            scale=options.scale,
-            tile=DEFAULT_TILE if options.tile is None else options.tile,
-        )
+        return FrameInterpolator.from_checkpoint(checkpoint, **estimation)
     except (ValueError, OSError) as error:
         raise ModelError(str(error)) from error
 

@@ -1,6 +1,7 @@
 """Which frames of which clips make a training, validation or test triplet."""
 
 from collections.abc import Iterator, Sequence
+from itertools import groupby
 from typing import Any, Literal, NamedTuple, Protocol
 
 import cv2
@@ -136,6 +137,16 @@ def evaluation_triplets(
         if outer_psnr(clips, triplet, protocol.crop) > protocol.cut_psnr
         and not has_duplicate(clips, triplet, protocol.crop)
     ]
+
+
+def spread(triplets: Sequence[Triplet], most: int) -> list[Triplet]:
+    """At most ``most`` triplets of each clip, evenly over it, in pairs that follow one another."""
+    chosen: list[Triplet] = []
+    for _, group in groupby(triplets, key=lambda triplet: triplet.clip):
+        of_clip = list(group)
+        starts = np.linspace(0, max(len(of_clip) - 2, 0), max(most // 2, 1)).astype(int)
+        chosen += [of_clip[n] for n in sorted({*starts, *starts + 1}) if n < len(of_clip)]
+    return chosen
 
 
 def candidates(clips: Clips, split: Split, shapes: Sequence[tuple[int, int]]) -> Iterator[Triplet]:

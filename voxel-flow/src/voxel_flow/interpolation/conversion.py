@@ -3,28 +3,33 @@
 from __future__ import annotations
 
 import time
-from argparse import Namespace
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import av
 import numpy as np
+from av.container import OutputContainer
 
 from vision_shared.images import write_image
 from vision_shared.inputs import InputError, check_new_folder, check_output
 from vision_shared.progress import show_progress
+from vision_shared.signals import Terminated
 from vision_shared.video.animation import AnimationReader, open_video
 from vision_shared.video.colour import has_alpha, to_rgb, to_rgba
+from vision_shared.video.encoder import VideoEncoder, default_codec, format_of_images
 from vision_shared.video.reader import TimedFrame, VideoReader
-from vision_shared.video.writer import VideoWriter, default_codec, format_of_images
+from vision_shared.video.segments import Segments, fingerprint, write_joined
+from vision_shared.video.writer import VideoWriter
 from voxel_flow.interpolation.cuts import Tally
 from voxel_flow.interpolation.figures import comparison_figure
 from voxel_flow.interpolation.interpolator import FrameInterpolator, TooFewFrames
-from voxel_flow.interpolation.options import ANIMATIONS, DEFAULT_TIMES, STILLS_RATE, Job
+from voxel_flow.interpolation.jobs import Job, Writing
+from voxel_flow.interpolation.modes import Compare, Mode
 from voxel_flow.interpolation.stills import (
     ImageSequence,
     check_animation_rate,
@@ -59,8 +64,8 @@ class Outcome:
     num_frames: int | None
     rate: Fraction | None
     tally: Tally
-    seconds: float
-    damage: str | None
+    seconds: float = 0.0
+    damage: str | None = None
     notices: tuple[str, ...] = ()
     adaptation: Adaptation | None = None
 
@@ -95,7 +100,6 @@ class Outcome:
             "duplicated_frames": self.tally.num_duplicates,
             "cuts": [float(cut) for cut in self.tally.cuts],
             "seconds": round(self.seconds, 3),
-            "damage": self.damage,
             "notices": list(self.notices),
             "adaptation": None if self.adaptation is None else asdict(self.adaptation),
         }
@@ -103,39 +107,45 @@ class Outcome:
 
 def convert(
     job: Job,
-    options: Namespace,
+    writing: Writing,
     interpolator: Callable[[], FrameInterpolator],
     report: Callable[[str], None],
+    *,
+    adapt: float | None = None,
 ) -> Outcome:
     """Do one job.
 
     Args:
-        job: from `voxel_flow.interpolation.options.plan`.
-        options: from `voxel_flow.interpolation.options.parse`.
+        job: from `voxel_flow.interpolation.jobs.plan`.
+        writing: how the output is written.
         interpolator: returns the model; called once the input is known to be readable.
         report: takes a line for the user about what takes long.
+        adapt: minutes of fine-tuning on the input before; None for none.
 
     Raises:
         InputError: the input cannot be used, or the output not written; nothing is left behind.
     """
-    _check_target(job, options)
-    with closing(_open(job, options)) as source:
+    _check_target(job, writing)
+    with closing(_open(job, writing)) as source:
         model, adaptation = interpolator(), None
-        if options.adapt is not None:
-            report(f"adapting to {job.sources[0]} for {options.adapt:g} minutes")
-            model, adaptation = model.adapted(job.sources[0], 60 * options.adapt)
+        if adapt is not None:
+            report(f"adapting to {job.sources[0]} for {adapt:g} minutes")
+            model, adaptation = model.adapted(job.sources[0], 60 * adapt)
         begin = time.monotonic()
-        if options.compare:
-            outcome = _compare(job, options, source, model, begin)
-        else:
-            conversion = _Conversion(job, options, source, model)
-            count = conversion.run()
-            seconds = time.monotonic() - begin
-            rate = conversion.shown_rate
-            outcome = Outcome(job.target, count, rate, conversion.tally, seconds, source.damage)
-            outcome = replace(outcome, notices=conversion.notices)
-        notices = (*source.notices, *outcome.notices)
-        return replace(outcome, adaptation=adaptation, notices=notices)
+        try:
+            if isinstance(job.mode, Compare):
+                outcome = _compare(job, writing, source, model)
+            else:
+                outcome = _Conversion(job, job.mode, writing, source, model, report).run()
+        except TooFewFrames as error:
+            raise InputError(f"{source.path}: {error}") from error
+        return replace(
+            outcome,
+            seconds=time.monotonic() - begin,
+            damage=source.damage,
+            notices=(*source.notices, *outcome.notices),
+            adaptation=adaptation,
+        )
 
 
 class _Conversion:
@@ -144,138 +154,145 @@ class _Conversion:
     def __init__(
         self,
         job: Job,
-        options: Namespace,
+        mode: Mode,
+        writing: Writing,
         source: _Source,
         model: FrameInterpolator,
+        report: Callable[[str], None],
     ) -> None:
-        self._job, self._options, self._source, self._model = job, options, source, model
-        self.tally = Tally()
-        self.notices: tuple[str, ...] = ()
-        # images were given the rate at which the result plays as asked; see `_open`
-        self._resamples = job.kind == "video" and options.rate is not None
-        factor = 1 if options.slow_motion or options.extrapolate else _times(options)
-        self._rate, self._tick = source.rate * factor, source.tick / factor
-        if self._resamples:
-            self._rate, self._tick = options.rate, 1 / options.rate
-        self.shown_rate = None if job.makes_folder else self._rate
+        self._job, self._mode, self._writing = job, mode, writing
+        self._source, self._model, self._report = source, model, report
+        self._tally, self._count = Tally(), 0
+        self._rate, self._tick = mode.rate(source.rate), mode.tick(source.tick)
 
-    def run(self) -> int:
-        """Write everything; return the number of frames."""
-        target, overwrite = self._job.target, self._options.overwrite
-        with show_progress(self._job.sources[0].name, self._expected(), "frames") as advance:
+    def run(self) -> Outcome:
+        """Write everything."""
+        source, rate, notices = self._source, None, []
+        expected = None
+        if source.num_frames is not None:
+            expected = self._mode.num_frames(source.num_frames, source.rate, source.duration)
+        with show_progress(self._job.sources[0].name, expected, "frames") as advance:
             if self._job.makes_video:
-                return self._write_video(advance)
-            pictures, count = self._pictures(advance), _Count()
-            counted = count.over(pictures)
-            if self.shown_rate is None:
-                write_images(target, (picture for picture, _ in counted), overwrite=overwrite)
+                write = self._write_segments if self._writing.resume else self._write_video
+                rate, notices = self._rate, write(advance)
+            elif self._job.makes_animation:
+                rate = self._rate
+                overwrite = self._writing.overwrite
+                write_animation(
+                    self._job.target, self._pictures(advance), rate, overwrite=overwrite
+                )
             else:
-                write_animation(target, counted, self.shown_rate, overwrite=overwrite)
-            return count.value
+                pictures = (picture for picture, _ in self._pictures(advance))
+                write_images(self._job.target, pictures, overwrite=self._writing.overwrite)
+        return Outcome(self._job.target, self._count, rate, self._tally, notices=tuple(notices))
 
-    def _write_video(self, advance: Callable[[], None]) -> int:
-        options, count = self._options, 0
-        with VideoWriter(
+    def _write_video(self, advance: Callable[[], None]) -> list[str]:
+        """Write a video; return lines about what of the source it could not keep."""
+        with self._writer(self._source) as writer:
+            for timed in self._made(advance, writer.write_packet):
+                writer.write(timed)
+        return writer.notices
+
+    def _write_segments(self, advance: Callable[[], None]) -> list[str]:
+        """Write a video in segments, which are joined in the end; return lines as above."""
+        job, identity = self._job, self._identity()
+        with Segments(job.target, identity) as segments:
+            skip = segments.num_frames
+            if skip:
+                self._report(f"{job.target}: goes on after {skip} frames in {segments.folder}")
+            try:
+                made = self._made(advance, skip=skip)
+                segments.write(islice(made, skip, None), self._new_encoder)
+            except (KeyboardInterrupt, Terminated):
+                if segments.num_frames:
+                    self._report(
+                        f"{segments.folder}: keeps {segments.num_frames} frames; the same "
+                        "command goes on after them"
+                    )
+                raise
+            # what was read for the frames is used up
+            with closing(_open(job, self._writing)) as source, self._writer(source) as writer:
+                beside = source.side_packets() if isinstance(source, VideoReader) else iter(())
+                coded = segments.packets(self._tick)
+                write_joined(writer.write_coded, writer.write_packet, coded, beside)
+            segments.remove()
+        return writer.notices
+
+    def _writer(self, source: _Source) -> VideoWriter:
+        return VideoWriter(
+            self._job.target,
+            source,
+            rate=self._rate,
+            tick=self._tick,
+            codec=self._writing.codec,
+            stretch=self._mode.stretch,
+            keeps_audio=self._writing.keeps_audio,
+            overwrite=self._writing.overwrite,
+        )
+
+    def _new_encoder(self, container: OutputContainer) -> VideoEncoder:
+        return VideoEncoder(
+            container,
             self._job.target,
             self._source,
             rate=self._rate,
             tick=self._tick,
-            codec=options.codec,
-            stretch=options.slow_motion or 1,
-            keeps_audio=options.audio != "drop",
-            overwrite=options.overwrite,
-        ) as writer:
-            for timed in self._made(writer.write_packet):
-                writer.write(timed)
-                advance()
-                count += 1
-        self.notices += tuple(writer.notices)
-        return count
+            codec=self._writing.codec,
+        )
+
+    def _identity(self) -> dict[str, object]:
+        """Return what decides how the frames of this output look."""
+        job, model = self._job, self._model
+        return {
+            "input": [fingerprint(path) for path in job.sources],
+            "mode": repr(self._mode),
+            "rate": str(self._rate),
+            "codec": self._writing.codec,
+            "weights": model.fingerprint(),
+            "precision": model.precision,
+            "scale": model.scale,
+            "tile": model.tile,
+            "quality": model.quality,
+            "version of PyAV": av.__version__,
+        }
 
     def _pictures(self, advance: Callable[[], None]) -> Iterator[_Timed]:
-        for frame, shown_at in self._made(None):
+        for frame, shown_at in self._made(advance):
             yield to_rgba(frame) if has_alpha(frame) else to_rgb(frame), shown_at
+
+    def _made(
+        self, advance: Callable[[], None], on_packet: _OnPacket = None, skip: int = 0
+    ) -> Iterator[TimedFrame]:
+        frames = self._source.frames(on_packet)
+        for timed in self._mode.frames(self._model, frames, self._tally, skip):
+            yield timed
+            self._count += 1
             advance()
 
-    def _made(self, on_packet: _OnPacket) -> Iterator[TimedFrame]:
-        options, model, tally = self._options, self._model, self.tally
-        frames = self._source.frames(on_packet)
-        if self._resamples:
-            return model.resample(frames, options.rate, tally)
-        if options.slow_motion:
-            return model.slow_down(frames, options.slow_motion, tally)
-        if options.extrapolate:
-            return self._extended(frames)
-        return model.multiply(frames, _times(options), tally)
 
-    def _extended(self, frames: Iterator[TimedFrame]) -> Iterator[TimedFrame]:
-        try:
-            yield from self._model.extend(frames, self._options.extrapolate, self.tally)
-        except TooFewFrames as error:
-            raise InputError(f"{self._source.path}: {error}") from error
-
-    def _expected(self) -> int | None:
-        """Return how many frames are likely to be written."""
-        options, count = self._options, self._source.num_frames
-        if count is None:
-            return None
-        if self._resamples:
-            seconds = self._source.duration or count / self._source.rate
-            return round(seconds * self._rate)
-        if options.slow_motion:
-            return count * options.slow_motion
-        if options.extrapolate:
-            return count + options.extrapolate
-        return _times(options) * (count - 1) + 1
+def _compare(job: Job, writing: Writing, source: _Source, model: FrameInterpolator) -> Outcome:
+    figure = comparison_figure(model, source.frames())
+    write_image(job.target, figure, overwrite=writing.overwrite)
+    return Outcome(job.target, None, None, Tally())
 
 
-class _Count:
-    def __init__(self) -> None:
-        self.value = 0
-
-    def over(self, pictures: Iterator[_Timed]) -> Iterator[_Timed]:
-        for picture in pictures:
-            self.value += 1
-            yield picture
-
-
-def _compare(
-    job: Job,
-    options: Namespace,
-    source: _Source,
-    model: FrameInterpolator,
-    begin: float,
-) -> Outcome:
-    try:
-        figure = comparison_figure(model, source.frames())
-    except TooFewFrames as error:
-        raise InputError(f"{source.path}: {error}") from error
-    write_image(job.target, figure, overwrite=options.overwrite)
-    return Outcome(job.target, None, None, Tally(), time.monotonic() - begin, source.damage)
-
-
-def _check_target(job: Job, options: Namespace) -> None:
+def _check_target(job: Job, writing: Writing) -> None:
     """Raise InputError before any work is done where the output could not be written."""
-    if job.makes_folder and not options.compare:
-        check_new_folder(job.target, overwrite=options.overwrite)
+    if job.makes_folder:
+        check_new_folder(job.target, overwrite=writing.overwrite)
         return
-    check_output(job.target, overwrite=options.overwrite)
-    if job.target.suffix.lower() in ANIMATIONS and not options.compare:
-        check_animation_rate(job.target, options.rate or STILLS_RATE)
+    check_output(job.target, overwrite=writing.overwrite)
+    if job.makes_animation and job.images_rate is not None:
+        assert not isinstance(job.mode, Compare)
+        check_animation_rate(job.target, job.mode.rate(job.images_rate))
 
 
-def _open(job: Job, options: Namespace) -> _Source:
+def _open(job: Job, writing: Writing) -> _Source:
     def format_of(has_alpha: bool) -> str:
-        codec = options.codec or default_codec(job.target, has_alpha=has_alpha)
+        codec = writing.codec or default_codec(job.target, has_alpha=has_alpha)
         return format_of_images(codec, has_alpha=has_alpha)
 
-    form = format_of if job.makes_video and not options.compare else None
-    if job.kind == "video":
+    form = format_of if job.makes_video else None
+    if job.images_rate is None:
         return open_video(job.sources[0], form)
-    played = options.rate or STILLS_RATE
-    rate = played if options.extrapolate else played / _times(options)
-    return ImageSequence(job.sources, rate, form)
-
-
-def _times(options: Namespace) -> int:
-    return DEFAULT_TIMES if options.times is None else options.times
+    return ImageSequence(job.sources, job.images_rate, form)

@@ -8,25 +8,27 @@ with VideoReader("in.mp4") as reader:
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from copy import copy, deepcopy
 from fractions import Fraction
 from itertools import pairwise
 from math import ceil, floor
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, Literal, Self, TypedDict, Unpack
 
 import torch
 from torch import Tensor, nn
 
 from vision_shared.checkpoints import read_checkpoint
-from vision_shared.layers import sample_voxel_flow
 from vision_shared.prediction import find_device, rebuild_network
 from vision_shared.video.reader import TimedFrame
 from voxel_flow.interpolation.cuts import Span, Tally, find_spans
+from voxel_flow.interpolation.exposure import row_gain
 from voxel_flow.interpolation.pictures import Source, to_frame, with_alpha
 from voxel_flow.interpolation.tiling import SMALLEST_TILE, synthesise
 from voxel_flow.models import Synthesis, build_network
+from voxel_flow.models.synthesis import blend
 
 if TYPE_CHECKING:
     from voxel_flow.interpolation.adaptation import Adaptation
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
 TASK = "voxel-flow"
 DEFAULT_TILE = 2048
 Precision = Literal["fp32", "fp16", "bf16"]
+Quality = Literal["fast", "best"]
 PRECISIONS: dict[str, torch.dtype] = {
     "fp32": torch.float32,
     "fp16": torch.float16,
@@ -42,6 +45,16 @@ PRECISIONS: dict[str, torch.dtype] = {
 # (the first frame's time, a frame's, the next one's or None after the last) -> times in between,
 # the frame's own included, the next one's not
 _Targets = Callable[[Fraction, Fraction, Fraction | None], Iterable[Fraction]]
+
+
+class Estimation(TypedDict, total=False):
+    """How motion is estimated: the settings of a `FrameInterpolator`, which says what they are."""
+
+    device: str
+    precision: Precision
+    scale: float
+    tile: int
+    quality: Quality
 
 
 class TooFewFrames(ValueError):
@@ -67,6 +80,12 @@ class FrameInterpolator:
             size. Below 1 is faster, and reaches further.
         tile: largest side, in pixels, of what the network sees at once; larger pictures are done in
             overlapping tiles, so that memory has a bound.
+        quality: ``fast``, or ``best``: a frame between two is the mean of what the network makes of
+            them as they are, and turned by 180 degrees with time reversed; at twice the time.
+
+    Attributes:
+        evens_brightness: whether changes of brightness between two frames are taken out before
+            their motion is estimated, see `voxel_flow.interpolation.exposure`.
 
     Raises:
         ValueError: ``cuda`` without a usable GPU, or a setting out of range.
@@ -80,7 +99,10 @@ class FrameInterpolator:
         precision: Precision = "fp32",
         scale: float = 1.0,
         tile: int = DEFAULT_TILE,
+        quality: Quality = "fast",
     ) -> None:
+        if quality not in ("fast", "best"):
+            raise ValueError(f"expected quality fast or best, got {quality!r}")
         if precision not in PRECISIONS:
             raise ValueError(f"expected precision fp32, fp16 or bf16, got {precision!r}")
         if not 0 < scale <= 1:
@@ -89,18 +111,12 @@ class FrameInterpolator:
             raise ValueError(f"expected a tile of at least {SMALLEST_TILE} pixels, got {tile}")
         self.device = find_device(device)
         self.network = network.to(self.device).eval()
-        self.precision, self.scale, self.tile = precision, scale, tile
+        self.precision, self.scale, self.tile, self.quality = precision, scale, tile, quality
+        self.evens_brightness = True
+        self._pair: tuple[Tensor, Tensor, Tensor | None] | None = None
 
     @classmethod
-    def from_checkpoint(
-        cls,
-        path: str | Path,
-        device: str = "auto",
-        *,
-        precision: Precision = "fp32",
-        scale: float = 1.0,
-        tile: int = DEFAULT_TILE,
-    ) -> Self:
+    def from_checkpoint(cls, path: str | Path, **settings: Unpack[Estimation]) -> Self:
         """Rebuild the network that a training run of voxel-flow wrote; the file alone is needed.
 
         Raises:
@@ -108,8 +124,14 @@ class FrameInterpolator:
             CheckpointError: not a checkpoint of voxel-flow, or not one of this version.
             ValueError: as for the class.
         """
-        network = load_network(path)
-        return cls(network, device, precision=precision, scale=scale, tile=tile)
+        return cls(load_network(path), **settings)
+
+    def fingerprint(self) -> str:
+        """Return what tells the network's weights from others."""
+        digest = hashlib.sha256()
+        for name, tensor in sorted(self.network.state_dict().items()):
+            digest.update(name.encode() + tensor.cpu().numpy().tobytes())
+        return digest.hexdigest()
 
     def adapted(self, video: Path, seconds: float) -> tuple[Self, Adaptation]:
         """Return an interpolator fine-tuned on a video, and what that gained; this one stays.
@@ -125,11 +147,12 @@ class FrameInterpolator:
         return other, adapt(other.network, video, seconds)
 
     def multiply(
-        self, frames: Iterable[TimedFrame], times: int, tally: Tally | None = None
+        self, frames: Iterable[TimedFrame], times: int, tally: Tally | None = None, *, skip: int = 0
     ) -> Iterator[TimedFrame]:
         """Yield ``times`` frames for each step from a frame to the next, evenly spaced.
 
-        n frames become times * (n - 1) + 1; the first and the last are the source's.
+        n frames become times * (n - 1) + 1; the first and the last are the source's. Of the first
+        ``skip``, here and below, the times alone are right: they show what was at hand, unmade.
 
         Raises:
             ValueError: ``times`` below 1.
@@ -142,10 +165,10 @@ class FrameInterpolator:
                 return [start]
             return (start + (end - start) * k / times for k in range(times))
 
-        return self._fill(frames, targets, tally)
+        return self._fill(frames, targets, tally, skip)
 
     def slow_down(
-        self, frames: Iterable[TimedFrame], times: int, tally: Tally | None = None
+        self, frames: Iterable[TimedFrame], times: int, tally: Tally | None = None, *, skip: int = 0
     ) -> Iterator[TimedFrame]:
         """Yield slow motion: ``times`` the frames, at the distances of the source's, for longer.
 
@@ -155,11 +178,16 @@ class FrameInterpolator:
         Raises:
             ValueError: ``times`` below 1.
         """
-        made = self.multiply(frames, times, tally)
+        made = self.multiply(frames, times, tally, skip=skip)
         return _stretch(made, times)
 
     def resample(
-        self, frames: Iterable[TimedFrame], rate: Fraction, tally: Tally | None = None
+        self,
+        frames: Iterable[TimedFrame],
+        rate: Fraction,
+        tally: Tally | None = None,
+        *,
+        skip: int = 0,
     ) -> Iterator[TimedFrame]:
         """Yield frames at ``rate`` per second, from the first frame's time to the last frame's.
 
@@ -177,10 +205,10 @@ class FrameInterpolator:
             stop = floor((start - origin) * rate) + 1 if is_last else ceil((end - origin) * rate)
             return (origin + k / rate for k in range(first, stop))
 
-        return self._fill(frames, targets, tally)
+        return self._fill(frames, targets, tally, skip)
 
     def extend(
-        self, frames: Iterable[TimedFrame], count: int, tally: Tally | None = None
+        self, frames: Iterable[TimedFrame], count: int, tally: Tally | None = None, *, skip: int = 0
     ) -> Iterator[TimedFrame]:
         """Yield the frames as they are, then the next ``count``, at the last two's distance.
 
@@ -194,7 +222,7 @@ class FrameInterpolator:
         """
         if count < 1:
             raise ValueError(f"expected a count of at least 1, got {count}")
-        return self._extend(frames, count, Tally() if tally is None else tally)
+        return self._extend(frames, count, Tally() if tally is None else tally, skip)
 
     def synthesise(self, first: Tensor, second: Tensor, time: float) -> Tensor:
         """Return the frame at ``time``, of two frames (3, H, W), RGB in [0, 1], at 0 and 1.
@@ -206,16 +234,48 @@ class FrameInterpolator:
     @torch.inference_mode()
     def estimate(self, first: Tensor, second: Tensor, time: float) -> Synthesis:
         """Return what `synthesise` does, and the voxel flow that it comes from (B = 1)."""
-        pair = torch.stack([first, second])[None]  # (1, 2, 3, H, W)
+        # beyond the frames no one knows how their brightness goes on
+        gain = self._gain(first, second) if 0 <= time <= 1 else None
+        if gain is None:
+            return self._estimate_twice(torch.stack([first, second])[None], time)
+        half = gain.sqrt()
+        made = self._estimate_twice(torch.stack([first * half, second / half])[None], time)
+        return made._replace(image=made.image * (1 - time + time * gain) / half)
+
+    def _gain(self, first: Tensor, second: Tensor) -> Tensor | None:
+        """Return `row_gain` of a pair; of the pair before, which is often asked for, again."""
+        if not self.evens_brightness:
+            return None
+        if self._pair is None or self._pair[0] is not first or self._pair[1] is not second:
+            self._pair = first, second, row_gain(first, second)
+        return self._pair[2]
+
+    def _estimate_twice(self, pair: Tensor, time: float) -> Synthesis:
+        """Estimate a pair (1, 2, 3, H, W) as ``quality`` asks for."""
+        made = self._estimate(pair, time)
+        # beyond the frames the reversed time would be one that no network was trained for
+        if self.quality == "fast" or not 0 <= time <= 1:
+            return made
+        # a motion that is turned and played backwards is the same one
+        other = self._estimate(pair.flip(1, 3, 4), 1 - time)
+        return Synthesis(
+            (made.image + other.image.flip(2, 3)) / 2,
+            (made.flow + other.flow.flip(2, 3)) / 2,
+            (made.weights + other.weights.flip(1, 2, 3)) / 2,
+            own_flows=(made.flows + other.flows.flip(1, 3, 4)) / 2,
+        )
+
+    def _estimate(self, pair: Tensor, time: float) -> Synthesis:
         dtype = PRECISIONS[self.precision]
         with torch.autocast(self.device.type, dtype, enabled=dtype != torch.float32):
             moment = pair.new_tensor([time])
             return synthesise(self.network, pair, moment, scale=self.scale, tile=self.tile)
 
     def _fill(
-        self, frames: Iterable[TimedFrame], targets: _Targets, tally: Tally | None
+        self, frames: Iterable[TimedFrame], targets: _Targets, tally: Tally | None, skip: int
     ) -> Iterator[TimedFrame]:
         tally = Tally() if tally is None else tally
+        index = 0
         origin: Fraction | None = None
         following: Source | None = None
         for span in find_spans(frames):
@@ -227,10 +287,18 @@ class FrameInterpolator:
             for start, end in pairwise(ends):
                 assert start is not None
                 for time in targets(origin, start, end):
-                    yield self._frame_at(time, span, current, following, tally)
+                    made = self._frame_at(time, span, current, following, tally, index >= skip)
+                    yield made
+                    index += 1
 
     def _frame_at(
-        self, time: Fraction, span: Span, current: Source, following: Source | None, tally: Tally
+        self,
+        time: Fraction,
+        span: Span,
+        current: Source,
+        following: Source | None,
+        tally: Tally,
+        is_wanted: bool,
     ) -> TimedFrame:
         start = current.timed.time
         if time == start:
@@ -242,6 +310,8 @@ class FrameInterpolator:
             nearer = current if time - start <= end - time else following
             return TimedFrame(nearer.timed.frame, time)
         tally.num_synthesised += 1
+        if not is_wanted:
+            return TimedFrame(current.timed.frame, time)
         return self._make(current, following, time)
 
     def _make(self, first: Source, second: Source, time: Fraction) -> TimedFrame:
@@ -251,12 +321,13 @@ class FrameInterpolator:
         if first.alpha is not None and second.alpha is not None:
             # as the colours moved, so did what they are the colours of
             pair = torch.stack([first.alpha, second.alpha])[None]  # (1, 2, 1, H, W)
-            alpha = sample_voxel_flow(pair, made.flow, made.weights, [0.0, 1.0], share)
+            offsets = pair.new_tensor([[-share, 1 - share]])
+            alpha = blend(pair, made.flows, made.weights, offsets)
             image = with_alpha(image, alpha[0].clamp(0, 1))
         return TimedFrame(to_frame(image, first.timed.frame), time)
 
     def _extend(
-        self, frames: Iterable[TimedFrame], count: int, tally: Tally
+        self, frames: Iterable[TimedFrame], count: int, tally: Tally, skip: int
     ) -> Iterator[TimedFrame]:
         pair: tuple[TimedFrame, TimedFrame] | None = None
         last: TimedFrame | None = None
@@ -278,7 +349,8 @@ class FrameInterpolator:
                 yield TimedFrame(last.frame, time)
                 continue
             tally.num_synthesised += 1
-            yield self._make(*sources, time)
+            is_wanted = tally.num_source + k > skip
+            yield self._make(*sources, time) if is_wanted else TimedFrame(last.frame, time)
 
 
 def load_network(path: str | Path) -> nn.Module:

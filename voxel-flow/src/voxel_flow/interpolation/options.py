@@ -1,28 +1,32 @@
-"""What the command line asks for: arguments, and which inputs become which outputs."""
+"""The command line of ``predict``, and what it asks for."""
 
 # Nothing heavy is imported here: --help and errors about arguments have to be quick.
 from __future__ import annotations
 
 from argparse import Namespace, RawDescriptionHelpFormatter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING
 
-from vision_shared.inputs import (
-    VIDEO_OUTPUTS,
-    VIDEO_SUFFIXES,
-    CommandParser,
-    InputError,
-    natural_order,
-)
+from vision_shared.inputs import CommandParser, InputError
 from vision_shared.video.rates import parse_rate
+from voxel_flow.interpolation.jobs import Job, Writing, find_sources, plan
+from voxel_flow.interpolation.modes import (
+    Compare,
+    Extrapolate,
+    Mode,
+    Multiply,
+    Resample,
+    SlowDown,
+)
+
+if TYPE_CHECKING:
+    from voxel_flow.interpolation.interpolator import Estimation
 
 DEFAULT_TIMES = 2
 STILLS_RATE = Fraction(25)
-ANIMATIONS = (".gif", ".webp")
-FIGURES = (".png", ".jpg", ".webp")
 
 EPILOG = """\
 INPUT is videos (animated GIF, WebP and PNG, too) or a folder of them, two or more images in order,
@@ -35,41 +39,87 @@ Exit codes: 0 all done; 2 nothing done; 3 some inputs, or the rest of a damaged 
 
 
 @dataclass(frozen=True)
-class Job:
-    """One output and what it is made of.
+class Request:
+    """What a command line asks for.
 
     Attributes:
-        sources: a video, or images in order.
-        target: a file; or a folder, for images.
-        kind: what the sources are.
+        jobs: at least one, all of one mode.
+        checkpoint: a path, ``last``, or None for the weights that come with the package.
+        estimation: how motion is estimated, as `FrameInterpolator.from_checkpoint` takes it.
+        writing: how outputs are written.
+        adapt: minutes of fine-tuning on each video; None for none.
+        as_json: whether a summary as JSON is all that is printed.
     """
 
-    sources: tuple[Path, ...]
-    target: Path
-    kind: Literal["video", "images"]
-
-    @property
-    def makes_video(self) -> bool:
-        """Whether the output is a video, unless a figure was asked for."""
-        return not self.makes_folder and self.target.suffix.lower() in VIDEO_OUTPUTS
-
-    @property
-    def makes_folder(self) -> bool:
-        """Whether the output is a folder of images, unless a figure was asked for."""
-        is_folder = self.target.is_dir() or not self.target.suffix
-        return self.kind == "images" and is_folder
+    jobs: Sequence[Job]
+    checkpoint: str | None
+    estimation: Estimation
+    writing: Writing
+    adapt: float | None
+    as_json: bool
 
 
-def parse(arguments: Sequence[str] | None) -> Namespace:
-    """Parse the command line; exits with one line on an error.
+def parse(
+    arguments: Sequence[str] | None, report: Callable[[str], None] = lambda line: None
+) -> Request:
+    """Parse the command line; exits with one line on an error of its grammar.
 
-    ``times``, ``slow_motion``, ``extrapolate`` and ``compare``: at most one is set. ``rate``
-    is ``fps`` as a fraction.
+    Args:
+        arguments: without the command's name; None for those of this process.
+        report: takes a line for the user about what was found in a folder, or left out.
 
     Raises:
-        InputError: a value out of range.
+        InputError: a value out of range; or inputs, output and options do not go together.
     """
     options = _parser().parse_args(arguments)
+    _check_ranges(options)
+    sources = find_sources(options.inputs, options.output, report)
+    are_images = bool(sources.sequences)
+    _check_options(options, are_images=are_images)
+    mode = _mode(options, are_images=are_images)
+    writing = Writing(options.codec, options.audio != "drop", options.overwrite, options.resume)
+    rate = _images_rate(options, mode) if are_images else None
+    return Request(
+        jobs=plan(sources, options.output, mode, writing, rate),
+        checkpoint=options.checkpoint,
+        estimation=_estimation(options),
+        writing=writing,
+        adapt=options.adapt,
+        as_json=options.json,
+    )
+
+
+def _mode(options: Namespace, *, are_images: bool) -> Mode | Compare:
+    if options.compare:
+        return Compare()
+    if options.slow_motion is not None:
+        return SlowDown(options.slow_motion)
+    if options.extrapolate is not None:
+        return Extrapolate(options.extrapolate)
+    if options.fps is not None and not are_images:
+        return Resample(parse_rate(options.fps))
+    return Multiply(DEFAULT_TIMES if options.times is None else options.times)
+
+
+def _images_rate(options: Namespace, mode: Mode | Compare) -> Fraction:
+    """Return images per second such that what is made of them plays at the rate asked for."""
+    played = STILLS_RATE if options.fps is None else parse_rate(options.fps)
+    return played if isinstance(mode, Compare) else played / mode.rate(Fraction(1))
+
+
+def _estimation(options: Namespace) -> Estimation:
+    chosen: Estimation = {
+        "device": options.device,
+        "precision": options.precision,
+        "scale": options.scale,
+        "quality": options.quality,
+    }
+    if options.tile is not None:
+        chosen["tile"] = options.tile
+    return chosen
+
+
+def _check_ranges(options: Namespace) -> None:
     for name, least in (("times", 2), ("slow_motion", 2), ("extrapolate", 1)):
         value = getattr(options, name)
         if value is not None and value < least:
@@ -79,38 +129,38 @@ def parse(arguments: Sequence[str] | None) -> Namespace:
         raise InputError(f"expected --adapt above 0 minutes, got {options.adapt:g}")
     if not 0 < options.scale <= 1:
         raise InputError(f"expected --scale above 0 and up to 1, got {options.scale:g}")
-    options.rate = None if options.fps is None else parse_rate(options.fps)
-    return options
+    if options.fps is not None:
+        parse_rate(options.fps)
 
 
-def plan(options: Namespace, report: Callable[[str], None] = lambda line: None) -> list[Job]:
-    """Return the jobs that the options name, all of one kind.
+def _check_options(options: Namespace, *, are_images: bool) -> None:
+    """Raise InputError for options that do not go with each other or with what they are given."""
+    modes = ("times", "slow_motion", "extrapolate", "compare")
+    mode = next((name.replace("_", "-") for name in modes if getattr(options, name)), None)
+    if not are_images and options.fps is not None and mode is not None:
+        raise InputError(f"--fps: not allowed with --{mode}, for videos")
+    if options.compare:
+        for name in ("fps", "codec", "audio", "resume"):
+            if getattr(options, name):
+                raise InputError(f"--{name}: not allowed with --compare, which writes a picture")
+    if options.resume and options.adapt is not None:
+        raise InputError("--resume: not allowed with --adapt, whose weights are not kept")
+    if are_images:
+        _check_options_of_images(options)
 
-    Args:
-        options: from `parse`.
-        report: takes a line for the user about what was found in a folder, or left out.
 
-    Raises:
-        InputError: inputs, output and options do not go together.
-    """
-    videos, sequences = _find(options, report)
-    if videos and sequences:
-        raise InputError("expected either videos or images, got both")
-    _check_options(options, "images" if sequences else "video")
-    if sequences:
-        jobs = [
-            Job(tuple(paths), _target(options, name, len(sequences), ""), "images")
-            for name, paths in sequences.items()
-        ]
-    else:
-        jobs = [
-            Job((path,), _target(options, name, len(videos), _suffix(path, options)), "video")
-            for path, name in _video_names(videos, options).items()
-        ]
-    for job in jobs:
-        _check_job(job, options)
-    _check_distinct(jobs)
-    return jobs
+def _check_options_of_images(options: Namespace) -> None:
+    reasons = {
+        "slow_motion": "images have no rate; use --times, and --fps to play",
+        "audio": "images have none",
+        "adapt": "images are too few to learn from; it takes a video",
+    }
+    for name, reason in reasons.items():
+        if getattr(options, name) is not None:
+            raise InputError(f"--{name.replace('_', '-')}: {reason}")
+    is_folder = options.output.is_dir() or not options.output.suffix
+    if is_folder and options.fps is not None:
+        raise InputError(f"{options.output}: --fps: images in a folder have no rate")
 
 
 def _parser() -> CommandParser:
@@ -177,6 +227,12 @@ def _add_outputs(parser: CommandParser) -> None:
     group.add_argument(
         "--codec", help="a video encoder (default: libx264); lossless: ffv1, in .mkv"
     )
+    group.add_argument(
+        "--resume",
+        action="store_true",
+        help="videos: where this command ended early, go on from there; OUT.parts keeps what is "
+        "finished until then",
+    )
     group.add_argument("--overwrite", action="store_true", help="replace existing outputs")
     group.add_argument("--json", action="store_true", help="print a summary as JSON, nothing else")
 
@@ -189,6 +245,13 @@ def _add_estimation(parser: CommandParser) -> None:
         metavar="MINUTES",
         help="first fine-tune on the video itself, whose frames are their own truth; the gain on "
         "its held-out last fifth is printed",
+    )
+    group.add_argument(
+        "--quality",
+        choices=("fast", "best"),
+        default="fast",
+        help="best: twice, as it is and turned by 180 degrees backwards in time, and averaged "
+        "(default: fast)",
     )
     group.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     group.add_argument(
@@ -208,125 +271,3 @@ def _add_estimation(parser: CommandParser) -> None:
         metavar="PIXELS",
         help="in overlapping tiles, where a side is longer: bounds memory (default: 2048)",
     )
-
-
-def _find(
-    options: Namespace, report: Callable[[str], None]
-) -> tuple[dict[Path, Path | None], dict[str, list[Path]]]:
-    """Return the videos with the folder that each was found in, and sequences of images by name."""
-    from vision_shared.folders import find_files
-    from vision_shared.images import READABLE
-    from vision_shared.video.animation import is_image, is_video
-
-    videos: dict[Path, Path | None] = {}
-    named: list[Path] = []
-    sequences: dict[str, list[Path]] = {}
-    for path in options.inputs:
-        if path.is_dir():
-            found = find_files(path, VIDEO_SUFFIXES | READABLE, options.output)
-            if found.notice is not None:
-                report(found.notice)
-            inside = [file for file in found.files if is_video(file)]
-            images = [file for file in found.files if file not in set(inside)]
-            if inside and images:
-                report(f"{path}: its {len(images)} images left out: there are videos beside them")
-            for file in inside or ([] if images else [path]):
-                videos.setdefault(file, path if inside else None)
-            for name, files in _sequences(path, [] if inside else images):
-                if name in sequences:
-                    raise InputError(f"{path}: two folders are called {name}")
-                sequences[name] = files
-        elif is_image(path):
-            named.append(path)
-        else:
-            videos.setdefault(path, None)
-    if named and sequences:
-        raise InputError("expected either images or folders of images, got both")
-    return videos, {named[0].stem: named} if named else sequences
-
-
-def _sequences(root: Path, images: Iterable[Path]) -> Iterator[tuple[str, list[Path]]]:
-    """Yield a name and the images in order, for each folder that has some."""
-    folders: dict[Path, list[Path]] = {}
-    for path in images:
-        folders.setdefault(path.parent, []).append(path)
-    for folder, files in folders.items():
-        # no folder of numbered images lies in another one, which could not be replaced
-        yield "_".join([root.name, *folder.relative_to(root).parts]), natural_order(files)
-
-
-def _video_names(videos: dict[Path, Path | None], options: Namespace) -> dict[Path, str]:
-    """Name the outputs of videos; two of one name are none of a kind if their suffixes differ."""
-    from vision_shared.folders import output_names
-
-    names: dict[Path, str] = {}
-    for suffix in {_suffix(path, options).lower() for path in videos}:
-        alike = {p: root for p, root in videos.items() if _suffix(p, options).lower() == suffix}
-        names |= output_names(alike)
-    return {path: names[path] for path in videos}
-
-
-def _suffix(source: Path, options: Namespace) -> str:
-    if options.compare:
-        return FIGURES[0]
-    if options.codec:
-        return ".mkv"  # takes every codec
-    return source.suffix if source.suffix.lower() in VIDEO_OUTPUTS else ".mp4"
-
-
-def _target(options: Namespace, name: str, count: int, suffix: str) -> Path:
-    """Return the output of one of ``count`` inputs; ``suffix`` is empty for a folder of images."""
-    output: Path = options.output
-    is_folder = output.is_dir() or not output.suffix
-    if not is_folder:
-        if count > 1:
-            raise InputError(f"{output}: expected a folder for {count} inputs")
-        return output
-    suffix = suffix or (FIGURES[0] if options.compare else "")
-    return output if count == 1 and not suffix else output / f"{name}{suffix}"
-
-
-def _check_options(options: Namespace, kind: str) -> None:
-    """Raise InputError for options that do not go with each other or with what they are given."""
-    modes = ("times", "slow_motion", "extrapolate", "compare")
-    mode = next((name.replace("_", "-") for name in modes if getattr(options, name)), None)
-    if kind == "video" and options.fps is not None and mode is not None:
-        raise InputError(f"--fps: not allowed with --{mode}, for videos")
-    if options.compare:
-        for name in ("fps", "codec", "audio"):
-            if getattr(options, name) is not None:
-                raise InputError(f"--{name}: not allowed with --compare, which writes a picture")
-    if kind == "images":
-        if options.slow_motion is not None:
-            raise InputError("--slow-motion: images have no rate; use --times, and --fps to play")
-        if options.audio is not None:
-            raise InputError("--audio: images have none")
-        if options.adapt is not None:
-            raise InputError("--adapt: images are too few to learn from; it takes a video")
-
-
-def _check_job(job: Job, options: Namespace) -> None:
-    target, suffix = job.target, job.target.suffix.lower()
-    is_folder = job.makes_folder and not options.compare
-    is_real_video = job.sources[0].suffix.lower() in VIDEO_SUFFIXES
-    allowed = VIDEO_OUTPUTS if is_real_video else (*VIDEO_OUTPUTS, *ANIMATIONS)
-    if options.compare:
-        allowed = FIGURES
-    if not is_folder and suffix not in allowed:
-        raise InputError(f"{target}: expected a folder or a name in {', '.join(allowed)}")
-    if options.codec is not None and not job.makes_video and not options.compare:
-        raise InputError(f"{target}: --codec is for videos ({', '.join(VIDEO_OUTPUTS)})")
-    if is_folder and options.fps is not None:
-        raise InputError(f"{target}: --fps: images in a folder have no rate")
-    for source in job.sources:
-        taken = source.parent if is_folder else source
-        if target.exists() and taken.exists() and target.samefile(taken):
-            raise InputError(f"{target}: the output is the input; choose another name or folder")
-
-
-def _check_distinct(jobs: Sequence[Job]) -> None:
-    sources: dict[Path, Path] = {}
-    for job in jobs:
-        other = sources.setdefault(job.target, job.sources[0])
-        if other != job.sources[0]:
-            raise InputError(f"{other} and {job.sources[0]} would both become {job.target}")

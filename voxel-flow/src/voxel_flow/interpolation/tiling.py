@@ -11,8 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vision_shared.layers import sample_voxel_flow
 from voxel_flow.models import Synthesis
+from voxel_flow.models.synthesis import blend, relative_times
 
 OVERLAP = 192
 """Pixels that neighbouring tiles share."""
@@ -42,14 +42,15 @@ def synthesise(
         estimate: Synthesis = network(small, time)
         if scale == 1:
             return estimate
-        flow, weights = estimate.flow, estimate.weights
+        flows, weights = estimate.flows, estimate.weights
     else:
-        flow, weights = _estimate_in_tiles(network, small, time, tile)
-    flow, weights = _enlarge(flow.float(), height, width), weights.float()
+        flows, weights = _estimate_in_tiles(network, small, time, tile)
+    flows, weights = _enlarge(flows.float(), height, width), weights.float()
     if weights.shape[-2:] != (height, width):
         weights = F.interpolate(weights, (height, width), mode="bilinear")
-    times = [float(k) for k in range(frames.shape[1])]
-    return Synthesis(sample_voxel_flow(frames, flow, weights, times, time), flow, weights)
+    image = blend(frames, flows, weights, relative_times(frames, time, None))
+    own = flows if flows.shape[1] > 1 else None
+    return Synthesis(image, flows.mean(1), weights, own_flows=own)
 
 
 def _resize(pictures: Tensor, scale: float) -> Tensor:
@@ -57,31 +58,33 @@ def _resize(pictures: Tensor, scale: float) -> Tensor:
     return F.interpolate(pictures, size, mode="bilinear", antialias=True)
 
 
-def _enlarge(flow: Tensor, height: int, width: int) -> Tensor:
-    """Resize a flow field; its values, in pixels, grow with it."""
-    if flow.shape[-2:] == (height, width):
-        return flow
-    growth = flow.new_tensor([width / flow.shape[-1], height / flow.shape[-2]])
-    return F.interpolate(flow, (height, width), mode="bilinear") * growth[:, None, None]
+def _enlarge(flows: Tensor, height: int, width: int) -> Tensor:
+    """Resize flow fields (1, N, 2, H, W); their values, in pixels, grow with them."""
+    if flows.shape[-2:] == (height, width):
+        return flows
+    growth = flows.new_tensor([width / flows.shape[-1], height / flows.shape[-2]])
+    return F.interpolate(flows[0], (height, width), mode="bilinear")[None] * growth[:, None, None]
 
 
 def _estimate_in_tiles(
     network: nn.Module, frames: Tensor, time: Tensor, tile: int
 ) -> tuple[Tensor, Tensor]:
-    """Return flow (1, 2, H, W) and weights (1, K, H, W): the tiles' mean, weighted by windows."""
+    """Return flows (1, N, 2, H, W) and weights (1, K, H, W): the tiles' mean, by windows."""
     _, num_frames, _, height, width = frames.shape
-    planes = frames.new_zeros(2 + num_frames, height, width)
+    planes: Tensor = frames.new_zeros(())
     total = frames.new_zeros(height, width)
     for rows in _spans(height, tile):
         for columns in _spans(width, tile):
             part: Synthesis = network(frames[..., rows, columns], time)
             down, across = _window(rows, height), _window(columns, width)
             window = (down[:, None] * across).to(frames.device)
-            planes[:2, rows, columns] += part.flow[0].float() * window
-            planes[2:, rows, columns] += part.weights[0].float() * window
+            made = torch.cat([part.flows[0].flatten(0, 1), part.weights[0]]).float()
+            if not planes.ndim:
+                planes = frames.new_zeros(len(made), height, width)
+            planes[:, rows, columns] += made * window
             total[rows, columns] += window
     planes /= total
-    return planes[None, :2], planes[None, 2:]
+    return planes[None, :-num_frames].unflatten(1, (-1, 2)), planes[None, -num_frames:]
 
 
 def _spans(length: int, tile: int) -> Iterator[slice]:

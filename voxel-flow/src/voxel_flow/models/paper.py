@@ -6,14 +6,13 @@ from torch import Tensor, nn
 
 from voxel_flow.models.synthesis import (
     Synthesis,
+    blend,
     blend_weights,
     crop,
     double,
     enlarge,
     pad,
-    read,
     relative_times,
-    sample,
     shrink,
 )
 
@@ -89,11 +88,10 @@ class Paper(nn.Module):
         motion, logits = (crop(plane, frames) for plane in self._estimate(frames))
         weights = blend_weights(logits, offsets, self._native_offsets(offsets, time))
         flows = motion.unflatten(1, (self.num_flows, 2))  # (B, 1 or K, 2, H, W)
+        image = blend(frames, flows, weights, offsets)
         if self.num_flows == 1:
-            return Synthesis(sample(frames, flows[:, 0], weights, offsets), flows[:, 0], weights)
-        reads = [read(frames, k, flows[:, k], offsets) for k in range(self.num_frames)]
-        image = (torch.stack(reads, 1) * weights[:, :, None]).sum(1)
-        return Synthesis(image, flows.mean(1), weights)
+            return Synthesis(image, flows[:, 0], weights)
+        return Synthesis(image, flows.mean(1), weights, own_flows=flows)
 
     def encode(self, frames: Tensor) -> tuple[Tensor, ...]:
         """Return the finest encoder's features: 1, 2, 4, 4 widths at full, 1/2, 1/4, 1/8 size."""

@@ -17,12 +17,20 @@ class Synthesis(NamedTuple):
         flow: (B, 2, H, W), velocity x then y, pixels per unit of time, at the pixels of ``image``.
         weights: (B, K, H, W), the share of each source frame; they sum to 1 over K.
         coarse: while training, the frame as each coarser level makes it, (B, 3, H / s, W / s).
+        own_flows: (B, K, 2, H, W), the velocity along which each frame is read, where each has one
+            of its own; ``flow`` is then what they have in common.
     """
 
     image: Tensor
     flow: Tensor
     weights: Tensor
     coarse: tuple[Tensor, ...] = ()
+    own_flows: Tensor | None = None
+
+    @property
+    def flows(self) -> Tensor:
+        """The velocity along which frames are read, (B, 1 or K, 2, H, W): one for all, or each."""
+        return self.flow[:, None] if self.own_flows is None else self.own_flows
 
 
 def relative_times(frames: Tensor, time: Tensor, times: Tensor | None) -> Tensor:
@@ -53,6 +61,17 @@ def _log_nearness(offsets: Tensor) -> Tensor:
     return -offsets.abs().clamp_min(1e-6).log()
 
 
+def blend(frames: Tensor, flows: Tensor, weights: Tensor, offsets: Tensor) -> Tensor:
+    """Read each frame (B, K, C, H, W) along its velocity, and add them up by their weights.
+
+    ``flows`` is (B, 1, 2, H, W), of all frames, or (B, K, 2, H, W); offsets as `relative_times`.
+    """
+    if flows.shape[1] == 1:
+        return sample(frames, flows[:, 0], weights, offsets)
+    reads = [read(frames, k, flows[:, k], offsets) for k in range(frames.shape[1])]
+    return (torch.stack(reads, 1) * weights[:, :, None]).sum(1)
+
+
 def sample(frames: Tensor, flow: Tensor, weights: Tensor, offsets: Tensor) -> Tensor:
     return sample_voxel_flow(frames, flow, weights, offsets, 0.0)
 
@@ -61,6 +80,21 @@ def read(frames: Tensor, k: int, flow: Tensor, offsets: Tensor) -> Tensor:
     """Frame ``k`` as the flow aligns it with the target."""
     whole = torch.ones_like(flow[:, :1])
     return sample(frames[:, k : k + 1], flow, whole, offsets[:, k : k + 1])
+
+
+def outside(flows: Tensor, offsets: Tensor) -> Tensor:
+    """How far outside each frame its velocity reads it, 0 to 1 pixel.
+
+    (B, K, 2, H, W), (B, K) -> (B, K, H, W).
+    """
+    height, width = flows.shape[-2:]
+    x = torch.arange(width, device=flows.device, dtype=torch.float32)
+    y = torch.arange(height, device=flows.device, dtype=torch.float32)[:, None]
+    right, down = (offsets[:, :, None, None, None] * flows).unbind(2)
+    right, down = x + right, y + down
+    beyond_x = torch.maximum(-right, right - (width - 1))
+    beyond_y = torch.maximum(-down, down - (height - 1))
+    return torch.maximum(beyond_x, beyond_y).clamp(0, 1)
 
 
 def pad(frames: Tensor, multiple: int) -> Tensor:
