@@ -1,24 +1,24 @@
-"""Rendered garments of which few are labelled: what learning has where labels are dear."""
+"""Garments of synthetic people of which few are labelled: what is learnt where labels are dear."""
 
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from fashion.data.datamodule import GarmentsData
+from fashion.data.datamodule import PeopleData
 from fashion.data.garments import Garments
 from fashion.data.labels import Labels
 from fashion.data.layout import UNKNOWN
 
 
-class FewLabels(GarmentsData):
+class FewLabels(PeopleData):
     """Trains on all garments, and tells the category and the attributes of some of them.
 
     Items, boxes and landmarks are known of all; which ones are labelled follows from no seed.
 
     Args:
         num_labelled: pictures whose labels are told, spread over all.
-        common: the arguments of `GarmentsData`.
+        common: the arguments of `PeopleData`.
     """
 
     def __init__(self, *, num_labelled: int, **common: Any) -> None:

@@ -1,5 +1,6 @@
-"""What several tests need: the compose fixture, and garments that are rendered once."""
+"""What several tests need: the compose fixture, and people that are rendered once."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ import torch
 
 from colour_shop import COLOURS, DRESS, TEE, photo, run
 from fashion import index
-from fashion.data.rendered import Recipe, render_once
+from fashion.data.people import Recipe, render_once
 from fashion.models import build_pipeline
 from vision_shared.checkpoints import write_checkpoint
 from vision_shared.inputs import ExitCode
@@ -16,12 +17,10 @@ from vision_shared.inputs import ExitCode
 pytest_plugins = ["vision_shared.testing"]
 
 RENDER: dict[str, Any] = {
-    "size": [64, 48],
-    "items": [12, 6, 6],
-    "inshop": 2,
-    "shop": 1,
-    "consumer": 2,
-    "hard": 0.6,
+    "side": 48,
+    "items": [4, 2, 2],
+    "portraits": [2, 1, 1],
+    "backgrounds": 2,
     "missing": 0.5,
     "swapped": 0.05,
     "seed": 0,
@@ -30,15 +29,17 @@ RENDER: dict[str, Any] = {
 
 @pytest.fixture(scope="session")
 def render() -> dict[str, Any]:
-    """The recipe of the garments of tests."""
+    """The recipe of the people of tests."""
     return RENDER
 
 
 @pytest.fixture(scope="session")
 def rendered(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of rendered garments; not to be changed."""
-    folder = tmp_path_factory.mktemp("data") / "fashion" / "garments"
-    render_once(folder, Recipe(**RENDER))
+    """A folder of synthetic people, rendered once for all processes; not to be changed."""
+    base = tmp_path_factory.getbasetemp()
+    root = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    folder = root / "rendered" / "fashion" / "people"
+    render_once(folder, Recipe(**RENDER), root / "rendered" / "people")
     return folder
 
 
@@ -119,5 +120,7 @@ def shop(tmp_path: Path) -> Path:
 @pytest.fixture
 def built(colour_checkpoint: Path, shop: Path, tmp_path: Path) -> Path:
     folder = tmp_path / "index"
-    assert run(index, "build", colour_checkpoint, shop, "-o", folder) == ExitCode.DONE
+    assert (
+        run(index, "build", "--checkpoint", colour_checkpoint, shop, "-o", folder) == ExitCode.DONE
+    )
     return folder

@@ -16,7 +16,7 @@ from fashion.data.benchmarks import ROOTS
 
 @pytest.fixture
 def garments(rendered: Path, tmp_path: Path) -> Path:
-    """A copy of the rendered garments, to be spoilt."""
+    """A copy of the rendered people, to be spoilt."""
     return Path(shutil.copytree(rendered, tmp_path / "garments", symlinks=True))
 
 
@@ -56,10 +56,10 @@ def test_pictures_without_a_row_are_a_fault(
 
 
 def test_whole_data_set_is_summed_up(rendered: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["garments", str(rendered)]) == 0
+    assert main(["people", str(rendered)]) == 0
     out = capsys.readouterr().out
     cells = [line.split() for line in out.splitlines()]
-    assert any(row[:1] == ["train"] and row[2] == "12" for row in cells)
+    assert any(row[:1] == ["train"] and row[2] == "4" for row in cells)
     assert any(row[:1] == ["denim"] for row in cells)
     assert f"{rendered}: no faults" in out
 

@@ -1,5 +1,6 @@
 """The claims: what they train and tell, their figures, and garments of which few are labelled."""
 
+import argparse
 import importlib
 import sys
 from collections.abc import Iterator
@@ -12,8 +13,9 @@ import pytest
 import torch
 from hydra.core.hydra_config import HydraConfig
 
-from fashion.data.datamodule import GarmentsData
+from fashion.data.datamodule import PeopleData
 from fashion.evaluation.landmarks import LandmarkScores
+from fashion.evaluation.retrieval import Embedded
 from vision_shared.claims import configure
 from vision_shared.run import make
 
@@ -61,13 +63,45 @@ def test_claim_trains_every_system_and_writes_its_table(
         assert all(0 <= float(cell) <= 100 for cell in cells[name])
 
 
+def test_rivals_are_trained_and_rank_the_same_pictures(
+    benchmark: Any, tiny: list[str], tmp_path: Path
+) -> None:
+    claims, trainings = benchmark("claims"), benchmark("trainings")
+    options = argparse.Namespace(
+        epochs=1, data=tmp_path, runs=tmp_path, claim="rivals", tested="val", overrides=tiny
+    )
+    darn = trainings.train(options, 0, *claims.GLOBAL, "module._target_=darn.DarnModule")
+    labels = [*claims.GLOBAL, *claims.without("identity")]
+    wtbi = trainings.train_wtbi(options, 0, *labels)
+    for name in claims.RETRIEVAL:
+        assert 0 <= wtbi.scores[name] <= 1 and 0 <= darn.scores[name] <= 1
+        assert wtbi.trivial[name] == pytest.approx(darn.trivial[name])  # queries and galleries
+
+
+def test_wtbi_ranks_by_the_category_then_by_its_metric(benchmark: Any) -> None:
+    wtbi = benchmark("wtbi")
+    torch.manual_seed(0)
+    item = torch.arange(12).repeat_interleave(4)
+    category = item % 2
+    centres = torch.nn.functional.normalize(torch.randn(12, 8))[item]
+    features = torch.nn.functional.normalize(centres + 0.1 * torch.randn(48, 8))
+    pictures = wtbi._Pictures(features, item, category)
+    generator = torch.Generator().manual_seed(0)
+    metric = wtbi._trained(wtbi.PairMetric(8), pictures, 60, generator)
+    columns = (features, item, torch.full_like(item, -1), category)
+    queries = Embedded(*(values[::4].contiguous() for values in columns))
+    gallery = Embedded(*(values[1::4].contiguous() for values in columns))
+    ranking = wtbi._ranked(queries, gallery, metric, {0: metric})
+    assert ranking.hit_rate(1) > 0.7 and (ranking.rank < 6).all()  # six are of its category
+
+
 def test_few_labels_are_told_and_all_items(benchmark: Any, tiny: list[str], tmp_path: Path) -> None:
     few = ["data._target_=few_labels.FewLabels", "+data.num_labelled=7"]
     every, some = (
         make(configure("fashion", tmp_path, [f"data.root={tmp_path}", *tiny, *more], 0).data)
         for more in ([], few)
     )
-    assert isinstance(some, benchmark("few_labels").FewLabels) and type(every) is GarmentsData
+    assert isinstance(some, benchmark("few_labels").FewLabels) and type(every) is PeopleData
     known, told = every.training_garments(), some.training_garments()
     is_told = (told.labels[:] != 0).any(1)
     assert is_told.sum() == 7

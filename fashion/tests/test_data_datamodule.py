@@ -8,12 +8,12 @@ import pytest
 import torch
 from PIL import Image
 
-from fashion.data.datamodule import FashionData, GarmentsData
-from fashion.data.designs import RENDERED_ATTRIBUTES, RENDERED_TYPES
+from fashion.data.datamodule import FashionData, PeopleData
 from fashion.data.garments import Garments, Vocabulary, unknown_columns
 from fashion.data.items import renumbered, with_roles, with_validation
 from fashion.data.labels import Labels
-from fashion.data.layout import CATEGORIES, CONSUMER, GALLERY, QUERY, SHOP, UNKNOWN
+from fashion.data.layout import CATEGORIES, CONSUMER, GALLERY, LOWER, QUERY, SHOP, UNKNOWN, UPPER
+from fashion.data.people_garments import PEOPLE_ATTRIBUTES, PEOPLE_TYPES
 from vision_shared.inputs import InputError
 from vision_shared.testing import are_equal, epochs, expect_epochs_to_repeat
 
@@ -42,12 +42,12 @@ def arguments(folder: Path, **changes: Any) -> dict[str, Any]:
 
 @pytest.fixture
 def make(rendered: Path, render: dict[str, Any], tmp_path: Path) -> Any:
-    """Makes a datamodule of the rendered garments, or of one of their benchmarks."""
+    """Makes a datamodule of the rendered people, or of one of their benchmarks."""
 
-    def made(benchmark: str = "garments", **changes: Any) -> FashionData:
-        if benchmark == "garments":
+    def made(benchmark: str = "people", **changes: Any) -> FashionData:
+        if benchmark == "people":
             common = arguments(rendered, root=str(tmp_path), **changes)
-            return GarmentsData(render=render, **common)
+            return PeopleData(render=render, **common)
         common = arguments(rendered / benchmark, root=str(tmp_path), **changes)
         return FashionData(benchmark=benchmark, **common)
 
@@ -69,14 +69,14 @@ def table(parts: list[int], items: list[int], domains: list[int] | None = None) 
     return Garments(Path("p"), names, columns, Labels.unknown(len(parts)), Vocabulary(), Path("p"))
 
 
-def test_facts_are_known_before_the_garments_are_rendered(
+def test_facts_are_known_before_anything_is_rendered(
     tmp_path: Path, render: dict[str, Any]
 ) -> None:
-    data = GarmentsData(render=render, **arguments(tmp_path / "absent"))
+    data = PeopleData(render=render, **arguments(tmp_path / "absent"))
     assert data.facts == {
         "categories": list(CATEGORIES),
-        "attributes": list(RENDERED_ATTRIBUTES),
-        "attribute_types": list(RENDERED_TYPES),
+        "attributes": list(PEOPLE_ATTRIBUTES),
+        "attribute_types": list(PEOPLE_TYPES),
         "type_names": ["texture", "fabric", "shape", "part", "style"],
     }
 
@@ -103,10 +103,10 @@ def test_epochs_repeat_whatever_the_workers_and_after_a_resume(
 
 def test_item_batches_hold_k_pictures_of_items_below_the_number_of_items(make: Any) -> None:
     data = prepared(make(pictures_per_item=4))
-    assert data.num_items == 12
+    assert data.num_items == 4
     for batch in epochs(data, 0):
         items, counts = batch["item"].unique(return_counts=True)
-        assert counts.tolist() == [4, 4] and int(items.max()) < 12
+        assert counts.tolist() == [4, 4] and int(items.max()) < 4
 
 
 def test_evaluation_sees_a_part_in_order(make: Any) -> None:
@@ -115,7 +115,7 @@ def test_evaluation_sees_a_part_in_order(make: Any) -> None:
     index = torch.cat([batch["index"] for batch in batches])
     assert index.tolist() == list(range(len(data.part("val"))))
     items = torch.cat([batch["item"] for batch in batches])
-    assert int(items.min()) >= data.num_items
+    assert int(items[items != UNKNOWN].min()) >= data.num_items
     assert are_equal(batches, list(prepared(make()).val_dataloader()))
 
 
@@ -123,7 +123,7 @@ def test_validation_and_test_have_queries_and_answers(make: Any) -> None:
     data = make()
     for part in ("val", "test"):
         columns = data.part(part).columns
-        assert (columns.roles != UNKNOWN).all()
+        assert ((columns.roles != UNKNOWN) == (columns.items != UNKNOWN)).all()
         for in_shop in (True, False):
             chosen = columns.take((columns.series != UNKNOWN) == in_shop)
             queries = chosen.items[chosen.roles == QUERY]
@@ -142,8 +142,8 @@ def test_inshop_holds_out_whole_items_to_validate(make: Any) -> None:
 def test_gallery_of_consumer_to_shop_is_that_of_val_and_test(make: Any) -> None:
     data = make("consumer2shop")
     test, val = data.part("test").columns, data.part("val").columns
-    assert (test.roles == GALLERY).sum() == 12 and (val.roles == GALLERY).sum() == 6
-    assert len(np.unique(test.items[test.roles == QUERY])) == 6
+    assert (test.roles == GALLERY).sum() == 4 and (val.roles == GALLERY).sum() == 2
+    assert len(np.unique(test.items[test.roles == QUERY])) == 2
 
 
 def test_positive_rates_are_those_of_training(make: Any) -> None:
@@ -152,11 +152,25 @@ def test_positive_rates_are_those_of_training(make: Any) -> None:
     assert np.allclose(data.positive_rates(), (labels > 0).mean(0))
 
 
+def test_types_of_categories_are_those_of_training(make: Any) -> None:
+    types = make().category_types()
+    assert len(types) == len(CATEGORIES) and {UNKNOWN, 0, 1} <= set(types)
+    assert {types[CATEGORIES.index(name)] for name in UPPER} <= {UNKNOWN, 0}
+    assert {types[CATEGORIES.index(name)] for name in LOWER} <= {UNKNOWN, 1}
+
+
+def test_garments_of_one_type_alone(make: Any) -> None:
+    data = make("cap", kind="lower")
+    assert set(data.garments.columns.types) == {1} and len(data.part("train"))
+    with pytest.raises(InputError, match=r"data\.kind to be one of upper, lower, full, got 'hat'"):
+        make("cap", kind="hat")
+
+
 def test_attributes_are_chosen_by_name_in_the_order_asked_for(make: Any) -> None:
     chosen = ["denim", "striped"]
     data = make(attributes=chosen)
     assert data.facts["attributes"] == chosen and data.facts["attribute_types"] == [1, 0]
-    columns = [RENDERED_ATTRIBUTES.index(name) for name in chosen]
+    columns = [PEOPLE_ATTRIBUTES.index(name) for name in chosen]
     assert np.array_equal(data.garments.labels[:], make().garments.labels[:][:, columns])
     with pytest.raises(InputError, match=r"data\.attributes to be one of .*, got 'tweed'"):
         _ = make("cap", attributes=["tweed"]).garments
@@ -200,8 +214,8 @@ def test_own_folder_tests_on_its_validation_part(rendered: Path, tmp_path: Path)
         ({"size": [24]}, r"data\.size"),
         ({"pictures_per_item": 3}, r"data\.pictures_per_item"),
         ({"pictures_per_item": 2, "epoch_size": 10}, r"data\.epoch_size"),
-        ({"pictures_per_item": 4, "batch_size": 64}, r"lower data\.batch_size"),
-        ({"batch_size": 300}, r"data\.batch_size=300"),
+        ({"pictures_per_item": 4, "batch_size": 20}, r"lower data\.batch_size"),
+        ({"batch_size": 30}, r"data\.batch_size=30"),
         ({"num_train": 0}, r"data\.num_train"),
     ],
 )

@@ -231,5 +231,5 @@ def test_boxes_count_by_type_beside_the_whole_image() -> None:
     assert scores.mean_iou == pytest.approx(2 / 3)
     assert whole.compute().mean_iou == pytest.approx(0.32)
     table = box_table({"ours": scores, "whole image": whole.compute()}, ("upper", "lower", "full"))
-    assert table.rows[0] == ["ours", "0.250", "0.000", "-", "0.125", "0.667"]
+    assert table.rows[0] == ["ours", "0.250", "0.000", "-", "0.125", "0.252", "0.667"]
     assert table.rows[1][0] == "whole image" and "2 upper, 1 lower, 0 full" in table.note

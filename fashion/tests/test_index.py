@@ -25,7 +25,9 @@ def test_build_finds_all_garments_of_nested_folders(
     colour_checkpoint: Path, shop: Path, tmp_path: Path, capsys: pytest.CaptureFixture
 ) -> None:
     built = tmp_path / "index"
-    assert run(index, "build", colour_checkpoint, shop, "-o", built) == ExitCode.DONE
+    assert (
+        run(index, "build", "--checkpoint", colour_checkpoint, shop, "-o", built) == ExitCode.DONE
+    )
     found = lines(built)
     assert len(found) == 6
     files = sorted(Path(line["file"]).relative_to(shop).as_posix() for line in found)
@@ -39,7 +41,10 @@ def test_whole_pictures_are_one_garment_each(
     colour_checkpoint: Path, shop: Path, tmp_path: Path
 ) -> None:
     folder = tmp_path / "index"
-    assert run(index, "build", colour_checkpoint, shop, "-o", folder, "--whole") == ExitCode.DONE
+    assert (
+        run(index, "build", "--checkpoint", colour_checkpoint, shop, "-o", folder, "--whole")
+        == ExitCode.DONE
+    )
     assert [line["box"] for line in lines(folder)] == [[0, 0, 80, 60]] * 5
     query = photo(tmp_path / "query.png", ("red", DRESS), ("blue", TEE))
     assert run(search, folder, query, "-o", tmp_path / "out", "--top", 1) == ExitCode.DONE
@@ -54,14 +59,17 @@ def test_pictures_that_cannot_be_used_are_named_and_counted(
     (shop / ".hidden.png").write_bytes(b"")
     photo(shop / "white.png")
     folder = tmp_path / "index"
-    assert run(index, "build", colour_checkpoint, shop, "-o", folder) == ExitCode.PARTLY_DONE
+    assert (
+        run(index, "build", "--checkpoint", colour_checkpoint, shop, "-o", folder)
+        == ExitCode.PARTLY_DONE
+    )
     said = capsys.readouterr().err
     assert "broken.jpg: not a picture" in said and "white.png: no garment" in said
     assert "2 of 7 inputs skipped" in said and len(lines(folder)) == 6
     for path in [*shop.rglob("front.png"), shop / "both.png"]:
         path.unlink()
     assert (
-        run(index, "build", colour_checkpoint, shop, "-o", tmp_path / "none")
+        run(index, "build", "--checkpoint", colour_checkpoint, shop, "-o", tmp_path / "none")
         == ExitCode.NOTHING_DONE
     )
     assert not (tmp_path / "none").exists()
@@ -106,7 +114,7 @@ def test_interrupted_build_is_continued_by_add(
             return super().__call__(image, box)
 
     folder = tmp_path / "index"
-    arguments = [str(a) for a in ("build", colour_checkpoint, shop, "-o", folder)]
+    arguments = [str(a) for a in ("build", "--checkpoint", colour_checkpoint, shop, "-o", folder)]
     assert index.main(arguments, lambda *_: Interrupted()) == ExitCode.INTERRUPTED
     done = len(lines(folder))
     assert 32 <= done < 46
@@ -117,7 +125,10 @@ def test_interrupted_build_is_continued_by_add(
     assert len(lines(folder)) == 46 and not GarmentIndex(folder).notices
     assert len({json.dumps([line["file"], line["box"]]) for line in lines(folder)}) == 46
     capsys.readouterr()
-    assert run(index, "build", colour_checkpoint, shop, "-o", folder) == ExitCode.NOTHING_DONE
+    assert (
+        run(index, "build", "--checkpoint", colour_checkpoint, shop, "-o", folder)
+        == ExitCode.NOTHING_DONE
+    )
     assert "`add` to it" in capsys.readouterr().err
 
 
@@ -141,7 +152,7 @@ def test_build_goes_on_from_whatever_a_kill_left(
     capsys: pytest.CaptureFixture,
 ) -> None:
     folder = tmp_path / "index"
-    build = [str(a) for a in ("build", colour_checkpoint, shop, "-o", folder)]
+    build = [str(a) for a in ("build", "--checkpoint", colour_checkpoint, shop, "-o", folder)]
     if num_done is not None:
         manifest = new_manifest(str(colour_checkpoint), ColourRecogniser(), whole=False)
         with opened(folder, manifest) as writer:
@@ -170,10 +181,10 @@ def test_unfinished_index_of_another_network_is_not_mixed(
     colour_checkpoint: Path, shop: Path, tmp_path: Path, capsys: pytest.CaptureFixture
 ) -> None:
     folder = tmp_path / "index"
-    run(index, "build", colour_checkpoint, shop, "-o", folder)
+    run(index, "build", "--checkpoint", colour_checkpoint, shop, "-o", folder)
     with opened(folder) as writer:
         writer.set_unfinished([str(shop)])
-    code = run(index, "build", colour_checkpoint, shop, "-o", folder, "--whole")
+    code = run(index, "build", "--checkpoint", colour_checkpoint, shop, "-o", folder, "--whole")
     assert code == ExitCode.NOTHING_DONE and len(lines(folder)) == 6
     assert "an unfinished index of another network" in capsys.readouterr().err
 

@@ -58,6 +58,16 @@ def test_attribute_loss_is_least_where_the_logit_is_the_true_rate_whatever_the_w
         assert logit.grad.item() == pytest.approx(0, abs=1e-6)
 
 
+def test_weights_of_few_labels_are_shrunk_towards_one() -> None:
+    yes, no = torch.tensor([3, 300, 0]), torch.tensor([97, 9700, 0])
+    trusted = losses.balanced_weights(yes, no)
+    shrunk = losses.balanced_weights(yes, no, shrinkage=100)
+    torch.testing.assert_close(trusted[0], trusted[1])  # the paper's ratio, of however few
+    torch.testing.assert_close(shrunk[0], trusted[0].sqrt())
+    torch.testing.assert_close(shrunk[1], trusted[1] ** (10_000 / 10_100))
+    assert torch.equal(shrunk[2], torch.ones(2))
+
+
 def test_balanced_weights_make_yes_and_no_weigh_the_same() -> None:
     yes, no = torch.tensor([10, 90, 0, 0]), torch.tensor([90, 10, 50, 0])
     weights = losses.balanced_weights(yes, no)

@@ -82,6 +82,39 @@ def test_one_batch_overfits_and_later_stages_improve() -> None:
     assert errors[2] < errors[1] < errors[0] < 0.06, errors  # 0.17 is what the middle has
 
 
+@pytest.mark.parametrize("start", ["previous", "noise"])
+def test_later_stages_go_on_from_what_the_one_before_sees(start: str) -> None:
+    network, data = make(start=start, local_patch=8, inference="average"), batch()
+    network.begin("stage1")
+    network.begin("stage2")
+    first, second = network.stages[0][0], network.stages[1][0]  # type: ignore[index]
+    seen = [stage.eval().fc6(stage.features(data[0])) for stage in (first, second)]
+    assert torch.equal(*seen) == (start == "previous")
+    same = torch.equal(first.fc7[0].weight, second.fc7[0].weight[:, : SMALL["width"]])
+    assert same == (start == "previous")
+    torch.nn.init.normal_(second.fc7[0].bias)
+    network.begin("stage1")
+    before = {key: value.clone() for key, value in network.state_dict().items()}
+    network.begin("stage2")  # again: what it has learnt is kept
+    after = network.state_dict()
+    assert all(torch.equal(value, after[key]) for key, value in before.items() if "stages" in key)
+    again = make(start=start, local_patch=8)
+    again.load_state_dict(after)
+    assert torch.equal(again.stages[1][0].fc7[0].bias, second.fc7[0].bias)  # type: ignore[index]
+
+
+def test_every_stage_tells_its_landmarks() -> None:
+    network, (image, _, _) = make().eval(), batch()
+    for step in network.steps:
+        network.begin(step)
+    last: Alignment = network(image)
+    network.begin("stage2")
+    second: Alignment = network(image)
+    assert len(last.earlier) == 2 and len(second.earlier) == 1
+    assert torch.equal(last.earlier[1], second.landmarks)
+    assert torch.equal(last.earlier[0], second.earlier[0]) and last.previous is last.earlier[1]
+
+
 def test_stages_update_as_the_released_code_does() -> None:
     network, (image, _, _) = make().eval(), batch()
     network.begin("stage1")
@@ -150,7 +183,7 @@ def test_fit_finds_who_is_hard() -> None:
     logits = 20 * nn.functional.one_hot(label, 3).float()
     off = torch.tensor([0.0, 0.1, 0.3])[label]
     previous = Alignment(
-        landmarks + off[:, None, None], torch.zeros(40, 8, 3), logits, None, (), torch.ones(40, 1)
+        landmarks + off[:, None, None], torch.zeros(40, 8, 3), logits, (), (), torch.ones(40, 1)
     )
     network.fit(landmarks, states, previous)
     expected = torch.tensor([0.0, 0.1, 0.3]) * 2**0.5

@@ -8,8 +8,8 @@ import timm
 import torch
 from torch import Tensor, nn
 
-from fashion.models import build_trunk
-from fashion.models.trunk import Trunk
+from fashion.models import build_network, build_trunk
+from fashion.models.trunk import Trunk, start_fc
 
 # The places of the convolutions in torchvision's VGG-16, and their channels by the first's.
 PLACES = (0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28)
@@ -84,6 +84,42 @@ def test_vgg_with_torchvisions_weights_is_torchvisions_network(tmp_path: Path) -
         x = nn.functional.conv2d(x, weight, bias, padding=1).relu()
     for branch in trunk.branches:
         torch.testing.assert_close(branch(trunk.shared(image)), x, rtol=1e-4, atol=1e-3)
+
+
+def test_full_connections_are_torchvisions_too(tmp_path: Path) -> None:
+    """fc6 and fc7 with their ReLUs, of a VGG-16 whose layers are 64 and 256 times as narrow."""
+    state = torchvision_state(width=1)
+    for place, inputs in ((0, 8 * 49), (3, 16)):
+        state[f"classifier.{place}.weight"] = torch.randn(16, inputs) / inputs**0.5
+        state[f"classifier.{place}.bias"] = torch.randn(16)
+    torch.save(state, tmp_path / "vgg16.pth")
+    trunk = {"name": "vgg16", "width": 1, "weights": str(tmp_path / "vgg16.pth")}
+    widths = dict.fromkeys(("global_width", "fusion_width"), 16)
+    network: Any = build_network("fashionnet", 2, 2, trunk, local_width=4, pose_width=4, **widths)
+    cascade: Any = build_network("dfa", 0, 0, trunk, width=16, previous_width=4)
+    image = torch.rand(1, 3, 224, 224)
+    built = build_trunk(1, **trunk)
+    x = nn.functional.max_pool2d(built.branches[0](built.shared(image)), 2).flatten(1)
+    fc6 = (x @ state["classifier.0.weight"].T + state["classifier.0.bias"]).relu()
+    fc7 = (fc6 @ state["classifier.3.weight"].T + state["classifier.3.bias"]).relu()
+    whole = network.eval().whole(network.shared(image))
+    torch.testing.assert_close(whole, fc6, rtol=1e-4, atol=1e-4)
+    fused = network.fusion(torch.cat([whole, torch.zeros(1, 4)], 1))
+    torch.testing.assert_close(fused, fc7, rtol=1e-4, atol=1e-4)
+    stage = cascade.eval().stages[1][0]
+    seen = stage.fc6(stage.features(image))
+    torch.testing.assert_close(stage.fc7(torch.cat([seen, torch.zeros(1, 4)], 1)), fc7)
+
+
+def test_full_connections_of_other_sizes_stay() -> None:
+    weights = [(torch.ones(4, 6), torch.ones(4)), (torch.ones(3, 4), torch.ones(3))]
+    for layers in ([nn.Linear(7, 4), nn.Linear(5, 3)], [nn.Linear(6, 5), nn.Linear(5, 3)]):
+        start_fc(layers, weights)
+        assert not any((layer.bias == 1).any() for layer in layers)
+    layers = [nn.Linear(6, 4), nn.Linear(5, 3)]
+    start_fc(layers, weights)
+    assert (layers[0].weight == 1).all() and (layers[1].weight[:, :4] == 1).all()
+    assert not (layers[1].weight[:, 4] == 1).any()
 
 
 @pytest.mark.parametrize("width", [1, 2])

@@ -136,7 +136,7 @@ def test_existing_outputs_are_kept(checkpoint: Path, tmp_path: Path) -> None:
         (["a.png", "a.jpg", "a_jpg.png", "-o", "out"], "would both become a_jpg*"),
         (["a.png"], "-o/--output"),
         (["a.png", "-o", "out", "--least-score", "2"], "from 0 to 1"),
-        (["a.png", "-o", "out"], "make train TASK=fashion"),
+        (["a.png", "-o", "out", "--checkpoint", "last"], "make train TASK=fashion"),
     ],
 )
 def test_mistakes_are_one_line(tmp_path: Path, arguments: list[str], message: str) -> None:

@@ -92,7 +92,9 @@ def test_index_search_and_spot_work_with_the_recogniser(
     shop, folder, out = tmp_path / "shop", tmp_path / "shop.index", tmp_path / "out"
     for number in range(4):
         write_image(new_path(shop / f"{number}.png"), noise(50, 40, number))
-    assert run(index, "build", plain_checkpoint, shop, "-o", folder) == ExitCode.DONE
+    assert (
+        run(index, "build", "--checkpoint", plain_checkpoint, shop, "-o", folder) == ExitCode.DONE
+    )
     assert run(search, folder, shop / "2.png", "-o", out, "--top", "3") == ExitCode.DONE
     (garment,) = json.loads((out / "2.json").read_text())["garments"]
     assert Path(garment["hits"][0]["file"]) == shop / "2.png" and len(garment["hits"]) == 3
@@ -101,7 +103,9 @@ def test_index_search_and_spot_work_with_the_recogniser(
     (spotted,) = json.loads((out / "clip_timeline.json").read_text())["garments"]
     assert spotted["sightings"] == 4 and len(spotted["hits"]) == 4
     capsys.readouterr()
-    other = run(index, "build", cascade_checkpoint, shop, "-o", tmp_path / "other.index")
+    other = run(
+        index, "build", "--checkpoint", cascade_checkpoint, shop, "-o", tmp_path / "other.index"
+    )
     assert other == ExitCode.NOTHING_DONE
     assert "landmarks alone" in capsys.readouterr().err
 

@@ -194,7 +194,10 @@ def test_trained_checkpoint_serves_index_and_search(
     checkpoint = tmp_path / "checkpoints/best.ckpt"
     photos = next(path for path in sorted((rendered / "img").rglob("id_*")) if path.is_dir())
     folder, out = tmp_path / "index", tmp_path / "out"
-    assert index.main(["build", str(checkpoint), str(photos), "-o", str(folder)]) == ExitCode.DONE
+    assert (
+        index.main(["build", "--checkpoint", str(checkpoint), str(photos), "-o", str(folder)])
+        == ExitCode.DONE
+    )
     photo = sorted(photos.iterdir())[0]
     assert search.main([str(folder), str(photo), "-o", str(out)]) == ExitCode.DONE
     hits = json.loads((out / f"{photo.stem}.json").read_text())["garments"][0]["hits"]

@@ -5,6 +5,7 @@ import re
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
+from urllib.parse import unquote
 
 import av
 import numpy as np
@@ -51,7 +52,18 @@ def test_spot_follows_garments_and_writes_a_page(built: Path, tmp_path: Path) ->
     page = (out / "<b>&_spots.html").read_text()
     assert "&lt;b&gt;&amp;.mp4" in page and "<b>" not in page
     assert page.count("data:image/jpeg;base64,") == 6
-    assert not re.search(r'(src|href)="(?!data:)', page) and "<script" not in page
+    sources = re.findall(r'(?:src|href)="((?!data:)[^"]*)"', page)
+    assert [(out / unquote(source)).resolve() for source in sources] == [video.resolve()]
+    assert 'data-seconds="5.9"' in page and page.count('class="bar"') == 2
+
+
+def test_a_page_of_a_video_that_browsers_cannot_play_has_no_player(
+    built: Path, tmp_path: Path
+) -> None:
+    video, out = clip(tmp_path / "a.mkv", 20), tmp_path / "out"
+    assert run(spot, built, video, "-o", out, "--per-second", 5) == ExitCode.DONE
+    page = (out / "a_spots.html").read_text()
+    assert "<video" not in page and 'class="bar"' in page
 
 
 def test_damaged_video_is_used_as_far_as_it_goes(
@@ -95,6 +107,33 @@ def test_tracks_part_where_looks_or_places_do() -> None:
     assert last.number == 3 and last.category == "Tee" and tracker.finish() == []
     assert overlap((0, 0, 2, 2), (1, 0, 3, 2)) == pytest.approx(1 / 3)
     assert overlap((0, 0, 1, 1), (1, 1, 2, 2)) == 0
+
+
+def test_a_track_goes_on_behind_what_stands_before_it() -> None:
+    """It walks 20 px a second, is hidden for one, and another of its kind comes the other way."""
+    image, tracker = blank(), Tracker()
+    red = colour_garment("red", (0, 10, 20, 40))
+    for tick in range(16):
+        time = tick / 4
+        one = replace(red, box=(5 * tick, 10, 20 + 5 * tick, 40))
+        other = replace(red, box=(75 - 5 * tick, 30, 95 - 5 * tick, 60))
+        shown = [other] if 6 <= tick < 10 else [other, one]
+        assert tracker.see(time, shown, image) == []
+    first, second = sorted(tracker.finish(), key=lambda track: track.sightings)
+    assert (first.sightings, second.sightings) == (12, 16)
+    assert first.box[0] == 75 and second.box[0] == 0
+
+
+def test_all_pairs_together_are_the_best() -> None:
+    """The surest pair first would leave a garment that only the other track can have."""
+    image, tracker = blank(), Tracker()
+    red = colour_garment("red", TEE)
+    left, right = replace(red, box=(0, 10, 20, 30)), replace(red, box=(16, 10, 36, 30))
+    tracker.see(0, [left, right], image)
+    # between the two, nearer to the right one; and where the right one alone can have gone
+    tracker.see(0.1, [replace(red, box=(9, 10, 29, 30)), replace(red, box=(28, 10, 48, 30))], image)
+    tracks = sorted(tracker.finish(), key=lambda track: track.number)
+    assert [track.box[0] for track in tracks] == [9, 28]
 
 
 def blank() -> Picture:

@@ -7,12 +7,14 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
-from fashion.data.augment import Augmentation
 from fashion.data.benchmarks import load_garments
-from fashion.data.garments import Garments
+from fashion.data.collage import Collage
+from fashion.data.garments import Garments, rows_of_pictures
 from fashion.recogniser import GarmentRecogniser
-from fashion.whole_pictures import WholePictures, look_at_pictures, rows_of_pictures
+from fashion.whole_pictures import WholePictures, look_at_pictures
+from vision_shared.inputs import InputError
 
 
 @pytest.fixture
@@ -28,30 +30,32 @@ def doubled(garments: Garments) -> Garments:
 
 
 def test_a_picture_comes_once_with_all_of_its_garments(garments: Garments) -> None:
-    augmentation = Augmentation(size=(48, 48), scale=(1.0, 1.0), shift=0.0, jitter=0.0)
-    samples = WholePictures(doubled(garments), augmentation)
+    samples = WholePictures(doubled(garments), Collage(48, 0.0))
     assert len(samples) == len(garments) - 1
-    both, one = samples[0, 5], samples[1, 5]
-    assert both["image"].shape == (3, 48, 48)
-    assert both["boxes"].isfinite().all() and one["boxes"].isfinite().all(1).tolist() == [
-        True,
-        False,
-    ]
-    assert one["types"].tolist() == [int(garments.columns.types[2]), -1]
-    repeated = samples[0, 5]
-    assert all(torch.equal(both[name], repeated[name]) for name in both)
+    assert [len(rows) for rows in samples.pictures[:2]] == [2, 1]
+    several = [samples[0, seed] for seed in range(12)]
+    assert all(sample["image"].shape == (3, 48, 48) for sample in several)
+    numbers = {int((sample["types"] >= 0).sum()) for sample in several}
+    assert min(numbers) >= 1 and max(numbers) > 4  # a few pictures side by side
+    for sample in several:
+        assert torch.equal(sample["boxes"].isfinite().all(1), sample["types"] >= 0)
+    one, again = samples[0, 5], samples[0, 5]
+    assert all(torch.equal(one[key].nan_to_num(), again[key].nan_to_num()) for key in one)
 
 
-def test_boxes_follow_the_letterbox_and_the_mirror(garments: Garments) -> None:
-    """64x48 pictures in 48x48: as high as the sample, 36 wide, 6 of padding on each side."""
-    augmentation = Augmentation(size=(48, 48), scale=(1.0, 1.0), shift=0.0, jitter=0.0)
-    samples = WholePictures(garments, augmentation)
-    x1, y1, x2, y2 = (garments.columns.boxes[0] * 0.75).tolist()
-    plain = np.array([x1 + 6, y1, x2 + 6, y2]) / 48
-    mirrored = np.array([1 - plain[2], plain[1], 1 - plain[0], plain[3]])
-    seen = [samples[0, seed]["boxes"][0].numpy() for seed in range(8)]
-    kinds = {(bool(np.allclose(b, plain)), bool(np.allclose(b, mirrored))) for b in seen}
-    assert kinds <= {(True, False), (False, True), (True, True)} and len(kinds) > 1
+def test_background_has_no_garment_and_is_told_apart(garments: Garments, tmp_path: Path) -> None:
+    Image.new("RGB", (40, 30), (9, 200, 9)).save(tmp_path / "wall.png")
+    samples = WholePictures(garments, Collage(48, 0.0), [tmp_path / "wall.png"])
+    assert len(samples) == len(garments) + 1
+    shown = [samples[len(garments), seed] for seed in range(12)]
+    empty = [sample for sample in shown if not sample["types"].ge(0).any()]
+    assert empty and all((sample["image"][1] > 0.7).any() for sample in empty)
+
+
+def test_detector_without_boxes_is_refused(garments: Garments) -> None:
+    unknown = garments.changed(boxes=np.full((len(garments), 4), np.nan, np.float32))
+    with pytest.raises(InputError, match=r"no box .* add module\.detector=null"):
+        WholePictures(unknown, Collage(48, 0.0))
 
 
 def test_rows_of_pictures_are_in_the_order_of_the_first(garments: Garments) -> None:
@@ -69,5 +73,5 @@ def test_pipeline_is_tested_by_the_boxes_it_finds(checkpoint: Path, garments: Ga
 
 
 def _mean_share(garments: Garments) -> float:
-    boxes = garments.columns.boxes.clip(0, [48, 64, 48, 64])
-    return float(((boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])).mean() / (48 * 64))
+    boxes = garments.columns.boxes.clip(0, 48)
+    return float(((boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])).mean() / 48**2)

@@ -1,6 +1,7 @@
 """What a test compares: a network, the answers that cost nothing, and the whole of the pipeline."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -8,9 +9,11 @@ from torch import Tensor, nn
 
 from fashion.data.datamodule import FashionData
 from fashion.data.layout import TYPES
-from fashion.evaluation.boxes import box_table
+from fashion.evaluation.boxes import box_table, score_table
+from fashion.evaluation.landmarks import LandmarkErrors, LandmarkScores, landmark_table
 from fashion.evaluation.results import GarmentResults, Measured, RetrievalResults, figures
 from fashion.models import Alignment, Recognition
+from fashion.photographs.garments import background_table, look, people_table
 from fashion.recogniser import GarmentRecogniser
 from fashion.report import garment_tables, retrieval_tables
 from fashion.typical import Typical, typical_of
@@ -29,6 +32,7 @@ class Comparison(nn.Module):
         categories: names.
         attribute_types: the number of each attribute's type.
         type_names: of these types.
+        stages: names of a cascade's stages, each of which is measured.
     """
 
     data: FashionData
@@ -40,21 +44,24 @@ class Comparison(nn.Module):
         categories: Sequence[str],
         attribute_types: Sequence[int],
         type_names: Sequence[str],
+        stages: Sequence[str] = (),
     ) -> None:
         super().__init__()
         self.name, self.categories, self.type_names = name, list(categories), list(type_names)
         sizes = (len(categories), attribute_types, len(type_names))
         self.results, self.trivial = GarmentResults(*sizes), GarmentResults(*sizes)
         self.retrieval = RetrievalResults()
+        self.stages = nn.ModuleDict({name: LandmarkErrors() for name in stages})
         self.recognises = False
         self.found: FoundGarments | None = None
+        self.photographs: list[Table] = []
 
     def begin(self, data: FashionData, device: torch.device) -> None:
         """Begin a test on data."""
         self.data, self.found = data, None
         self.typical = typical_of(data, len(self.categories), device)
-        for results in (self.results, self.trivial, self.retrieval):
-            results.reset()
+        for results in (self.results, self.trivial, self.retrieval, *self.stages.values()):
+            results.reset()  # type: ignore[operator]
 
     def update(self, answer: Recognition | Alignment, batch: Mapping[str, Tensor]) -> None:
         """Add what the network says of a batch of garments."""
@@ -63,12 +70,18 @@ class Comparison(nn.Module):
         self.recognises = isinstance(answer, Recognition)
         if isinstance(answer, Recognition):
             self.retrieval.update(answer.embedding, batch)
+        else:
+            truth = [batch[name] for name in ("landmarks", "states", "variation")]
+            reached = (*answer.earlier, answer.landmarks)
+            for errors, landmarks in zip(self.stages.values(), reached, strict=False):
+                errors.update(landmarks, *truth)  # type: ignore[operator]
 
     def look_at_pictures(self, recogniser: GarmentRecogniser, number: int) -> None:
-        """Test detector and network on the whole pictures of the test's first garments."""
-        garments = self.data.part("test")
+        """Test detector and network on the test's first whole pictures, and on photographs."""
+        garments = self.data.part(self.data.tested)
         garments = garments.take(np.arange(min(number, len(garments))))
         self.found = look_at_pictures(recogniser, garments, self.name)
+        self.photographs = [people_table(look(recogniser)), background_table(recogniser)]
 
     def figures(self) -> dict[str, float]:
         """Return what `fashion.evaluation.results.figures` does, and ``box_ap``."""
@@ -76,6 +89,11 @@ class Comparison(nn.Module):
         if self.found is not None:
             found["box_ap"] = self.found.boxes[self.name].mean
         return found
+
+    def by_stage(self) -> dict[str, LandmarkScores]:
+        """Return how well each stage of a cascade that has answered leaves the landmarks."""
+        metrics: dict[str, Any] = dict(self.stages.items())
+        return {name: each.compute() for name, each in metrics.items() if each.update_called}
 
     def tables(self) -> list[Table]:
         """Return all tables, the published rows in those of the published benchmarks."""
@@ -85,9 +103,13 @@ class Comparison(nn.Module):
             trivial = Measured(None, None, None, trivial.landmarks)
         systems = {self.name: self.results.compute(), TYPICAL: trivial}
         tables = garment_tables(systems, self.type_names, benchmark)
+        stages = self.by_stage()
+        if len(stages) > 1:
+            tables.append(landmark_table(stages, title="Landmarks after each stage"))
         gathered = {self.name: self.retrieval}
         if self.found is not None:
-            tables.append(box_table(self.found.boxes, TYPES))
+            boxes, scores = self.found.boxes, self.found.reported
+            tables += [box_table(boxes, TYPES), score_table(scores), *self.photographs]
             gathered = {TRUE_BOXES: self.retrieval, FOUND_BOXES: self.found.retrieval}
         if not self.recognises:
             return tables

@@ -1,4 +1,4 @@
-"""Make an index of one's own pictures: python -m fashion.index build CKPT FOLDER... -o INDEX"""
+"""Make an index of one's own pictures: python -m fashion.index build FOLDER... -o INDEX"""
 
 # Nothing heavy is imported before the arguments are known to be good: --help has to be quick.
 from __future__ import annotations
@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fashion.weights import SHIPPED
 from vision_shared.commands import run_command
 from vision_shared.inputs import CommandParser, ExitCode
 from vision_shared.prediction import answer, check_checkpoint, find_checkpoint
@@ -21,10 +22,10 @@ if TYPE_CHECKING:
 TASK = "fashion"
 
 EPILOG = """\
-  build CKPT FOLDER... -o INDEX   look for the garments of all pictures in folders, and in the
-                                  folders in them, and make an index of them; CKPT may be `last`
-  add INDEX FOLDER...             add new pictures; those that are there already are left alone
-  remove INDEX PATH...            remove the garments of pictures, or of all pictures of folders
+  build FOLDER... -o INDEX   look for the garments of all pictures in folders, and in the folders
+                             in them, and make an index of them
+  add INDEX FOLDER...        add new pictures; those that are there already are left alone
+  remove INDEX PATH...       remove the garments of pictures, or of all pictures of folders
 
 An index is a folder: embeddings, a line of JSON for each garment, small pictures, and which network
 made it. When a command is killed the index holds what was done so far, and the same command, or
@@ -55,9 +56,10 @@ def _parse(arguments: Sequence[str] | None) -> Namespace:
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     build = commands.add_parser("build", help="make an index")
-    build.add_argument("checkpoint", metavar="CKPT")
     build.add_argument("inputs", nargs="+", type=Path, metavar="FOLDER")
     build.add_argument("-o", "--output", type=Path, required=True, metavar="INDEX")
+    text = "a checkpoint, or `last`; default: the weights that come with the package"
+    build.add_argument("--checkpoint", metavar="CKPT", help=text)
     build.add_argument("--whole", action="store_true", help="a picture is a garment, cut out")
     add = commands.add_parser("add", help="add pictures")
     add.add_argument("index", type=Path, metavar="INDEX")
@@ -72,14 +74,14 @@ def _parse(arguments: Sequence[str] | None) -> Namespace:
 
 
 def _build(options: Namespace, load: Load | None) -> ExitCode:
-    check_checkpoint(options.checkpoint, TASK)
+    check_checkpoint(options.checkpoint, TASK, SHIPPED)
     from fashion.retrieval.building import find_pictures
     from fashion.retrieval.identity import load_recogniser, new_manifest
     from fashion.retrieval.writing import discard, opened
 
     folder = options.output
     pictures = find_pictures(options.inputs, folder, _report)
-    checkpoint = find_checkpoint(options.checkpoint, TASK)
+    checkpoint = find_checkpoint(options.checkpoint, TASK, SHIPPED)
     recogniser = (load or load_recogniser)(checkpoint, options.device)
     manifest = new_manifest(checkpoint, recogniser, whole=options.whole)
     with opened(folder, manifest) as writer:

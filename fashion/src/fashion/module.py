@@ -10,6 +10,7 @@ from pytorch_lightning.utilities.types import OptimizerLRScheduler
 from torch import Tensor
 from torch.export import Dim
 
+from fashion.calibrating import calibrate_detector
 from fashion.comparison import Comparison
 from fashion.data.datamodule import FashionData
 from fashion.drawing import draw_garments, draw_neighbours
@@ -49,8 +50,10 @@ class FashionModule(pl.LightningModule):
         weight_decay: of the optimiser.
         poly_power: within a phase the rate falls as (1 - progress) ** power.
         detector_batch: pictures that the detector sees in a step.
+        detector_trunk_rate: factor of the learning rate for the detector's trunk.
         seed: of dropout and pseudo-labels.
         num_items: that have proxies in a checkpoint; a training asks its data.
+        category_types: the type of each category in a checkpoint, likewise.
 
     Raises:
         InputError: a detector, but whole pictures for the network.
@@ -73,8 +76,10 @@ class FashionModule(pl.LightningModule):
         weight_decay: float,
         poly_power: float,
         detector_batch: int,
+        detector_trunk_rate: float,
         seed: int,
         num_items: int | None = None,
+        category_types: Sequence[int] = (),
     ) -> None:
         super().__init__()
         self.save_hyperparameters()
@@ -82,6 +87,7 @@ class FashionModule(pl.LightningModule):
         self.hparams["detector"] = None if detector is None else without_sources(detector)
         self.categories, self.attributes = list(categories), list(attributes)
         self.type_names = list(type_names) or ["of one type"]
+        self.category_types = list(category_types)
         self.framing = Framing(**framing)
         if detector is not None and self.framing.region == "whole":
             raise InputError(
@@ -98,13 +104,15 @@ class FashionModule(pl.LightningModule):
         self.weight_decay = weight_decay
         self.poly_power = poly_power
         self.detector_batch = detector_batch
+        self.detector_trunk_rate = detector_trunk_rate
         self.seed = seed
         types = list(attribute_types) or [0] * len(attributes)
         sizes = (len(categories), types, len(self.type_names))
         self.val_results = GarmentResults(*sizes, has_precision=False)
         self.val_retrieval = RetrievalResults()
         name = "DFA" if self._aligns else "FashionNet"
-        self.comparison = Comparison(name, self.categories, types, self.type_names)
+        stages = self.net.network.steps if self._aligns else ()
+        self.comparison = Comparison(name, self.categories, types, self.type_names, stages)
         self._whole_pictures: DetectorBatches | None = None
         self._step: str | None = None
         self.phase_index = 0  # of the phase that has begun last, for the choice of the best weights
@@ -138,11 +146,12 @@ class FashionModule(pl.LightningModule):
         if self.objective.identities == "proxy" and self.objective.proxies is None:
             self.hparams["num_items"] = self._data.num_items
             self.objective = self._make_objective(self._data.num_items)
-        rates = self._data.positive_rates()
-        self.objective.weigh_attributes(rates)
+        self.category_types = self._data.category_types()
+        self.hparams["category_types"] = self.category_types
+        self.objective.weigh_attributes(*self._data.attribute_counts())
         if self.attributes:
             head: Any = self.net.network.attributes
-            head.expect(rates)
+            head.expect(self._data.positive_rates())
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
         if self.net.detector is None:
@@ -183,10 +192,8 @@ class FashionModule(pl.LightningModule):
     def _detector_loss(self, batch: dict[str, Tensor]) -> Tensor:
         assert self.net.detector is not None
         batch = self.transfer_batch_to_device(batch, self.device, 0)
-        images, boxes, types = known_boxes(batch["image"], batch["boxes"], batch["types"])
-        if not len(images):
-            return images.sum()
-        return self.net.detector.loss(images, boxes, types)
+        boxes, types = known_boxes(batch["image"], batch["boxes"], batch["types"])
+        return self.net.detector.loss(batch["image"], boxes, types)
 
     def _begin_phase(self) -> None:
         """Open the network's step of this phase, where another one is open or none is."""
@@ -210,6 +217,8 @@ class FashionModule(pl.LightningModule):
             self.val_retrieval.update(answer.embedding, batch)
 
     def on_validation_epoch_end(self) -> None:
+        if self.net.detector is not None and not self.trainer.sanity_checking:
+            calibrate_detector(self.net.detector, self._data.part("val"))
         found = figures(self.val_results.compute(), self.val_retrieval)
         self.log_dict({f"val/{name}": value for name, value in found.items()})
         self.log("val/score", score(found), prog_bar=True)
@@ -232,7 +241,9 @@ class FashionModule(pl.LightningModule):
         if self.net.detector is not None:
             number = int(self.trainer.num_test_batches[0]) * self._data.eval_batch_size
             names = self.categories, self.attributes
-            recogniser = GarmentRecogniser(self.net, *names, self.framing, self.device)
+            recogniser = GarmentRecogniser(
+                self.net, *names, self.framing, self.device, category_types=self.category_types
+            )
             self.comparison.look_at_pictures(recogniser, number)
         found = self.comparison.figures()
         self.log_dict({f"test/{name}": value for name, value in found.items()})
@@ -243,11 +254,18 @@ class FashionModule(pl.LightningModule):
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         return phased_optimizer(
-            self.parameters(),
+            self._parameter_groups(),
             self.optimizer_name,
             self.weight_decay,
             lambda step: self.phases.learning_rate(self._progress(step), self.poly_power),
         )
+
+    def _parameter_groups(self) -> list[dict[str, Any]]:
+        trunk = [] if self.net.detector is None else list(self.net.detector.trunk_parameters())
+        slow = {id(parameter) for parameter in trunk}
+        others = [parameter for parameter in self.parameters() if id(parameter) not in slow]
+        groups = [{"params": others}, {"params": trunk, "lr": self.detector_trunk_rate}]
+        return [group for group in groups if group["params"]]
 
     def panels(self, batch: dict[str, Any]) -> dict[str, np.ndarray]:
         """Draw four samples with landmarks, and what of the batch is nearest to some."""

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from fashion.data.datamodule import FashionData
+from fashion.data.layout import ABSENT
 from fashion.losses import (
     ProxyAnchorLoss,
     alignment_losses,
@@ -25,6 +26,7 @@ from fashion.models import Alignment, DeepFashionAlignment, Recognition
 
 AttributeLoss = Literal["weighted", "plain", "ranking", "smooth_ranking"]
 IdentityLoss = Literal["triplet", "proxy"]
+MeanOver = Literal["batch", "known"]
 RECOGNITION_TERMS = ("landmark", "visibility", "category", "attribute", "identity")
 ALIGNMENT_TERMS = ("landmark", "visibility", "pseudo_label")
 
@@ -32,10 +34,18 @@ ALIGNMENT_TERMS = ("landmark", "visibility", "pseudo_label")
 class RecognitionObjective(nn.Module):
     """The terms of FashionNet (Liu et al., CVPR 2016, section 3.2).
 
+    The paper sums over pictures, and knows all labels of each. Where some pictures lack them, a
+    mean over those that have them would let three labelled pictures of a batch weigh as much as all
+    of its 64 do in another term; a term is therefore in the mean over the batch.
+
     Args:
         num_attributes: A.
         attributes: ``weighted`` by how frequent each is, the paper's; ``plain``; or one of the
             rankings of `fashion.losses`.
+        shrinkage: of these weights towards 1 where few labels are known, see
+            `fashion.losses.balanced_weights`; 0 is the paper's.
+        mean_over: the ``batch``, in which what a picture has no labels for counts 0; or what is
+            ``known`` alone.
         identities: ``triplet``, the paper's, or ``proxy``.
         margin: of the triplets.
         mining: of the triplets, see `fashion.losses.triplet_loss`.
@@ -53,6 +63,8 @@ class RecognitionObjective(nn.Module):
         self,
         num_attributes: int,
         attributes: AttributeLoss = "weighted",
+        shrinkage: float = 1000.0,
+        mean_over: MeanOver = "batch",
         identities: IdentityLoss = "triplet",
         margin: float = 0.3,
         mining: Mining = "hard",
@@ -63,15 +75,18 @@ class RecognitionObjective(nn.Module):
         super().__init__()
         _expect("attributes", attributes, get_args(AttributeLoss))
         _expect("identities", identities, get_args(IdentityLoss))
+        _expect("mean_over", mean_over, get_args(MeanOver))
         self.attributes, self.identities = attributes, identities
+        self.shrinkage, self.mean_over = shrinkage, mean_over
         self.margin, self.mining, self.across_domains = margin, mining, across_domains
         # not kept: a training knows how frequent its attributes are
         self.register_buffer("attribute_weights", torch.ones(num_attributes, 2), persistent=False)
         self.proxies = None if num_items is None else ProxyAnchorLoss(num_items, width)
 
-    def weigh_attributes(self, rates: Tensor) -> None:
-        """Take (A,), the share of yes among what is known of each attribute; NaN where nothing."""
-        self.attribute_weights.copy_(balanced_weights(rates, 1 - rates))
+    def weigh_attributes(self, num_yes: Tensor, num_no: Tensor) -> None:
+        """Take how many pictures that train have each attribute (A,), and have it not."""
+        weights = balanced_weights(num_yes, num_no, shrinkage=self.shrinkage)
+        self.attribute_weights.copy_(weights)
 
     def forward(
         self, answer: Recognition, batch: Mapping[str, Tensor], wanted: Collection[str]
@@ -94,7 +109,17 @@ class RecognitionObjective(nn.Module):
         if answer.attribute_logits.shape[1]:
             labels = batch["attributes"]
             terms["attribute"] = lambda: self._attribute_loss(answer.attribute_logits, labels)
-        return {name: term() for name, term in terms.items() if name in wanted}
+        return {
+            name: term() * self._share(name, batch)
+            for name, term in terms.items()
+            if name in wanted
+        }
+
+    def _share(self, term: str, batch: Mapping[str, Tensor]) -> Tensor:
+        """Return what a term's mean over known pictures becomes one over the batch with."""
+        if self.mean_over == "known":
+            return batch["states"].new_ones((), dtype=torch.float32)
+        return knows(term, batch).float().mean()
 
     def _attribute_loss(self, logits: Tensor, labels: Tensor) -> Tensor:
         losses: dict[str, Any] = {
@@ -110,6 +135,17 @@ class RecognitionObjective(nn.Module):
             return self.proxies(embedding, batch["item"])
         domain = batch["domain"] if self.across_domains else None
         return triplet_loss(embedding, batch["item"], self.margin, self.mining, domain)
+
+
+def knows(term: str, batch: Mapping[str, Tensor]) -> Tensor:
+    """Return (B,) bool: which pictures have labels for one of `RECOGNITION_TERMS`."""
+    if term == "category":
+        return batch["category"] >= 0
+    if term == "attribute":
+        return (batch["attributes"] != 0).any(1)
+    if term == "identity":
+        return batch["item"] >= 0
+    return (batch["states"] != ABSENT).any(1)
 
 
 def alignment_terms(

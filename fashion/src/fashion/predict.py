@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from fashion.weights import SHIPPED
 from vision_shared.commands import run_command
 from vision_shared.inputs import VIDEO_SUFFIXES, ExitCode
 from vision_shared.prediction import (
@@ -50,6 +51,7 @@ def _parse(arguments: Sequence[str] | None) -> Namespace:
         "python -m fashion.predict",
         "Find, align and describe the garments of pictures and videos.",
         EPILOG,
+        has_weights=True,
     )
     add = parser.add_argument
     add("--whole", action="store_true", help="each picture is one garment, see below")
@@ -81,7 +83,7 @@ def _predict(options: Namespace) -> ExitCode:
         endings=ENDINGS,
         is_video=is_video,
     )
-    check_checkpoint(options.checkpoint, TASK)
+    check_checkpoint(options.checkpoint, TASK, SHIPPED)
     run = _Run(options, names)
     code = run.summary.process_each(list(names), run.describe, _line)
     run.summary.print(code)
@@ -116,7 +118,7 @@ class _Run:
             from fashion.recogniser import LEAST_SCORE, GarmentRecogniser
 
             options = self._options
-            path = find_checkpoint(options.checkpoint, TASK)
+            path = find_checkpoint(options.checkpoint, TASK, SHIPPED)
             least = LEAST_SCORE if options.least_score is None else options.least_score
             try:
                 self._loaded = GarmentRecogniser.from_checkpoint(path, options.device, least)

@@ -16,23 +16,20 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torchvision.ops import nms
 
+from fashion.agreement import of_type, states_of_type
 from fashion.data.framing import PADDING, Frame, enlarged, letterbox, whole
 from fashion.data.layout import UNKNOWN
 from fashion.data.samples import Region, to_tensor
 from fashion.garment import Box, Garment, Picture
-from fashion.models import Alignment, Pipeline, Recognition, build_pipeline
+from fashion.models import Alignment, Pipeline, Recognition, build_pipeline, one_per_garment
 from vision_shared.checkpoints import fits_version, read_checkpoint
 from vision_shared.prediction import find_device, rebuild_network
 
 TASK = "fashion"
 
-LEAST_SCORE = 0.3
-"""Of a garment that is reported, unless it is said otherwise."""
-
-SAME_GARMENT = 0.7
-"""Intersection over union from which on boxes of two types are of one garment."""
+LEAST_SCORE = 0.5
+"""Of a garment that is reported, unless it is said otherwise: it is more likely there than not."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +73,8 @@ class GarmentRecogniser:
         framing: what the network is shown.
         device: ``auto`` (a GPU where there is one), ``cpu`` or ``cuda``; or where they are.
         least_score: of the garments that are reported.
+        category_types: the type of each category, which category and landmarks of one answer agree
+            about; empty where that is not known.
 
     Raises:
         ValueError: ``cuda`` without a usable GPU.
@@ -89,12 +88,14 @@ class GarmentRecogniser:
         framing: Framing,
         device: str | torch.device = "auto",
         least_score: float = LEAST_SCORE,
+        category_types: Sequence[int] = (),
     ) -> None:
         self.device = find_device(device) if isinstance(device, str) else device
         self.network = network.to(self.device).eval()
         self.categories, self.attributes = tuple(categories), tuple(attributes)
         self.framing = framing
         self.least_score = least_score
+        self.category_types = tuple(category_types)
 
     @classmethod
     def from_checkpoint(
@@ -114,7 +115,8 @@ class GarmentRecogniser:
         with fits_version(checkpoint.path):
             framing = Framing(**settings["framing"])
         names = settings["categories"], settings["attributes"]
-        return cls(network, *names, framing, device, least_score)
+        types = settings.get("category_types", ())
+        return cls(network, *names, framing, device, least_score, types)
 
     @property
     def transform(self) -> Mapping[str, Any]:
@@ -164,6 +166,14 @@ class GarmentRecogniser:
         placed = np.clip(np.array(boxes, np.float32).reshape(-1, 4), 0, limits)
         return Boxes(torch.from_numpy(placed), seen.scores.cpu(), seen.types.cpu())
 
+    def one_each(self, found: Boxes) -> Boxes:
+        """Return of the boxes of one garment, of whatever types, the surest alone."""
+        detector = self.network.detector
+        assert detector is not None
+        same = float(detector.calibration.same_garment)
+        kept = one_per_garment(found.boxes, found.scores, same)
+        return Boxes(*(values[kept] for values in found))
+
     def frame(self, image: Picture, box: NDArray[np.floating]) -> tuple[Tensor, Frame]:
         """Return what the network is shown of a garment, (3, h, w) in [0, 1], and where it is from.
 
@@ -183,9 +193,8 @@ class GarmentRecogniser:
 
     def _reported(self, image: Picture, box: Box | None) -> Boxes:
         if box is None and self.network.detector is not None:
-            found = self.find(image)
-            kept = nms(found.boxes, found.scores, SAME_GARMENT)
-            kept = kept[found.scores[kept] >= self.least_score]
+            found = self.one_each(self.find(image))
+            kept = found.scores >= self.least_score
             return Boxes(*(values[kept] for values in found))
         only = whole(image) if box is None else np.array(box, np.float32)
         return Boxes(torch.from_numpy(only)[None], torch.ones(1), torch.tensor([UNKNOWN]))
@@ -194,31 +203,36 @@ class GarmentRecogniser:
         self, found: Boxes, answer: Recognition | Alignment, frames: Sequence[Frame], i: int
     ) -> Garment:
         left, top, right, bottom = found.boxes[i].tolist()
+        kind, category, probability = self._kind(answer, i, int(found.types[i]))
+        states = answer.state_logits[i].argmax(1).cpu().numpy()
         place = {
             "box": (left, top, right, bottom),
-            "type": int(found.types[i]),
+            "type": kind,
             "score": float(found.scores[i]),
             "landmarks": frames[i].to_picture(answer.landmarks[i].float().cpu().numpy()),
-            "states": answer.state_logits[i].argmax(1).cpu().numpy(),
+            "states": states_of_type(states, kind),
         }
         if not isinstance(answer, Recognition):
             nothing = np.zeros(0, np.float32)
             return Garment(**place, category="", probability=0.0, attributes={}, embedding=nothing)
         attributes = answer.attribute_logits[i].float().sigmoid().tolist()
-        likely = self._category(answer.category_logits[i].float())
         return Garment(
             **place,
-            category=likely[0],
-            probability=likely[1],
+            category=category,
+            probability=probability,
             attributes=dict(zip(self.attributes, attributes, strict=True)),
             embedding=answer.embedding[i].float().cpu().numpy(),
         )
 
-    def _category(self, logits: Tensor) -> tuple[str, float]:
-        if not len(logits):
-            return "", 0.0
+    def _kind(self, answer: Recognition | Alignment, i: int, kind: int) -> tuple[int, str, float]:
+        """Return type, category and its probability; a type that nobody found is the category's."""
+        if not isinstance(answer, Recognition) or not answer.category_logits.shape[1]:
+            return kind, "", 0.0
+        logits = of_type(answer.category_logits[i].float(), self.category_types, kind)
         probability, place = logits.softmax(0).max(0)
-        return self.categories[int(place)], float(probability)
+        if kind == UNKNOWN and self.category_types:
+            kind = self.category_types[int(place)]
+        return kind, self.categories[int(place)], float(probability)
 
 
 def _build(settings: Mapping[str, Any]) -> Pipeline:

@@ -1,7 +1,7 @@
 """Whole pictures: batches of them that teach the detector, and a test of all networks on them."""
 
-from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,15 +11,17 @@ from torch import Tensor
 from torch.utils.data import Dataset
 from torchvision.ops import box_iou
 
-from fashion.data.augment import Augmentation
+from fashion.data.collage import CELLS, MOST_PICTURES, Collage, Shown, choose_number
 from fashion.data.datamodule import FashionData
 from fashion.data.framing import whole
-from fashion.data.garments import Garments
+from fashion.data.garments import Garments, rows_of_pictures
 from fashion.data.layout import TYPES, UNKNOWN
 from fashion.data.samples import NUMBERS, to_tensor
 from fashion.evaluation.boxes import WHOLE_IMAGE, BoxResults, BoxScores
 from fashion.evaluation.results import RetrievalResults
 from fashion.recogniser import Boxes, GarmentRecogniser
+from vision_shared.images import read_image
+from vision_shared.inputs import InputError
 from vision_shared.loaders import training_loader
 
 AT_ONCE = 64
@@ -27,40 +29,64 @@ AT_ONCE = 64
 
 
 class WholePictures(Dataset[dict[str, Any]]):
-    """Augmented whole pictures with all of their garments, by the pairs of a sampler.
+    """Samples of whole pictures with all of their garments, by the pairs of a sampler.
 
     A sample is the ``image`` (3, H, W), RGB in [0, 1], ``boxes`` (M, 4), x1 y1 x2 y2 as fractions
-    of the sample, and ``types`` (M,); M is the most that a picture has, NaN and -1 stand for none.
+    of the sample, and ``types`` (M,); M is the most that there can be, NaN and -1 stand for none.
 
     Args:
-        garments: of the pictures.
-        augmentation: varies them.
+        garments: of the pictures; those without a known box are left out.
+        collage: makes samples of them.
+        backgrounds: images without a garment, numbered after those of the garments.
+
+    Raises:
+        InputError: no box is known.
     """
 
-    def __init__(self, garments: Garments, augmentation: Augmentation) -> None:
+    def __init__(
+        self, garments: Garments, collage: Collage, backgrounds: Sequence[Path] = ()
+    ) -> None:
         self.garments = garments
-        self.augmentation = augmentation
-        self.pictures = rows_of_pictures(garments)
-        self.most = max(len(rows) for rows in self.pictures)
+        self.backgrounds = tuple(backgrounds)
+        self.collage = collage
+        known = np.isfinite(garments.columns.boxes).all(1) & (garments.columns.types >= 0)
+        rows = [rows[known[rows]] for rows in rows_of_pictures(garments)]
+        self.pictures = [some for some in rows if len(some)]
+        if not self.pictures:
+            raise InputError(
+                f"{garments.listed_in}: no box of a garment is known, and a detector learns from "
+                "them: add module.detector=null"
+            )
+        self.most = max(map(len, self.pictures)) * max(CELLS) ** 2
 
     def __len__(self) -> int:
-        return len(self.pictures)
+        return len(self.pictures) + len(self.backgrounds)
 
     def __getitem__(self, index: tuple[int, int]) -> dict[str, Any]:
-        number, seed = index
-        rows = self.pictures[number]
-        picture = self.garments.read(int(rows[0])).image
-        image, frame = self.augmentation(picture, whole(picture), seed)
-        boxes = np.full((self.most, 4), np.nan, np.float32)
-        types = np.full(self.most, UNKNOWN, np.int64)
-        for place, row in enumerate(rows):
-            boxes[place] = frame.box_to_sample(self.garments.columns.boxes[row])
-            types[place] = self.garments.columns.types[row]
+        first, seed = index
+        rng = np.random.default_rng(seed)
+        number = choose_number(rng)
+        others = rng.integers(len(self), size=min(number**2, MOST_PICTURES) - 1)
+        pictures = [self._shown(place) for place in [first, *others.tolist()]]
+        image, boxes, types = self.collage(pictures, number, int(rng.integers(2**31)))
+        padded = np.full((self.most, 4), np.nan, np.float32)
+        padded[: len(boxes)] = boxes
+        kinds = np.full(self.most, UNKNOWN, np.int64)
+        kinds[: len(types)] = types
         return {
             "image": to_tensor(image),
-            "boxes": torch.from_numpy(boxes),
-            "types": torch.from_numpy(types),
+            "boxes": torch.from_numpy(padded),
+            "types": torch.from_numpy(kinds),
         }
+
+    def _shown(self, place: int) -> Shown:
+        if place >= len(self.pictures):
+            image = read_image(self.backgrounds[place - len(self.pictures)])
+            return Shown(image, np.zeros((0, 4), np.float32), np.zeros(0, np.int64))
+        rows = self.pictures[place]
+        columns = self.garments.columns
+        image = self.garments.read(int(rows[0])).image
+        return Shown(image, columns.boxes[rows], columns.types[rows])
 
 
 class DetectorBatches:
@@ -74,10 +100,9 @@ class DetectorBatches:
     """
 
     def __init__(self, data: FashionData, trainer: pl.Trainer, size: int, batch_size: int) -> None:
-        augmentation = Augmentation(
-            size=(size, size), scale=data.scale, shift=data.shift, jitter=data.jitter
+        samples = WholePictures(
+            data.training_garments(), Collage(size, data.jitter, data.degrade), data.backgrounds()
         )
-        samples = WholePictures(data.training_garments(), augmentation)
         steps = int(trainer.num_training_batches)
         self.loader: Any = training_loader(
             samples,
@@ -105,10 +130,12 @@ class FoundGarments(NamedTuple):
 
     Attributes:
         boxes: by system: ours, and the box of the whole image.
+        reported: ours, one box a garment.
         retrieval: of garments cut out by the boxes that were found.
     """
 
     boxes: dict[str, BoxScores]
+    reported: BoxScores
     retrieval: RetrievalResults
 
 
@@ -129,6 +156,7 @@ def look_at_pictures(
         None where no box is known.
     """
     boxes = {name: BoxResults(len(TYPES)), WHOLE_IMAGE: BoxResults(len(TYPES))}
+    reported = BoxResults(len(TYPES))
     embedder = _Embedder(recogniser, garments)
     for rows in rows_of_pictures(garments):
         image = garments.read(int(rows[0])).image
@@ -139,6 +167,7 @@ def look_at_pictures(
         known = truth.isfinite().all(1) & (types >= 0)
         if known.any():
             boxes[name].update(*found, truth[known], types[known])
+            reported.update(*recogniser.one_each(found), truth[known], types[known])
             control = Boxes(everything[None], torch.ones(1), torch.tensor([UNKNOWN]))
             boxes[WHOLE_IMAGE].update(*control, truth[known], types[known])
         for row, box in zip(rows, truth, strict=True):
@@ -146,15 +175,8 @@ def look_at_pictures(
     embedder.flush()
     if not boxes[name].update_called:
         return None
-    return FoundGarments({n: b.compute() for n, b in boxes.items()}, embedder.results)
-
-
-def rows_of_pictures(garments: Garments) -> list[np.ndarray]:
-    """Return the rows of each picture, in the order of the first ones."""
-    rows = defaultdict(list)
-    for row, name in enumerate(garments.names.tolist()):
-        rows[name].append(row)
-    return [np.array(some) for some in rows.values()]
+    scores = {n: b.compute() for n, b in boxes.items()}
+    return FoundGarments(scores, reported.compute(), embedder.results)
 
 
 def _box_for(found: Boxes, truth: Tensor, number: int, everything: Tensor) -> np.ndarray:

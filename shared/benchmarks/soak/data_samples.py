@@ -162,8 +162,8 @@ def _index(what: str, folder: Path, inputs: Path) -> Made:
     from fashion.retrieval.writing import opened
 
     root, images = folder / "index", inputs / "images"
-    index.main(["build", str(checkpoint_of(inputs, "fashion")), str(images), "-o", str(root),
-                "--whole"])  # fmt: skip
+    checkpoint = str(checkpoint_of(inputs, "fashion"))
+    index.main(["build", "--checkpoint", checkpoint, str(images), "-o", str(root), "--whole"])
     with opened(root) as writer:
         finish(writer, 50, sample=20)
     query = str(image_of(inputs))

@@ -84,7 +84,15 @@ def command_lines(case: Case, folder: Path) -> dict[str, list[str]]:
             "weights": [f"{package}.train", "experiment=smoke", f"weights='{path}'", *root],
         }
         if case.task == "fashion":
-            found["index build"] = ["fashion.index", "build", path, inputs, "-o", str(out / "i")]
+            found["index build"] = [
+                "fashion.index",
+                "build",
+                "--checkpoint",
+                path,
+                inputs,
+                "-o",
+                str(out / "i"),
+            ]
         return found
     if case.kind == "index":
         video = str(_video(folder))

@@ -168,7 +168,15 @@ def _indexes(folder: Path, index: Path, victim: Path, pickled: Path) -> Iterator
 def _working_index(folder: Path) -> Path:
     checkpoint, index = folder / "working.ckpt", folder / "working_index"
     torch.save(working_checkpoint("fashion"), checkpoint)
-    command = ["build", str(checkpoint), str(folder / "inputs"), "-o", str(index), "--whole"]
+    command = [
+        "build",
+        "--checkpoint",
+        str(checkpoint),
+        str(folder / "inputs"),
+        "-o",
+        str(index),
+        "--whole",
+    ]
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
         if importlib.import_module("fashion.index").main(command) != 0:
             raise RuntimeError("expected a working index")

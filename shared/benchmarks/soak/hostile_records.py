@@ -85,7 +85,7 @@ def working_checkpoint(task: str) -> dict[str, Any]:
     settings = {**{k: v for k, v in settings.items() if k != "_target_"}, **FACTS[task]}
     module = find_task(task).load()(**copy.deepcopy(settings))
     choice = {"voxel-flow": "rendered", "segmentation": "scenes", "face-attributes": "portraits",
-              "fashion": "garments"}[task]  # fmt: skip
+              "fashion": "people"}[task]  # fmt: skip
     data = {k: v for k, v in values.items() if k != "_target_"}
     return {
         ENTRY: {"format": 1, "task": task, "commit": None,

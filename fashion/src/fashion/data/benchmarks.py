@@ -10,10 +10,11 @@ from fashion.data.consumer2shop import find_consumer2shop, read_consumer2shop
 from fashion.data.deepfashion2 import find_deepfashion2, read_deepfashion2
 from fashion.data.fld import find_fld, read_fld
 from fashion.data.folder import read_folder
-from fashion.data.garments import Garments, joined
+from fashion.data.garments import Garments, joined, stacked
 from fashion.data.inshop import find_inshop, read_inshop
 from fashion.data.official import Files
 from fashion.data.packed import packed
+from fashion.data.people_others import read_others
 from vision_shared.faults import Report, stop
 from vision_shared.inputs import InputError
 
@@ -39,12 +40,12 @@ OFFICIAL = {
     "deepfashion2": Benchmark(Path("data/deepfashion2"), find_deepfashion2, read_deepfashion2),
 }
 
-RENDERED = ("cap", "fld", "inshop", "consumer2shop")
-"""What rendered garments are written as, each in a folder of its name."""
+PEOPLE = ("cap", "fld", "inshop", "consumer2shop")
+"""What items of synthetic people are listed as, each in a folder of its name."""
 
 ROOTS = {
     **{name: benchmark.root for name, benchmark in OFFICIAL.items()},
-    "garments": Path("data/fashion/garments"),
+    "people": Path("data/fashion/people"),
     "folder": Path("data/fashion/folder"),
 }
 BENCHMARKS = tuple(ROOTS)
@@ -64,8 +65,9 @@ def load_garments(name: str, root: Path, cache: Path) -> Garments:
     """
     if name == "folder":
         return read_folder(root, stop)
-    if name == "garments":
-        return joined(*(load_garments(part, root / part, cache) for part in RENDERED))
+    if name == "people":
+        items = joined(*(load_garments(part, root / part, cache) for part in PEOPLE))
+        return stacked(items, read_others(root, items))
     if name not in OFFICIAL:
         raise InputError(f"expected one of {', '.join(BENCHMARKS)}, got {name!r}")
     _, find, read = OFFICIAL[name]
@@ -76,7 +78,8 @@ def read_garments(name: str, root: Path, report: Report) -> Garments:
     """Read a data set from its files, and report every fault; raises as `load_garments`."""
     if name == "folder":
         return read_folder(root, report)
-    if name == "garments":
-        return joined(*(read_garments(part, root / part, report) for part in RENDERED))
+    if name == "people":
+        items = joined(*(read_garments(part, root / part, report) for part in PEOPLE))
+        return stacked(items, read_others(root, items))
     _, find, read = OFFICIAL[name]
     return read(find(root), report)

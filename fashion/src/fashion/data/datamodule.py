@@ -1,4 +1,4 @@
-"""Datamodules: rendered garments, DeepFashion's benchmarks, DeepFashion2, a folder of photos."""
+"""Datamodules: synthetic people, DeepFashion's benchmarks, DeepFashion2, a folder of photos."""
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
+from fashion.data import people
 from fashion.data.augment import Augmentation
 from fashion.data.benchmarks import BENCHMARKS, load_garments
-from fashion.data.designs import RENDERED_ATTRIBUTES, RENDERED_TYPES
 from fashion.data.folder import TABLE
 from fashion.data.garments import Garments, Part, Vocabulary
 from fashion.data.items import (
@@ -23,10 +23,11 @@ from fashion.data.items import (
     with_shared_gallery,
     with_validation,
 )
-from fashion.data.layout import ATTRIBUTE_TYPES, CATEGORIES
-from fashion.data.rendered import Recipe, render_once
+from fashion.data.layout import ATTRIBUTE_TYPES, CATEGORIES, PARTS, TYPES, UNKNOWN
+from fashion.data.people_garments import PEOPLE_ATTRIBUTES, PEOPLE_TYPES
 from fashion.data.samples import REGIONS, EvaluationSamples, Region, TrainingSamples
 from vision_shared.datamodule import TaskData, checked_size
+from vision_shared.images import READABLE
 from vision_shared.inputs import InputError
 
 
@@ -50,6 +51,11 @@ class FashionData(TaskData):
         num_train: pictures that train, spread over all; `None` is all.
         pictures_per_item: K: training batches hold K pictures each of batch_size / K items; `None`
             for plain batches.
+        backgrounds: folder of images without a garment, which a detector learns from, too.
+        degrade: share of training samples that look as another camera's (`fashion.data.degrade`).
+        tested: the part that a test is of; ``val`` where settings are chosen.
+        kind: the type of the only garments there are, ``upper``, ``lower`` or ``full``; `None` for
+            all.
         common: the arguments of `vision_shared.datamodule.TaskData`.
 
     Raises:
@@ -70,6 +76,10 @@ class FashionData(TaskData):
         jitter: float,
         num_train: int | None,
         pictures_per_item: int | None,
+        backgrounds: str | None = None,
+        degrade: float = 0.0,
+        tested: Part = "test",
+        kind: str | None = None,
         **common: Any,
     ) -> None:
         super().__init__(**common)
@@ -87,6 +97,13 @@ class FashionData(TaskData):
         self.jitter = jitter
         self.num_train = num_train
         self.pictures_per_item = pictures_per_item
+        self.degrade = degrade
+        check_choice("data.tested", tested, PARTS)
+        self.tested: Part = tested
+        if kind is not None:
+            check_choice("data.kind", kind, TYPES)
+        self.kind = kind
+        self.background_folder = None if backgrounds is None else Path(backgrounds)
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -116,6 +133,8 @@ class FashionData(TaskData):
     def garments(self) -> Garments:
         """All garments, items that train numbered from 0; raises as `vocabulary`."""
         read = load_garments(self.benchmark, self.folder, self.cache)
+        if self.kind is not None:
+            read = read.take(read.columns.types == TYPES.index(self.kind))
         garments = with_roles(renumbered(with_validation(read)))
         if self.chosen is None:
             return garments
@@ -153,7 +172,7 @@ class FashionData(TaskData):
         if stage == "fit":  # what is missing is said before a training
             self.part("test").check()
         if stage == "test":
-            self.test_set = self.evaluation_samples(self.part("test"))
+            self.test_set = self.evaluation_samples(self.part(self.tested))
 
     def training_garments(self) -> Garments:
         garments = self.part("train")
@@ -165,6 +184,18 @@ class FashionData(TaskData):
             )
         rows = np.random.default_rng(0).permutation(len(garments))[: self.num_train]
         return garments.take(np.sort(rows))
+
+    def backgrounds(self) -> list[Path]:
+        """Images without a garment, for a detector."""
+        if self.background_folder is None:
+            return []
+        if not self.background_folder.is_dir():
+            raise FileNotFoundError(f"{self.background_folder}: no such folder of backgrounds")
+        return [
+            path
+            for path in sorted(self.background_folder.iterdir())
+            if path.suffix.lower() in READABLE
+        ]
 
     def training_samples(self) -> TrainingSamples:
         garments = self.training_garments()
@@ -180,7 +211,11 @@ class FashionData(TaskData):
                 f"data.batch_size={self.batch_size}: lower it, or set data.epoch_size"
             )
         augmentation = Augmentation(
-            size=self.size, scale=self.scale, shift=self.shift, jitter=self.jitter
+            size=self.size,
+            scale=self.scale,
+            shift=self.shift,
+            jitter=self.jitter,
+            degrade=self.degrade,
         )
         return TrainingSamples(garments, self.region, self.context, augmentation)
 
@@ -189,11 +224,24 @@ class FashionData(TaskData):
         garments.check()
         return EvaluationSamples(garments, self.region, self.context, self.size)
 
+    def attribute_counts(self) -> tuple[Tensor, Tensor]:
+        """(A,), (A,): how many pictures that train have each attribute, and have it not."""
+        positive, negative = self.training_garments().labels.counts()
+        return torch.from_numpy(positive), torch.from_numpy(negative)
+
     def positive_rates(self) -> Tensor:
         """(A,) in [0, 1]: how frequent each attribute is in training, NaN where never known."""
-        positive, negative = self.training_garments().labels.counts()
-        positive = torch.from_numpy(positive)
-        return positive / (positive + torch.from_numpy(negative))
+        positive, negative = self.attribute_counts()
+        return positive / (positive + negative)
+
+    def category_types(self) -> list[int]:
+        """Return the type that each category mostly is of in training, UNKNOWN where not known."""
+        columns = self.training_garments().columns
+        known = (columns.categories >= 0) & (columns.types >= 0)
+        counts = np.zeros((len(self.vocabulary().categories), len(TYPES)), np.int64)
+        np.add.at(counts, (columns.categories[known], columns.types[known]), 1)
+        types = np.where(counts.any(1), counts.argmax(1), UNKNOWN)
+        return types.tolist()
 
     @property
     def num_items(self) -> int:
@@ -212,32 +260,33 @@ class FashionData(TaskData):
         return self.root / "fashion" / "cache"
 
 
-class GarmentsData(FashionData):
-    """Rendered garments (`fashion.data.rendered`), once, into ``folder``.
+class PeopleData(FashionData):
+    """Garments of synthetic people (`fashion.data.people`), rendered once into ``folder``.
 
-    Which there are does not depend on the run's seed. All that four benchmarks know of a picture is
-    joined. In retrieval, pictures with a ``series`` are In-shop's, the others Consumer-to-shop's.
+    Which there are does not depend on the run's seed. All that four benchmarks know of an image is
+    joined, and the other garments that it shows are rows of their own, without an item. In
+    retrieval, images with a ``series`` are In-shop's, the others Consumer-to-shop's.
 
     Args:
-        render: the arguments of `fashion.data.rendered.Recipe`.
-        common: the arguments of `FashionData`; without ``benchmark``.
+        render: the arguments of `fashion.data.people.Recipe`.
+        common: the arguments of `FashionData`; without ``benchmark`` and ``backgrounds``.
     """
 
     def __init__(self, *, render: Mapping[str, Any], **common: Any) -> None:
-        super().__init__(benchmark="garments", **common)
-        self.recipe = Recipe(**render)
+        backgrounds = str(Path(common["folder"]) / "backgrounds")
+        super().__init__(benchmark="people", backgrounds=backgrounds, **common)
+        self.recipe = people.Recipe(**render)
 
     def prepare_data(self) -> None:
-        """Render the garments if the folder does not hold them."""
-        render_once(self.folder, self.recipe)
+        """Render the people if the folder does not hold them."""
+        people.render_once(self.folder, self.recipe, self.root / "people")
 
     def vocabulary(self) -> Vocabulary:
-        """The names of categories and attributes, known before the garments are rendered."""
-        names = RENDERED_ATTRIBUTES
+        """The names of categories and attributes, known before anything is rendered."""
         for name in self.chosen or ():
-            check_choice("data.attributes", name, names)
-        chosen = self.chosen or names
-        types = tuple(RENDERED_TYPES[names.index(name)] for name in chosen)
+            check_choice("data.attributes", name, PEOPLE_ATTRIBUTES)
+        chosen = self.chosen or PEOPLE_ATTRIBUTES
+        types = tuple(PEOPLE_TYPES[PEOPLE_ATTRIBUTES.index(name)] for name in chosen)
         return Vocabulary(CATEGORIES, chosen, types, ATTRIBUTE_TYPES)
 
 

@@ -1,5 +1,6 @@
 """Pictures of garments and what is known of them, whichever data set they come from."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -218,6 +219,28 @@ def unknown_columns(number: int) -> Columns:
         domains=np.full(number, UNKNOWN, np.int8),
         variations=np.zeros(number, np.int8),
         roles=np.full(number, UNKNOWN, np.int8),
+    )
+
+
+def rows_of_pictures(garments: Garments) -> list[NDArray[np.integer]]:
+    """Return the rows of each picture, in the order of the first ones."""
+    rows = defaultdict(list)
+    for row, name in enumerate(garments.names.tolist()):
+        rows[name].append(row)
+    return [np.array(some) for some in rows.values()]
+
+
+def stacked(first: Garments, second: Garments) -> Garments:
+    """The rows of two tables of one folder, attributes and categories."""
+    columns = {
+        name: np.concatenate([column, second.columns.arrays()[name]])
+        for name, column in first.columns.arrays().items()
+    }
+    return replace(
+        first,
+        names=np.concatenate([first.names, second.names]),
+        columns=Columns(**columns),
+        labels=Labels.of(np.concatenate([first.labels[:], second.labels[:]])),
     )
 
 

@@ -1,4 +1,4 @@
-"""Boxes of garments: average precision at an IoU of 0.5, beside the box of the whole image."""
+"""Boxes of garments: average precision, VOC's and COCO's, beside the box of the whole image."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -8,6 +8,7 @@ from torch import Tensor
 from torchmetrics.utilities.data import dim_zero_cat
 from torchvision.ops import box_iou
 
+from fashion.evaluation.coco import coco_precision, match_at_thresholds
 from vision_shared.metrics import ShapedMetric
 from vision_shared.ranking import hits_at_scores
 from vision_shared.tables import Table
@@ -25,11 +26,17 @@ class BoxScores(NamedTuple):
         precision: (T,) float64, average precision by type; NaN of a type without a garment.
         num_garments: (T,) int64.
         mean_iou: of each garment with the best-scored box of its image.
+        coco: (T,) float64, COCO's average precision, the mean over its overlaps from 0.5 to 0.95.
+        scores: (N,) float64, of all boxes.
+        is_garment: (N,) bool, of all boxes: they find a garment of their type at an IoU of 0.5.
     """
 
     precision: Tensor
     num_garments: Tensor
     mean_iou: float
+    coco: Tensor
+    scores: Tensor
+    is_garment: Tensor
 
     @property
     def mean(self) -> float:
@@ -51,6 +58,7 @@ class BoxResults(ShapedMetric):
     full_state_update = False
     scores: list[Tensor]
     is_garment: list[Tensor]
+    at_thresholds: list[Tensor]
     types: list[Tensor]
     num_garments: Tensor
     iou: Tensor
@@ -60,6 +68,7 @@ class BoxResults(ShapedMetric):
         self.num_types = num_types
         self.add_state("scores", [], dist_reduce_fx="cat")
         self.add_state("is_garment", [], dist_reduce_fx="cat")
+        self.add_state("at_thresholds", [], dist_reduce_fx="cat")
         self.add_state("types", [], dist_reduce_fx="cat")
         self.add_state(
             "num_garments", torch.zeros(num_types, dtype=torch.long), dist_reduce_fx="sum"
@@ -90,6 +99,7 @@ class BoxResults(ShapedMetric):
             chosen, of_type = (types == t) | (types == -1), true_types == t
             self.scores.append(scores[chosen].double())
             self.is_garment.append(match_boxes(overlap[chosen][:, of_type]))
+            self.at_thresholds.append(match_at_thresholds(overlap[chosen][:, of_type]))
             self.types.append(torch.full_like(types[chosen], t, dtype=torch.long))
             self.num_garments[t] += of_type.sum()
         if len(boxes):
@@ -97,16 +107,37 @@ class BoxResults(ShapedMetric):
 
     def compute(self) -> BoxScores:
         scores, types = dim_zero_cat(self.scores), dim_zero_cat(self.types)
-        is_garment = dim_zero_cat(self.is_garment)
-        precision = [
-            box_precision(scores[types == t], is_garment[types == t], int(self.num_garments[t]))
-            for t in range(self.num_types)
-        ]
+        is_garment, at = dim_zero_cat(self.is_garment), dim_zero_cat(self.at_thresholds)
+        precision, coco = [], []
+        for t, number in enumerate(self.num_garments.tolist()):
+            of_type = types == t
+            precision.append(box_precision(scores[of_type], is_garment[of_type], number))
+            coco.append(coco_precision(scores[of_type], at[of_type], number).mean())
         total = int(self.num_garments.sum())
-        mean_iou = float(self.iou) / total if total else torch.nan
         return BoxScores(
-            torch.tensor(precision, dtype=torch.double), self.num_garments.clone(), mean_iou
+            torch.tensor(precision, dtype=torch.double),
+            self.num_garments.clone(),
+            float(self.iou) / total if total else torch.nan,
+            torch.stack(coco),
+            scores,
+            is_garment,
         )
+
+
+def right_boxes(
+    boxes: Tensor, scores: Tensor, types: Tensor, truth: Tensor, true_types: Tensor
+) -> Tensor:
+    """Return (N,) bool, which boxes of an image are right, as `BoxResults` counts them.
+
+    Args: as those of `BoxResults.update`, every box of a type.
+    """
+    is_right = torch.zeros(len(boxes), dtype=torch.bool, device=boxes.device)
+    order = scores.argsort(descending=True, stable=True)
+    overlap = box_iou(boxes.float(), truth.float())
+    for kind in types.unique():
+        chosen = order[types[order] == kind]
+        is_right[chosen] = match_boxes(overlap[chosen][:, true_types == kind])
+    return is_right
 
 
 def match_boxes(overlap: Tensor) -> Tensor:
@@ -140,15 +171,40 @@ def box_table(systems: Mapping[str, BoxScores], type_names: Sequence[str]) -> Ta
     """Return average precision by type and system, the whole image among them."""
     some = next(iter(systems.values()))
     rows = [
-        [name, *map(_cell, [*s.precision.tolist(), s.mean, s.mean_iou])]
+        [
+            name,
+            *map(_cell, [*s.precision.tolist(), s.mean, float(s.coco.nanmean()), s.mean_iou]),
+        ]
         for name, s in systems.items()
     ]
     counts = ", ".join(f"{int(n)} {t}" for n, t in zip(some.num_garments, type_names, strict=True))
     note = (
         f"Garments: {counts}. A garment in the picture that nobody annotated is a false alarm of "
-        "whoever finds it. Mean IoU: of the best-scored box of each image."
+        "whoever finds it. COCO: the mean of the types and of overlaps from 0.5 to 0.95, as COCO "
+        "counts it. Mean IoU: of the best-scored box of each image."
     )
-    return Table(f"Boxes, AP at IoU {FOUND:g}", ["", *type_names, "mean", "mean IoU"], rows, note)
+    columns = ["", *type_names, "mean", "COCO", "mean IoU"]
+    return Table(f"Boxes, AP at IoU {FOUND:g}", columns, rows, note)
+
+
+def score_table(reported: BoxScores, levels: Sequence[float] = (0.3, 0.5, 0.7, 0.9)) -> Table:
+    """Return how many boxes above a score are right, which scores should promise.
+
+    Args:
+        reported: boxes of which each garment has one.
+        levels: least scores.
+    """
+    rows = []
+    for level in levels:
+        chosen = reported.scores >= level
+        right = reported.is_garment[chosen].double()
+        promised = float(reported.scores[chosen].mean())
+        found = float(right.sum()) / max(int(reported.num_garments.sum()), 1)
+        shares = [float(right.mean()), promised, found]
+        rows.append([f"{level:g}", str(int(chosen.sum())), *map(_cell, shares)])
+    note = "Mean score: what the scores of these boxes promise to be right. Found: of all garments."
+    columns = ["least score", "boxes", "right", "mean score", "found"]
+    return Table("Boxes by score", columns, rows, note)
 
 
 def _expect(what: str, boxes: Tensor, *others: Tensor) -> None:

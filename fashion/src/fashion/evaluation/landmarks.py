@@ -106,12 +106,15 @@ class LandmarkErrors(ShapedMetric):
         return LandmarkScores(dim_zero_cat(self.errors), dim_zero_cat(self.variation))
 
 
-def landmark_table(systems: Mapping[str, LandmarkScores], published: str | None = None) -> Table:
+def landmark_table(
+    systems: Mapping[str, LandmarkScores], published: str | None = None, title: str = "Landmarks"
+) -> Table:
     """Return NE and PDL by system, over all images and NE in each variation that occurs.
 
     Args:
         systems: by name, the trivial ones among them, on the same images.
         published: add the rows of this data set, a key of `published.LANDMARKS`.
+        title: of the table.
     """
     some = next(iter(systems.values()))
     occurring = [v for v in range(1, len(VARIATIONS) + 1) if (some.variation == v).any()]
@@ -128,7 +131,7 @@ def landmark_table(systems: Mapping[str, LandmarkScores], published: str | None 
             rows.append([f"{name} (published)", _cell(error), *blank])
         note += f". {LANDMARK_SOURCE.format(published)}"
     columns = ["", "NE", f"PDL at {PDL_AT:g}", *(VARIATIONS[v - 1] for v in occurring)]
-    return Table("Landmarks", columns, rows, note)
+    return Table(title, columns, rows, note)
 
 
 def slot_table(systems: Mapping[str, LandmarkScores], *, published: bool = False) -> Table:

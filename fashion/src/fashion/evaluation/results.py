@@ -106,7 +106,7 @@ class RetrievalResults(nn.Module):
     """Gathers queries and galleries.
 
     Pictures with a colour series are In-shop's and those without are Consumer-to-shop's, which
-    rendered garments have both of; a query that a consumer took tells street from shop elsewhere.
+    synthetic people have both of; a query that a consumer took tells street from shop elsewhere.
     """
 
     def __init__(self) -> None:

@@ -43,23 +43,31 @@ def attribute_loss(logits: Tensor, attributes: Tensor, weights: Tensor | None = 
     return (losses * known).sum() / known.sum().clamp_min(1)
 
 
-def balanced_weights(num_yes: Tensor, num_no: Tensor, least: float = 1e-3) -> Tensor:
+def balanced_weights(
+    num_yes: Tensor, num_no: Tensor, least: float = 1e-3, shrinkage: float = 0.0
+) -> Tensor:
     """Return weights under which those who have an attribute weigh as much as those who do not.
 
     "Determined by the ratio of the numbers of positive and negative samples in the training set"
-    (Liu et al., CVPR 2016, section 3.2): 1 / (2 p) and 1 / (2 (1 - p)), 1 in the mean over it.
+    (Liu et al., CVPR 2016, section 3.2): 1 / (2 p) and 1 / (2 (1 - p)), 1 in the mean over it. A
+    ratio of a few labels is a guess, which would let a few samples outweigh all others: ours is
+    that weights are shrunk towards 1 then, w ** (n / (n + shrinkage)) where n labels are known.
 
     Args:
         num_yes: (A,), of the training set.
         num_no: (A,), likewise.
         least: p is kept in [least, 1 - least], so that no sample outweighs a batch.
+        shrinkage: labels of an attribute with which its weights are half way to 1, as their
+            logarithms count; 0 is the paper's.
 
     Returns:
         (A, 2) float32, for `attribute_loss`; 1 where nothing is known of an attribute.
     """
     total = num_yes + num_no
     share = torch.where(total > 0, num_yes / total.clamp_min(1), 0.5).clamp(least, 1 - least)
-    return torch.stack([0.5 / share, 0.5 / (1 - share)], 1).float()
+    weights = torch.stack([0.5 / share, 0.5 / (1 - share)], 1).float()
+    trust = total / (total + shrinkage).clamp_min(1)
+    return weights ** trust.float()[:, None]
 
 
 def ranking_loss(logits: Tensor, attributes: Tensor) -> Tensor:

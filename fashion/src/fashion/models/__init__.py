@@ -8,9 +8,11 @@ All take pictures (B, 3, H, W), float32 RGB in [0, 1]. `FashionNet` answers a `R
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from fashion.models.calibration import one_per_garment
 from fashion.models.detector import ClothesDetector, Detection, known_boxes
 from fashion.models.dfa import Alignment, DeepFashionAlignment, StageTarget
 from fashion.models.fashionnet import FashionNet
+from fashion.models.frozen_net import FrozenFashionNet, FrozenFeatures
 from fashion.models.pipeline import Pipeline
 from fashion.models.recognition import Recognition
 from fashion.models.timm_trunk import timm_trunk
@@ -31,6 +33,7 @@ __all__ = [
     "build_pipeline",
     "build_trunk",
     "known_boxes",
+    "one_per_garment",
 ]
 
 TRUNKS: dict[str, Callable[..., Trunk]] = {
@@ -42,14 +45,15 @@ TRUNKS: dict[str, Callable[..., Trunk]] = {
 
 def build_network(
     name: str, num_categories: int, num_attributes: int, trunk: Mapping[str, Any], **settings: Any
-) -> FashionNet | DeepFashionAlignment:
+) -> FashionNet | FrozenFashionNet | DeepFashionAlignment:
     """Build a network from plain settings, as a checkpoint records them.
 
     Args:
-        name: ``fashionnet`` or ``dfa``.
+        name: ``fashionnet``, ``frozen`` or ``dfa``.
         num_categories: C; landmarks alone need none.
         num_attributes: A; likewise.
-        trunk: ``name``, a key of `TRUNKS`, and its settings.
+        trunk: ``name``, a key of `TRUNKS`, and its settings; those of `FrozenFeatures` for
+            ``frozen``.
         settings: the network's own.
 
     Raises:
@@ -57,9 +61,12 @@ def build_network(
     """
     if name == "fashionnet":
         return FashionNet(build_trunk(2, **trunk), num_categories, num_attributes, **settings)
+    if name == "frozen":
+        features = FrozenFeatures(trunk["model"], trunk["pretrained"])
+        return FrozenFashionNet(features, num_categories, num_attributes, **settings)
     if name == "dfa":
         return DeepFashionAlignment(lambda: build_trunk(1, **trunk), **settings)
-    raise ValueError(f"expected the network fashionnet or dfa, got {name!r}")
+    raise ValueError(f"expected the network fashionnet, frozen or dfa, got {name!r}")
 
 
 def build_detector(trunk: Mapping[str, Any], **settings: Any) -> ClothesDetector:

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from fashion.models.fashionnet import landmark_head
 from fashion.models.recognition import NUM_LANDMARKS, NUM_STATES
-from fashion.models.trunk import FullyConnected, Trunk, conv_bn_relu, fc
+from fashion.models.trunk import FullyConnected, Trunk, conv_bn_relu, fc, start_fc
 from vision_shared.layers import Normalise, sample_bilinear
 
 
@@ -64,6 +64,7 @@ class AlignmentStage(nn.Module):
         if self.patches is not None:
             inputs += NUM_LANDMARKS * self.patches.channels
         self.fc7 = fc(inputs, width, dropout)
+        start_fc((self.fc6, self.fc7), trunk.fc)
         self.change = landmark_head(width, 0.5 if is_first else 0.0)
         self.states = nn.Linear(width, NUM_LANDMARKS * NUM_STATES)
         self.labels = nn.Linear(width, num_labels) if num_labels else None
@@ -82,6 +83,22 @@ class AlignmentStage(nn.Module):
             self.states(x).view(-1, NUM_LANDMARKS, NUM_STATES),
             None if self.labels is None else self.labels(x),
         )
+
+    @torch.no_grad()
+    def start_from(self, other: "AlignmentStage") -> None:
+        """Take the weights of a stage that is trained: what it sees, and of whom it speaks.
+
+        What the two do not share begins anew: landmarks or changes, pseudo-labels, and the inputs
+        of fc7 besides fc6, which start at a tenth of their size, so that they disturb nothing.
+        """
+        for name in ("features", "fc6", "states"):
+            getattr(self, name).load_state_dict(getattr(other, name).state_dict())
+        mine, theirs = self.fc7[0], other.fc7[0]
+        assert isinstance(mine, nn.Linear) and isinstance(theirs, nn.Linear)
+        seen = self.fc6.layers[0].out_features
+        mine.weight[:, :seen] = theirs.weight[:, :seen]
+        mine.weight[:, seen:] *= 0.1
+        mine.bias.copy_(theirs.bias)
 
 
 class LocalPatches(nn.Module):

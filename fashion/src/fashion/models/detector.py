@@ -1,7 +1,7 @@
 """Clothes detection: where the upper-body, lower-body and full-body garments of a picture are."""
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -9,6 +9,7 @@ from torchvision.models.detection import FCOS
 from torchvision.models.detection.anchor_utils import AnchorGenerator
 from torchvision.models.detection.fcos import FCOSHead
 
+from fashion.models.calibration import ScoreCalibration
 from fashion.models.trunk import Trunk
 
 NUM_TYPES = 3
@@ -20,7 +21,7 @@ class Detection(NamedTuple):
 
     Attributes:
         boxes: (N, 4), x1 y1 x2 y2, pixels of the picture.
-        scores: (N,), in [0, 1].
+        scores: (N,), in [0, 1]: the probability that the box is right, once that is calibrated.
         types: (N,) int64: 0 upper, 1 lower, 2 full.
     """
 
@@ -40,7 +41,7 @@ class ClothesDetector(nn.Module):
         size: pixels of the longer side that pictures are scaled to.
         width: channels of the heads, a multiple of 32.
         num_convs: of each head, before its last.
-        least_score: of what is reported.
+        least_score: of what is reported, before calibration.
         overlap: intersection over union above which the surer one of two of a type is kept.
         most: garments a picture.
     """
@@ -74,6 +75,17 @@ class ClothesDetector(nn.Module):
             nms_thresh=overlap,
             detections_per_img=most,
         )
+        # distances are behind a ReLU: from 0 half of them would never learn. A quarter of the
+        # picture's side lies between the opposite edges of a garment, to begin with.
+        head: Any = self.fcos.head
+        nn.init.constant_(head.regression_head.bbox_reg.bias, size / 8 / trunk.branch_stride)
+        self.calibration = ScoreCalibration(NUM_TYPES)
+
+    def trunk_parameters(self) -> Iterator[nn.Parameter]:
+        """Yield the parameters below the heads."""
+        backbone: Any = self.fcos.backbone
+        for layers in backbone[:-1]:
+            yield from layers.parameters()
 
     def forward(self, images: Sequence[Tensor] | Tensor) -> list[Detection]:
         """Find garments.
@@ -86,10 +98,19 @@ class ClothesDetector(nn.Module):
         """
         if self.training:
             raise ValueError("expected a detector in evaluation, got one in training: see loss()")
+        return [self._calibrated(found) for found in self.uncalibrated(images)]
+
+    def uncalibrated(self, images: Sequence[Tensor] | Tensor) -> list[Detection]:
+        """As `forward`, with scores that do no more than order the boxes of a type."""
         return [
             Detection(found["boxes"], found["scores"], found["labels"])
             for found in self.fcos(list(images))
         ]
+
+    def _calibrated(self, found: Detection) -> Detection:
+        scores = self.calibration(found.scores, found.types)
+        order = scores.argsort(descending=True, stable=True)
+        return Detection(found.boxes[order], scores[order], found.types[order])
 
     def loss(
         self, images: Sequence[Tensor] | Tensor, boxes: Sequence[Tensor], types: Sequence[Tensor]
@@ -118,26 +139,25 @@ class ClothesDetector(nn.Module):
         return torch.stack(list(self.fcos(list(images), targets).values())).sum()
 
 
-def known_boxes(
-    image: Tensor, boxes: Tensor, types: Tensor
-) -> tuple[Tensor, list[Tensor], list[Tensor]]:
-    """Return the arguments of `ClothesDetector.loss` for a batch of pictures.
+def known_boxes(image: Tensor, boxes: Tensor, types: Tensor) -> tuple[list[Tensor], list[Tensor]]:
+    """Return the boxes and types of `ClothesDetector.loss` for a batch of pictures.
 
     Args:
         image: (B, 3, H, W).
-        boxes: (B, M, 4), x1 y1 x2 y2, fractions of the width and height; NaN where unknown, or
-            where a picture has fewer than M garments.
-        types: (B, M) int64, -1 where unknown.
+        boxes: (B, M, 4), x1 y1 x2 y2, fractions of the width and height; NaN where a picture has
+            fewer than M garments.
+        types: (B, M) int64, -1 likewise.
 
     Returns:
-        (N, 3, H, W), N times (m, 4) in pixels and clipped to the picture, N times (m,): the known
-        garments of the pictures that have some, N may be 0.
+        B times (m, 4) in pixels and clipped to the picture, B times (m,); m may be 0.
     """
     size = boxes.new_tensor([image.shape[3], image.shape[2]] * 2)
     pixels = boxes.clamp(0, 1) * size
     known = (pixels[..., 2:] > pixels[..., :2]).all(-1) & (types >= 0)  # NaN is above nothing
-    some = known.any(1).nonzero()[:, 0].tolist()
-    return image[some], [pixels[i][known[i]] for i in some], [types[i][known[i]] for i in some]
+    return (
+        [box[some] for box, some in zip(pixels, known, strict=True)],
+        [kind[some] for kind, some in zip(types, known, strict=True)],
+    )
 
 
 def _expect_boxes(boxes: Tensor, types: Tensor) -> None:

@@ -17,6 +17,7 @@ from fashion.models.recognition import expect_annotation, locatable
 from fashion.models.trunk import Trunk
 
 Inference = Literal["average", "route"]
+Start = Literal["previous", "noise"]
 
 
 class Alignment(NamedTuple):
@@ -26,7 +27,7 @@ class Alignment(NamedTuple):
         landmarks: (B, 8, 2), fractions, as `fashion.models.Recognition`'s.
         state_logits: (B, 8, 3), likewise.
         label_logits: (B, k), of the last stage's pseudo-labels; None where there are none.
-        previous: (B, 8, 2), the landmarks that the last stage began with; None in the first.
+        earlier: (B, 8, 2) each, the landmarks that the stages before the last one answered.
         answers: of the last stage's branches.
         learns: (B, number of them) bool, which of the branches learns from which garment.
     """
@@ -34,9 +35,14 @@ class Alignment(NamedTuple):
     landmarks: Tensor
     state_logits: Tensor
     label_logits: Tensor | None
-    previous: Tensor | None
+    earlier: tuple[Tensor, ...]
     answers: tuple[Answer, ...]
     learns: Tensor
+
+    @property
+    def previous(self) -> Tensor | None:
+        """(B, 8, 2), the landmarks that the last stage began with; None in the first."""
+        return self.earlier[-1] if self.earlier else None
 
 
 class StageTarget(NamedTuple):
@@ -63,6 +69,9 @@ class DeepFashionAlignment(nn.Module):
     between the steps: where ``needs_fit`` is true after `begin`, give `fit` what `before` answers
     on the training pictures. They are part of the state.
 
+    Attributes:
+        has_started: (stages,) bool, those whose first weights are not to be touched any more.
+
     Args:
         make_trunk: makes a new trunk of one branch for every network of the cascade.
         branches: of each stage. (1, 1, 2) is the paper's, (1,) direct regression.
@@ -72,11 +81,16 @@ class DeepFashionAlignment(nn.Module):
         overlap: share of the garments that both the easy and the hard branch learn from.
         inference: ``average`` of the branches, as released, or ``route`` to one, as published.
         scale: of the changes that later stages predict.
+        start: later stages begin with the weights of the ``previous`` one, so that they go on from
+            what it has learnt to see; or with ``noise``, which is a longer training and an
+            ensemble, too, and looks like a gain of the cascade where stages are trained short.
         stage: the settings of each `AlignmentStage`.
 
     Raises:
         ValueError: branches, labels or an inference that there cannot be.
     """
+
+    has_started: Tensor
 
     def __init__(
         self,
@@ -87,11 +101,14 @@ class DeepFashionAlignment(nn.Module):
         overlap: float = 0.5,
         inference: Inference = "average",
         scale: float = 5.0,
+        start: Start = "previous",
         **stage: Any,
     ) -> None:
         super().__init__()
         labels = [num_labels] * len(branches) if isinstance(num_labels, int) else list(num_labels)
         _expect_plan(branches, labels, inference)
+        if start not in get_args(Start):
+            raise ValueError(f"expected a start from previous or noise, got {start!r}")
         self.steps = tuple(f"stage{i}" for i in range(1, len(branches) + 1))
         self.num_labels = tuple(labels)
         self.temperature, self.overlap, self.scale = temperature, overlap, scale
@@ -104,9 +121,13 @@ class DeepFashionAlignment(nn.Module):
         )
         self.pseudo_labels = nn.ModuleList(PseudoLabels(number) for number in labels)
         self.last = len(branches) - 1
+        keeps_start = torch.tensor([start == "noise" or i == 0 for i in range(len(branches))])
+        self.register_buffer("has_started", keeps_start)
 
     def begin(self, step: str) -> None:
         """Begin a step of the training, one of ``steps``: its stage learns and is the last one.
+
+        The first time it takes over what ``start`` says, so begin them in their order.
 
         Raises:
             ValueError: no step of that name.
@@ -114,6 +135,11 @@ class DeepFashionAlignment(nn.Module):
         if step not in self.steps:
             raise ValueError(f"expected a step among {', '.join(self.steps)}, got {step!r}")
         self.last = self.steps.index(step)
+        if not self.has_started[self.last]:
+            first, *_ = self.stages[self.last - 1]  # type: ignore[not-iterable]
+            for branch in self.stages[self.last]:  # type: ignore[not-iterable]
+                branch.start_from(first)
+            self.has_started[self.last] = True
         for i, stage in enumerate(self.stages):
             stage.requires_grad_(i == self.last)
         self.train(self.training)
@@ -218,7 +244,7 @@ class DeepFashionAlignment(nn.Module):
             change if previous is None else previous - change / self.scale,
             _blend(shares, [answer.state_logits for answer in answers]),
             _blend(shares, logits) if logits else None,
-            previous,
+            () if before is None else (*before.earlier, before.landmarks),
             answers,
             learns,
         )

@@ -24,7 +24,7 @@ from fashion.models.recognition import (
     Recognition,
     expect_annotation,
 )
-from fashion.models.trunk import FullyConnected, Trunk, fc
+from fashion.models.trunk import FullyConnected, Trunk, fc, start_fc
 
 
 class Attributes(nn.Linear):
@@ -132,6 +132,7 @@ class FashionNet(nn.Module):
             self.local = fc(NUM_LANDMARKS * trunk.channels * bins**2, local_width, dropout)
             width += local_width
         self.fusion = nn.Identity() if fusion_width is None else fc(width, fusion_width, dropout)
+        start_fc((self.whole, self.fusion) if fusion_width else (self.whole,), trunk.fc)
         width = fusion_width or width
         self.category = nn.Linear(width, num_categories) if num_categories else Nothing()
         self.attributes = Attributes(width, num_attributes) if num_attributes else Nothing()

@@ -5,6 +5,7 @@ from torch import Tensor, nn
 from fashion.models.detector import ClothesDetector
 from fashion.models.dfa import Alignment, DeepFashionAlignment
 from fashion.models.fashionnet import FashionNet
+from fashion.models.frozen_net import FrozenFashionNet
 from fashion.models.recognition import Recognition
 
 
@@ -22,7 +23,9 @@ class Pipeline(nn.Module):
     """Layers that begin anew where the data has other categories or attributes."""
 
     def __init__(
-        self, network: FashionNet | DeepFashionAlignment, detector: ClothesDetector | None = None
+        self,
+        network: FashionNet | FrozenFashionNet | DeepFashionAlignment,
+        detector: ClothesDetector | None = None,
     ) -> None:
         super().__init__()
         self.network = network

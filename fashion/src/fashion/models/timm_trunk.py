@@ -5,6 +5,7 @@ from typing import Any
 
 import timm
 import torch
+from timm.layers import freeze_batch_norm_2d
 from timm.models import FeatureListNet
 from torch import nn
 
@@ -14,7 +15,13 @@ from vision_shared.pretrained import create_network
 
 
 def timm_trunk(
-    num_branches: int, model: str, stride: int = 8, grid: int = 4, pretrained: bool | str = False
+    num_branches: int,
+    model: str,
+    stride: int = 8,
+    grid: int = 4,
+    pretrained: bool | str = False,
+    last: int | None = None,
+    frozen: bool = False,
 ) -> Trunk:
     """Build a trunk of a timm network whose layers follow one another.
 
@@ -24,6 +31,8 @@ def timm_trunk(
         stride: of the last level that is shared, pixels; the levels behind it are the branch.
         grid: as `Trunk`'s.
         pretrained: ImageNet weights, or a file of weights (`vision_shared.pretrained`).
+        last: stride of the last level of the branches, pixels; None for the network's.
+        frozen: the shared layers keep their weights, and all layers their batch statistics.
 
     Raises:
         ValueError: no such network, one that is no sequence of maps (B, C, h, w), or no such
@@ -39,13 +48,23 @@ def timm_trunk(
     if stride not in strides[:-1]:
         raise ValueError(f"expected a stride of {model} among {strides[:-1]}, got {stride}")
     level = max(i for i, value in enumerate(strides[:-1]) if value == stride)
+    end = len(strides) - 1
+    if last is not None:
+        if last not in strides[level + 1 :]:
+            raise ValueError(f"expected a last stride of {model} above {stride}, got {last}")
+        end = max(i for i, value in enumerate(strides) if value == last)
+    names = [info.module_name(number).replace(".", "_") for number in (level, end)]
+    cut, stop = (list(network).index(name) + 1 for name in names)
     layers = list(network.values())
-    cut = list(network).index(info.module_name(level).replace(".", "_")) + 1
+    if frozen:
+        layers = [freeze_batch_norm_2d(layer) for layer in layers]
     config: Any = network.default_cfg
     shared = nn.Sequential(Normalise(config["mean"], config["std"]), *layers[:cut])
-    branches = tuple(deepcopy(nn.Sequential(*layers[cut:])) for _ in range(num_branches))
+    if frozen:
+        shared.requires_grad_(False)
+    branches = tuple(deepcopy(nn.Sequential(*layers[cut:stop])) for _ in range(num_branches))
     channels = info.channels()
-    return Trunk(shared, branches, channels[level], stride, channels[-1], strides[-1], grid)
+    return Trunk(shared, branches, channels[level], stride, channels[end], strides[end], grid)
 
 
 def _levels(model: str, pretrained: bool | str = False) -> FeatureListNet:

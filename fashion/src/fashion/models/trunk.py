@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import torch
 from torch import Tensor, nn
 
 from vision_shared.layers import Normalise
@@ -20,6 +21,7 @@ class Trunk(NamedTuple):
         branch_channels: C'.
         branch_stride: of the branches' features, pixels.
         grid: cells a side that a branch's features are max-pooled to before full connections.
+        fc: first weights and biases of one full connection after the other, where there are some.
     """
 
     shared: nn.Module
@@ -29,6 +31,7 @@ class Trunk(NamedTuple):
     branch_channels: int
     branch_stride: int
     grid: int
+    fc: tuple[tuple[Tensor, Tensor], ...] = ()
 
 
 def small_trunk(
@@ -83,6 +86,27 @@ class FullyConnected(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         return self.layers(self.pool(features).flatten(1))
+
+
+def start_fc(layers: Sequence[nn.Module], weights: Sequence[tuple[Tensor, Tensor]]) -> None:
+    """Begin full connections, one above the other, with the weights of others.
+
+    One of another width stays as it is, and so do those above it. Inputs of a later one that the
+    others have not, which stand behind theirs, keep their weights.
+
+    Args:
+        layers: each a linear layer, or a `fc` or `FullyConnected` with one.
+        weights: (D, D') and (D,) each, of a trunk.
+    """
+    for place, (layer, (weight, bias)) in enumerate(zip(layers, weights, strict=False)):
+        linear = next(module for module in layer.modules() if isinstance(module, nn.Linear))
+        width, inputs = weight.shape
+        more = linear.in_features - inputs
+        if linear.out_features != width or more < 0 or (place == 0 and more):
+            return
+        with torch.no_grad():
+            linear.weight[:, :inputs] = weight
+            linear.bias.copy_(bias)
 
 
 def fc(inputs: int, outputs: int, dropout: float) -> nn.Sequential:

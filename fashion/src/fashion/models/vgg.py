@@ -16,6 +16,7 @@ from vision_shared.layers import Normalise
 _SHARED = (1, 1, "pool", 2, 2, "pool", 4, 4, 4, "pool", 8, 8, 8)  # channels by the first's
 _BRANCH = ("pool", 8, 8, 8)
 _PLACES = (0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28)  # torchvision's, of the convolutions
+_FULL = (0, 3)  # likewise, of fc6 and fc7
 _MISFITS = (AttributeError, KeyError, RuntimeError, TypeError, ValueError)
 
 
@@ -28,8 +29,8 @@ def vgg16_trunk(
         num_branches: of the trunk.
         width: channels of the first convolution, of which the others are multiples; VGG-16's is 64.
         grid: as `Trunk`'s; at 224 pixels 7 makes of it VGG's fifth pooling.
-        weights: a file of torchvision's state dict for VGG-16; None starts from noise (He et al.
-            2015).
+        weights: a file of torchvision's state dict for VGG-16, whose full connections, if it has
+            them, go with the trunk; None starts from noise (He et al. 2015).
 
     Raises:
         ValueError: a file of something else.
@@ -39,9 +40,8 @@ def vgg16_trunk(
     branches = tuple(
         nn.Sequential(*_layers(_BRANCH, 8 * width, width)) for _ in range(num_branches)
     )
-    if weights is not None:
-        _load(Path(weights), shared, branches)
-    return Trunk(shared, branches, 8 * width, 8, 8 * width, 16, grid)
+    full = () if weights is None else _load(Path(weights), shared, branches)
+    return Trunk(shared, branches, 8 * width, 8, 8 * width, 16, grid, full)
 
 
 def _layers(plan: tuple[int | str, ...], inputs: int, width: int) -> list[nn.Module]:
@@ -58,8 +58,10 @@ def _layers(plan: tuple[int | str, ...], inputs: int, width: int) -> list[nn.Mod
     return layers
 
 
-def _load(path: Path, shared: nn.Module, branches: tuple[nn.Module, ...]) -> None:
-    """Copy torchvision's weights, the last block's into every branch."""
+def _load(
+    path: Path, shared: nn.Module, branches: tuple[nn.Module, ...]
+) -> tuple[tuple[Tensor, Tensor], ...]:
+    """Copy torchvision's weights, the last block's into every branch; return fc6 and fc7."""
     state = load_torch(path)
     try:
         first = [module for module in shared.modules() if isinstance(module, nn.Conv2d)]
@@ -67,6 +69,11 @@ def _load(path: Path, shared: nn.Module, branches: tuple[nn.Module, ...]) -> Non
             last = [module for module in branch.modules() if isinstance(module, nn.Conv2d)]
             for conv, place in zip([*first, *last], _PLACES, strict=True):
                 _copy(conv, state[f"features.{place}.weight"], state[f"features.{place}.bias"])
+        return tuple(
+            (state[f"classifier.{place}.weight"], state[f"classifier.{place}.bias"])
+            for place in _FULL
+            if f"classifier.{place}.weight" in state
+        )
     except _MISFITS as error:
         raise ValueError(f"{path}: expected torchvision's state dict of VGG-16: {error}") from error
 

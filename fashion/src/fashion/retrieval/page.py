@@ -1,13 +1,15 @@
-"""The page of a video's garments: one file of HTML that needs no other and runs nothing."""
+"""The page of a video's garments: one file of HTML, beside the video, which it seeks in."""
 
 from __future__ import annotations
 
+import os
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from html import escape
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from PIL import Image
 
@@ -28,24 +30,61 @@ section > div { flex: 1; min-width: 0; }
 figure { display: inline-block; margin: 0 .6em .6em 0; width: 8em; vertical-align: top; }
 figcaption { font-size: 12px; overflow-wrap: anywhere; }
 img { max-width: 100%; max-height: 10em; }
+video { max-width: 100%; max-height: 60vh; background: #000; }
+.player { position: sticky; top: 0; background: #fff; padding: .5em 0; z-index: 1; }
+.bar i { position: absolute; top: -3px; height: 14px; width: 2px; background: #06c; left: 0; }
+.bar, [data-at] { cursor: pointer; }
 """
 
+PLAYED = (".mp4", ".m4v", ".mov", ".webm", ".ogv")
+"""What browsers play; of other videos the page is the same without a player."""
 
-def timeline_page(timeline: Mapping[str, Any], spotted: Sequence[Spotted]) -> str:
-    """Return a page: each garment, a bar of when it is seen, and what it is like.
+SCRIPT = """\
+const video = document.querySelector("video");
+const seconds = Number(document.body.dataset.seconds);
+document.addEventListener("click", (event) => {
+  const spot = event.target.closest("[data-at], .bar");
+  if (!spot || !video) return;
+  const bar = spot.getBoundingClientRect();
+  const share = Math.min(Math.max((event.clientX - bar.left) / bar.width, 0), 1);
+  video.currentTime = "at" in spot.dataset ? Number(spot.dataset.at) : share * seconds;
+});
+if (video) video.addEventListener("timeupdate", () => {
+  const left = `${100 * video.currentTime / seconds}%`;
+  for (const mark of document.querySelectorAll(".bar i")) mark.style.left = left;
+});
+"""
+"""A click on a bar seeks there, and one on a picture to when it was seen."""
+
+
+def timeline_page(timeline: Mapping[str, Any], spotted: Sequence[Spotted], folder: Path) -> str:
+    """Return a page: the video, and of each garment a bar of when it is seen, and what it is like.
 
     Args:
         timeline: ``video`` and ``seconds``.
         spotted: its garments.
+        folder: of the page, from which it refers to the video.
     """
-    name = escape(Path(timeline["video"]).name)
+    video = Path(timeline["video"])
+    name = escape(video.name)
     seconds = timeline["seconds"]
     sections = "\n".join(_section(garment, seconds) for garment in spotted)
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        f"<title>Garments of {name}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n"
+        f"<title>Garments of {name}</title>\n<style>\n{STYLE}</style>\n</head>\n"
+        f'<body data-seconds="{seconds}">\n'
         f"<h1>Garments of {name}</h1>\n<p>{len(spotted)} in {seconds:.1f} s</p>\n"
-        f"{sections}\n</body>\n</html>\n"
+        f"{_player(video, folder)}{sections}\n<script>\n{SCRIPT}</script>\n</body>\n</html>\n"
+    )
+
+
+def _player(video: Path, folder: Path) -> str:
+    if video.suffix.lower() not in PLAYED:
+        return ""
+    source = quote(os.path.relpath(video.resolve(), folder.resolve()))
+    return (
+        f'<div class="player"><video src="{source}" controls muted preload="metadata"></video>'
+        "<p>A click on a bar or on a picture shows that moment.</p></div>\n"
     )
 
 
@@ -58,20 +97,21 @@ def _section(garment: Spotted, seconds: float) -> str:
         _figure(path.read_bytes(), f"{hit['similarity']:.3f} {hit['category']}, {hit['file']}")
         for path, hit in zip(garment.hits, facts["hits"], strict=True)
     )
-    best = _figure(_jpeg(garment.thumbnail), f"at {facts['best_time']:.1f} s")
+    when = facts["best_time"]
+    best = _figure(_jpeg(garment.thumbnail), f"at {when:.1f} s", f' data-at="{when}"')
     return (
         f"<section>\n{best}\n<div>\n"
         f"<h2>{facts['number']}: {escape(words)}</h2>\n"
         f"<p>{first:.1f} s to {last:.1f} s, seen {facts['sightings']} times</p>\n"
-        f'<div class="bar"><span style="left:{left:.2f}%;width:{width:.2f}%"></span></div>\n'
+        f'<div class="bar"><span style="left:{left:.2f}%;width:{width:.2f}%"></span><i></i></div>\n'
         f"{hits}\n</div>\n</section>"
     )
 
 
-def _figure(jpeg: bytes, line: str) -> str:
+def _figure(jpeg: bytes, line: str, more: str = "") -> str:
     source = f"data:image/jpeg;base64,{b64encode(jpeg).decode()}"
     caption = escape(line)
-    return f'<figure><img src="{source}" alt=""><figcaption>{caption}</figcaption></figure>'
+    return f'<figure{more}><img src="{source}" alt=""><figcaption>{caption}</figcaption></figure>'
 
 
 def _jpeg(picture: Picture) -> bytes:

@@ -128,5 +128,5 @@ def spot_video(
             "garments": [garment.facts for garment in spotted],
         }
         lines.write_text(json.dumps(timeline, indent=2) + "\n")
-        page.write_text(timeline_page(timeline, spotted), encoding="utf-8")
+        page.write_text(timeline_page(timeline, spotted, name.parent), encoding="utf-8")
     return timeline, reader.damage

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import linear_sum_assignment
 
 from fashion.garment import Box, Garment, Picture
 from fashion.retrieval.thumbnails import cut_out
@@ -18,10 +19,13 @@ the default network's pairs on rendered street pictures, 98 % of one garment a l
 above it, and 5 % of two garments of a type."""
 
 LEAST_AFFINITY = 0.45
-"""Mean of IoU and cosine below which a garment begins a track of its own."""
+"""Mean of place and cosine below which a garment begins a track of its own."""
 
-PATIENCE = 1.5
-"""Seconds without a sighting after which a track has ended."""
+PATIENCE = 2.0
+"""Seconds without a sighting after which a track has ended; as long may it be hidden."""
+
+MEMORY = 0.5
+"""Share of the speed that a new sighting leaves of the old one."""
 
 
 @dataclass
@@ -34,6 +38,7 @@ class Track:
         last: when it is last seen.
         sightings: how often.
         box: where it was last, pixels.
+        speed: (4,), of the box's sides, pixels a second; 0 until it has been seen twice.
         total: (D,), the sum of its embeddings.
         best: its sighting of the highest score.
         best_time: of that, seconds.
@@ -50,6 +55,7 @@ class Track:
     best_time: float
     thumbnail: Picture
     sightings: int = 1
+    speed: NDArray[np.float64] = field(default_factory=lambda: np.zeros(4))
     categories: Counter[str] = field(default_factory=Counter)
 
     @property
@@ -62,8 +68,31 @@ class Track:
         """What it was taken for most often."""
         return self.categories.most_common(1)[0][0]
 
+    def expected(self, time: float) -> Box:
+        """Return where it should be, if it has gone on as before."""
+        moved = np.array(self.box) + self.speed * (time - self.last)
+        left, top, right, bottom = moved.tolist()
+        return (left, top, max(right, left + 1), max(bottom, top + 1))
+
+    def affinity(self, time: float, garment: Garment) -> float:
+        """Return how likely a garment is this one, in [-1, 1]; -1 if it cannot be.
+
+        It is the mean of the cosine and of the overlap with where the track should be: of boxes
+        that are the larger, the longer it has not been seen.
+        """
+        likeness = float(self.embedding @ garment.embedding)
+        if self.best.type != garment.type or likeness < LEAST_LIKENESS:
+            return -1.0
+        factor = 1 + (time - self.last) / PATIENCE
+        place = overlap(*(_enlarged(box, factor) for box in (self.expected(time), garment.box)))
+        return (likeness + place) / 2
+
     def add(self, time: float, garment: Garment, image: Picture) -> None:
         """Add a sighting."""
+        if time > self.last:
+            speed = (np.array(garment.box) - np.array(self.box)) / (time - self.last)
+            kept = MEMORY if self.sightings > 1 else 0.0
+            self.speed = kept * self.speed + (1 - kept) * speed
         self.last, self.box = time, garment.box
         self.total += garment.embedding
         self.sightings += 1
@@ -84,7 +113,7 @@ class Tracker:
         """Add a frame's garments; return the tracks that have ended before it."""
         ended = [track for track in self._running if time - track.last > PATIENCE]
         self._running = [track for track in self._running if time - track.last <= PATIENCE]
-        for track, garment in self._match(garments):
+        for track, garment in self._match(time, garments):
             if track is None:
                 self._running.append(self._begin(time, garment, image))
             else:
@@ -96,25 +125,23 @@ class Tracker:
         ended, self._running = self._running, []
         return ended
 
-    def _match(self, garments: Sequence[Garment]) -> list[tuple[Track | None, Garment]]:
-        """Pair each garment with a track, the surest pairs first; None begins one."""
-        pairs = []
-        for t, track in enumerate(self._running):
-            for g, garment in enumerate(garments):
-                likeness = float(track.embedding @ garment.embedding)
-                affinity = (likeness + overlap(track.box, garment.box)) / 2
-                is_same_type = track.best.type == garment.type
-                if is_same_type and likeness >= LEAST_LIKENESS and affinity >= LEAST_AFFINITY:
-                    pairs.append((affinity, t, g))
-        of_garment: dict[int, int] = {}
-        for _, t, g in sorted(pairs, reverse=True):
-            if g not in of_garment and t not in of_garment.values():
-                of_garment[g] = t
-        running = list(self._running)
-        return [
-            (running[of_garment[g]] if g in of_garment else None, garment)
-            for g, garment in enumerate(garments)
-        ]
+    def _match(
+        self, time: float, garments: Sequence[Garment]
+    ) -> list[tuple[Track | None, Garment]]:
+        """Pair garments with tracks so that all affinities together are most; None begins one.
+
+        The surest pair first would give a garment away that only another track can have.
+        """
+        affinities = np.array(
+            [[track.affinity(time, garment) for garment in garments] for track in self._running]
+        ).reshape(len(self._running), len(garments))
+        gains = np.maximum(affinities - LEAST_AFFINITY, 0)
+        of_garment = {
+            int(g): self._running[t]
+            for t, g in zip(*linear_sum_assignment(gains, maximize=True), strict=True)
+            if affinities[t, g] >= LEAST_AFFINITY
+        }
+        return [(of_garment.get(g), garment) for g, garment in enumerate(garments)]
 
     def _begin(self, time: float, garment: Garment, image: Picture) -> Track:
         self._number += 1
@@ -123,6 +150,13 @@ class Tracker:
         track = Track(self._number, time, time, garment.box, total, garment, time, thumbnail)
         track.categories[garment.category] += 1
         return track
+
+
+def _enlarged(box: Box, factor: float) -> Box:
+    """Return a box that is so many times as wide and high, around the same centre."""
+    (left, top, right, bottom), grown = box, (factor - 1) / 2
+    width, height = (right - left) * grown, (bottom - top) * grown
+    return (left - width, top - height, right + width, bottom + height)
 
 
 def overlap(one: Box, other: Box) -> float:

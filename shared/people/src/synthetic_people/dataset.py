@@ -24,14 +24,14 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from synthetic_people import scene
+from synthetic_people import catalogue, scene
 from synthetic_people.backgrounds import Backgrounds
 from synthetic_people.sample import Garment, Labels, Sample
 
 VERSION = 2  # raise it when an image or a label would differ; sets are then rendered anew
 SHARD = 64  # samples
 RECIPE = "recipe.json"
-KINDS = ("portraits", "faces", "bodies", "motion")
+KINDS = ("portraits", "faces", "bodies", "motion", "items")
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,8 @@ class Recipe:
 
     Args:
         kind: "portraits" (faces of all sizes), "faces" (one that fills the image), "bodies"
-            (whole people) or "motion" (bodies, each with optical flow to its next moment).
+            (whole people), "motion" (bodies, each with optical flow to its next moment) or "items"
+            (`catalogue.SHOTS` of each item of clothing).
         count: number of samples.
         size: height and width of images in pixels.
         seed: which set of its kind.
@@ -89,6 +90,8 @@ def sample(recipe: Recipe, index: int, backgrounds: Backgrounds) -> Sample:
         return scene.portrait(seed, index, size, backgrounds, identity, close)
     if recipe.kind == "bodies":
         return scene.street(seed, index, size, size, backgrounds, identity)
+    if recipe.kind == "items":
+        return catalogue.photograph_item(seed, index, size, backgrounds, identity)
     return scene.motion(seed, index, size, size, backgrounds, identity, frames=2)[0]
 
 

@@ -103,6 +103,11 @@ def design(item: int) -> Design:
     return _vary(_draw(rng, item, name, CATEGORIES[name]), variant, CATEGORIES[name])
 
 
+def recoloured(base: Design, series: int) -> Design:
+    """Return a design in other colours, which follow from it and the number of the series."""
+    return replace(base, colours=_colours(np.random.default_rng([base.seed, series]), base.fabric))
+
+
 def _draw(rng: np.random.Generator, item: int, name: str, category: Category) -> Design:
     span = lambda low_high: float(rng.uniform(*low_high))  # noqa: E731
     word = lambda choices: str(pick(rng, choices)) if choices else ""  # noqa: E731

@@ -5,11 +5,12 @@ clothes.designs            # outermost first
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from synthetic_people.design import Design, design, item_number, pick
+from synthetic_people.wardrobe import CATEGORIES
 
 # category -> probability for women and for men, by the style of the outfit
 OUTFIT_STYLES = {"casual": 0.62, "formal": 0.2, "sporty": 0.18}
@@ -124,6 +125,34 @@ def outfit(
         extras=tuple(design(item_number("jacket", int(rng.integers(400)))).colours[0]
                      for _ in range(4)),
     )  # fmt: skip
+
+
+def outfit_around(
+    rng: np.random.Generator, worn: Design, sex: str, age: float = 30.0, season: str = "warm"
+) -> Outfit:
+    """Draw what a person wears together with a garment, which nothing is worn over.
+
+    Args:
+        rng: source of randomness.
+        worn: the garment.
+        sex, age, season: as of `outfit`.
+    """
+    drawn = outfit(rng, sex, age, season)
+
+    def other(kind: str, fallback: str) -> Design:
+        fits = (d for d in drawn.designs if d.kind == kind and CATEGORIES[d.category].layer < 2)
+        return next(fits, None) or design(_item(rng, fallback, drawn.style, ITEMS))
+
+    layer = CATEGORIES[worn.category].layer
+    if worn.kind == "lower":
+        designs = [other("upper", "tee"), worn]
+    elif layer >= 2:
+        designs = [worn, other("upper", "tee"), other("lower", "jeans")]
+    else:
+        designs = [worn] if worn.kind == "full" else [worn, other("lower", "jeans")]
+        if worn.open:
+            designs.insert(1, design(_item(rng, "tank", drawn.style, ITEMS)))
+    return replace(drawn, designs=tuple(designs))
 
 
 def _shoes(rng: np.random.Generator, style: str, season: str, worn: list[Design]) -> str:

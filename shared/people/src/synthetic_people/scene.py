@@ -71,7 +71,7 @@ def portrait(
     focal = float(rng.uniform(1.1, 3.2))
     distance = max(focal * FACE_HEIGHT / share, 0.45)
     people = [
-        _sitter(identity if n == 0 else _stranger(seed, index, n), n, rng, distance / focal)
+        _sitter(identity if n == 0 else stranger(seed, index, n), n, rng, distance / focal)
         for n in range(number)
     ]
     face = _face_centre(people[0]) if people else np.array([0, 1.6, 0])
@@ -81,7 +81,7 @@ def portrait(
     eye = target + distance * np.array([0, np.sin(pitch), np.cos(pitch)])
     roll = float(np.radians(rng.normal(0, 5)))
     camera = Camera(eye, target, focal, size, size, roll)
-    view = _view(people, camera, backgrounds, rng, FACE_HEIGHT)
+    view = before_photograph(people, camera, backgrounds, rng, FACE_HEIGHT)
     return render(view, random_photograph(rng, size), rng)
 
 
@@ -98,8 +98,10 @@ def street(
     """
     rng = np.random.default_rng([seed, STREET, index])
     span, cast = _cast(seed, index, identity, rng)
-    camera = _street_camera(span, height, width, rng)
-    view = _view([_act(actor, 0.0) for actor in cast], camera, backgrounds, rng, span.size)
+    camera = street_camera(span, height, width, rng)
+    view = before_photograph(
+        [_act(actor, 0.0) for actor in cast], camera, backgrounds, rng, span.size
+    )
     return render(view, random_photograph(rng, min(height, width)), rng)
 
 
@@ -114,8 +116,10 @@ def motion(
     """
     rng = np.random.default_rng([seed, MOTION, index])
     span, cast = _cast(seed, index, identity, rng)
-    camera = _street_camera(span, height, width, rng)
-    first = _view([_act(actor, 0.0) for actor in cast], camera, backgrounds, rng, span.size)
+    camera = street_camera(span, height, width, rng)
+    first = before_photograph(
+        [_act(actor, 0.0) for actor in cast], camera, backgrounds, rng, span.size
+    )
     pan, drift = rng.normal(0, 0.05, 3) * span.size, rng.normal(0, 0.03, 3) * span.size
     how = replace(random_photograph(rng, min(height, width)), shake=(0.0, 0.0))
     views = [first]
@@ -154,7 +158,7 @@ def _panned(backdrop: Backdrop, before: Camera, after: Camera) -> Backdrop:
 
 
 @dataclass(frozen=True)
-class _Span:
+class Span:
     """Extent of people that a street shows: metres of height around `middle` above the ground."""
 
     size: float
@@ -187,15 +191,15 @@ STEPS = {"walking": (0.95, 1.35), "running": (1.4, 3.2)}  # double steps and met
 
 def _cast(
     seed: int, index: int, identity: int, rng: np.random.Generator
-) -> tuple[_Span, list[_Actor]]:
+) -> tuple[Span, list[_Actor]]:
     """Return what is shown of the people of a street, and who they are."""
     framing = choose(rng, FRAMINGS)
     low, high = SPANS[framing]
-    span = _Span(TALL * rng.uniform(low, high), MIDDLES[framing] * TALL)
+    span = Span(TALL * rng.uniform(low, high), MIDDLES[framing] * TALL)
     number = int(choose(rng, PEOPLE_IN_STREET))
     cast = []
     for n in range(number):
-        who = person(identity if n == 0 else _stranger(seed, index, n))
+        who = person(identity if n == 0 else stranger(seed, index, n))
         mode = choose(rng, poses.MODES)
         side = (-1) ** n * rng.uniform(0.25, 0.5) * max(span.size, 1.0)
         place = (0.0, 0.0, 0.0) if n == 0 else (side, 0.0, float(rng.uniform(-2.5, 0.3)))
@@ -230,7 +234,7 @@ def _act(actor: _Actor, seconds: float) -> Mannequin:
     return assemble(actor.person, moment, pose, actor.clothes).moved(place, actor.turn)
 
 
-def _street_camera(span: _Span, height: int, width: int, rng: np.random.Generator) -> Camera:
+def street_camera(span: Span, height: int, width: int, rng: np.random.Generator) -> Camera:
     focal = float(rng.uniform(1.0, 2.4))
     shift = rng.normal(0, (0.12, 0.04)) * span.size
     target = np.array([shift[0], span.middle + shift[1], 0])
@@ -240,7 +244,7 @@ def _street_camera(span: _Span, height: int, width: int, rng: np.random.Generato
     return Camera(eye, target, focal, height, width, roll=float(np.radians(rng.normal(0, 3))))
 
 
-def _stranger(seed: int, index: int, number: int) -> int:
+def stranger(seed: int, index: int, number: int) -> int:
     """Return the identity of somebody who is in one image only."""
     return 1_000_000_000 + (seed * 1_000_003 + index) * 8 + number
 
@@ -288,7 +292,7 @@ def _face_centre(mannequin: Mannequin) -> np.ndarray:
     return mannequin.mesh("skin").vertices[mannequin.face].mean(0).astype(np.float64)
 
 
-def _view(
+def before_photograph(
     people: list[Mannequin], camera: Camera, backgrounds: Backgrounds, rng: np.random.Generator,
     height: float,
 ) -> View:  # fmt: skip

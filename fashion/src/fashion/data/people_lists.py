@@ -1,11 +1,10 @@
-"""Lists of rendered garments, as four benchmarks of DeepFashion have them."""
+"""Lists of synthetic people's garments, as four benchmarks of DeepFashion have them."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from fashion.data.designs import RENDERED_ATTRIBUTES, RENDERED_TYPES, Design
 from fashion.data.layout import ATTRIBUTE_TYPES, CATEGORIES, CONSUMER, FULL, LOWER, SHOP, UPPER
 from fashion.data.lists import (
     box_fields,
@@ -17,39 +16,52 @@ from fashion.data.lists import (
     write_names,
     write_windows_names,
 )
-from fashion.data.scenes import POSE_TYPES, Picture
+from fashion.data.people_garments import PEOPLE_ATTRIBUTES, PEOPLE_TYPES
+
+POSE_TYPES = {"front": 1, "side": 2, "back": 3, "full": 4, "additional": 5}
+"""Of In-shop's lists, by the view that names the image."""
 
 
 @dataclass(frozen=True)
 class Shot:
-    """A rendered picture and its place in the benchmarks.
+    """An image of an item and its place in the benchmarks.
 
     Attributes:
         name: img/...
         item: from 1.
         part: of `layout.PARTS`.
-        design: of the item, in this picture's colour.
+        category: index in `layout.CATEGORIES`.
+        type: index in `layout.TYPES`.
         domain: SHOP or CONSUMER.
-        view: of `scenes.SHOP_VIEWS` for In-shop; empty for Consumer-to-shop.
-        picture: without its pixels, which are in the file.
-        labels: as they are listed.
+        view: key of `POSE_TYPES` for In-shop; empty for Consumer-to-shop.
+        series: one of the item's colours.
+        variation: of `layout.VARIATIONS`, from 1.
+        box: (4,) x1, y1, x2, y2, whole pixels within the image.
+        landmarks: (8, 2) whole pixels; 0 where truncated or absent.
+        states: (8,), of `layout.STATES`, or ABSENT.
+        labels: int8 (A,) of 1 and -1, as they are listed.
     """
 
     name: str
     item: int
     part: str
-    design: Design
+    category: int
+    type: int
     domain: int
     view: str
-    picture: Picture
+    series: int
+    variation: int
+    box: np.ndarray
+    landmarks: np.ndarray
+    states: np.ndarray
     labels: np.ndarray
 
 
 def write_benchmarks(folder: Path, shots: list[Shot]) -> None:
-    """Write the lists below a folder, and in each benchmark's a link to the pictures in img."""
+    """Write the lists below a folder, and in each benchmark's a link to the images in img."""
     _write_cap(folder / "cap", shots)
     _write_fld(folder / "fld", shots)
-    _write_inshop(folder / "inshop", [shot for shot in shots if shot.view])
+    _write_inshop(folder / "inshop", inshop_shots(shots))
     _write_consumer2shop(folder / "consumer2shop", [shot for shot in shots if not shot.view])
     for benchmark in ("cap", "fld", "inshop", "consumer2shop"):
         (folder / benchmark / "img").symlink_to("../img", target_is_directory=True)
@@ -62,13 +74,13 @@ def _write_cap(root: Path, shots: list[Shot]) -> None:
     write_list(
         anno / "list_category_img.txt",
         "image_name  category_label",
-        [padded(shot.name, str(shot.design.category + 1)) for shot in shots],
+        [padded(shot.name, str(shot.category + 1)) for shot in shots],
     )
     write_names(
         anno / "list_attr_cloth.txt",
         "attribute_name  attribute_type",
-        RENDERED_ATTRIBUTES,
-        RENDERED_TYPES,
+        PEOPLE_ATTRIBUTES,
+        PEOPLE_TYPES,
     )
     write_list(
         anno / "list_attr_img.txt",
@@ -102,7 +114,7 @@ def _write_inshop(root: Path, shots: list[Shot]) -> None:
     )
     poses = [POSE_TYPES[shot.view] for shot in shots]
     _write_places(root, shots, "_inshop", has_variation=True, second=("pose_type", poses))
-    write_list(anno / "attributes" / "list_attr_cloth.txt", "attribute_name", RENDERED_ATTRIBUTES)
+    write_list(anno / "attributes" / "list_attr_cloth.txt", "attribute_name", PEOPLE_ATTRIBUTES)
     _write_item_labels(anno / "attributes" / "list_attr_items.txt", shots)
     _write_items(anno / "list_item_inshop.txt", shots)
 
@@ -128,7 +140,7 @@ def _write_consumer2shop(root: Path, shots: list[Shot]) -> None:
     chinese = ("纹理", "面料", "形状", "部位", "风格")  # of the types
     rows = [
         f"{chinese[kind]}   {name}   {kind + 1}"
-        for name, kind in zip(RENDERED_ATTRIBUTES, RENDERED_TYPES, strict=True)
+        for name, kind in zip(PEOPLE_ATTRIBUTES, PEOPLE_TYPES, strict=True)
     ]
     write_windows_names(anno / "list_attr_cloth.txt", rows)
     types = range(len(ATTRIBUTE_TYPES))
@@ -149,11 +161,11 @@ def _write_places(
     """Write boxes, with types and a second number or without, and landmarks."""
     boxes, points = [], []
     for place, shot in enumerate(shots):
-        drawn, kind = shot.picture, shot.design.type
+        kind = shot.type
         numbers = [] if second is None else [str(kind + 1), str(second[1][place])]
-        boxes.append(padded(shot.name, *numbers, *box_fields(drawn.box.tolist())))
-        kinds = [str(kind + 1), str(drawn.variation)][: 1 + has_variation]
-        landmarks = landmark_fields(kind, drawn.states, drawn.landmarks)
+        boxes.append(padded(shot.name, *numbers, *box_fields(shot.box.tolist())))
+        kinds = [str(kind + 1), str(shot.variation)][: 1 + has_variation]
+        landmarks = landmark_fields(kind, shot.states, shot.landmarks)
         points.append(padded(shot.name, *kinds, *landmarks) + " ")
     kinds = "" if second is None else f"clothes_type  {second[0]}  "
     columns = f"image_name  {kinds}x_1  y_1  x_2  y_2"
@@ -169,7 +181,7 @@ def _write_partition(root: Path, shots: list[Shot]) -> None:
 
 
 def _write_item_labels(path: Path, shots: list[Shot]) -> None:
-    """Labels of each item are those of its first picture."""
+    """Labels of each item are those of its first image."""
     first = {shot.item: shot for shot in reversed(shots)}
     rows = [f"id_{item:08d}  {label_fields(first[item].labels)}" for item in sorted(first)]
     write_list(path, "item_id  attribute_labels", rows)
@@ -179,7 +191,15 @@ def _write_items(path: Path, shots: list[Shot]) -> None:
     write_list(path, "", sorted({f"id_{shot.item:08d}" for shot in shots}))
 
 
+def inshop_shots(shots: list[Shot]) -> list[Shot]:
+    """The images of a shop's views, of items that have a query and something in the gallery."""
+    views = [shot for shot in shots if shot.view]
+    queries = _first_of_series(views)
+    answered = {shot.item for shot in views if shot.name not in queries}
+    return [shot for shot in views if shot.item in answered]
+
+
 def _first_of_series(shots: list[Shot]) -> set[str]:
-    """The name of the first picture of each item in each of its colours."""
-    first = {(shot.item, shot.design.colour): shot.name for shot in reversed(shots)}
+    """The name of the first image of each item in each of its colours."""
+    first = {(shot.item, shot.series): shot.name for shot in reversed(shots)}
     return set(first.values())
