@@ -190,6 +190,7 @@ def test_duplicates_are_timed_anew() -> None:
     levels = (20, 20, 80, 80, 80, 170, 190)
     source = [flat(level, time, "gbrp") for time, level in enumerate(levels)]
     ramp, tally = FrameInterpolator(Ramp(), "cpu"), Tally()
+    ramp.evens_brightness = False
     made = list(ramp.multiply(source, 2, tally))
     assert [timed.time for timed in made] == [Fraction(k, 2) for k in range(13)]
     assert [to_rgb(timed.frame)[0, 0, 0] for timed in made] == pytest.approx(

@@ -235,7 +235,8 @@ def test_compare_draws_a_figure_upright(
 
 
 @pytest.mark.parametrize(
-    "options", [["--scale", "0.5"], ["--tile", "384"], ["--precision", "bf16"]]
+    "options",
+    [["--scale", "0.5"], ["--tile", "384"], ["--precision", "bf16"], ["--quality", "best"]],
 )
 def test_estimation_settings_change_no_count(
     checkpoint: str, tmp_path: Path, options: list[str]
@@ -257,6 +258,8 @@ def test_estimation_settings_change_no_count(
         (["--compare"], "out.mp4: expected a folder or a name in .png"),
         (["--slow-motion", "1"], "--slow-motion of at least 2, got 1"),
         (["--extrapolate", "0"], "--extrapolate of at least 1, got 0"),
+        (["--resume", "--adapt", "1"], "--resume: not allowed with --adapt"),
+        (["--resume", "--compare"], "--resume: not allowed with --compare"),
         (["--scale", "0"], "--scale above 0 and up to 1, got 0"),
         (["--tile", "100"], "tile of at least 384 pixels, got 100"),
         (["--precision", "int8"], "invalid choice: 'int8'"),

@@ -34,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _predict(request: command_line.Request) -> ExitCode:
     check_checkpoint(request.checkpoint, TASK, SHIPPED)
     if request.writing.codec is not None:
-        from vision_shared.video.writer import find_encoder
+        from vision_shared.video.encoder import find_encoder
 
         find_encoder(request.writing.codec)
     run = _Run(request)

@@ -98,6 +98,13 @@ class VideoReader:
             elif on_packet is not None:
                 on_packet(event)
 
+    def side_packets(self) -> Iterator[av.Packet]:
+        """Yield the packets that `frames` would pass on, without the frames; instead of it."""
+        yield from (event for event in self._before if isinstance(event, av.Packet))
+        for packet in self._packets:
+            if packet.stream.index in self._passed_on:
+                yield packet
+
     @property
     def damage(self) -> str | None:
         """What could not be decoded so far, in one line; None where nothing is amiss."""
@@ -158,23 +165,24 @@ class VideoReader:
         self._decoder = _alpha_decoder(stream)
         self._like: av.VideoFrame | None = None  # as the first one was decoded
         self._deinterlacer: Deinterlacer | None = None
+        self._passed_on = {s.index for s in (*self.audio, *self.extras.subtitles)}
+        self._packets = self._demux()
+        self._before: list[TimedFrame | av.Packet] = []  # what was read on opening
         self._events: Iterator[TimedFrame | av.Packet] = self._decode()
         self.first = self._read_first()
 
     def _read_first(self) -> av.VideoFrame:
-        before: list[TimedFrame | av.Packet] = []
         for event in self._events:
-            before.append(event)
+            self._before.append(event)
             if isinstance(event, TimedFrame):
-                self._events = chain(before, self._events)
+                self._events = chain(self._before, self._events)
                 return event.frame
         raise InputError(f"{self.path}: not one frame of the video could be decoded")
 
     def _decode(self) -> Iterator[TimedFrame | av.Packet]:
-        passed_on = {stream.index for stream in (*self.audio, *self.extras.subtitles)}
-        for packet in self._packets():
+        for packet in self._packets:
             # not packet.stream_index, which is 0 for all the packets that end a stream
-            if packet.stream.index in passed_on:
+            if packet.stream.index in self._passed_on:
                 yield packet
             elif packet.stream.index == self.stream.index:
                 for frame in self._decode_packet(packet):
@@ -204,7 +212,7 @@ class VideoReader:
         else:
             yield from self._deinterlacer.push(frame)
 
-    def _packets(self) -> Iterator[av.Packet]:
+    def _demux(self) -> Iterator[av.Packet]:
         packets = self._container.demux()
         while True:
             try:

@@ -7,19 +7,24 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import av
 import numpy as np
+from av.container import OutputContainer
 
 from vision_shared.images import write_image
 from vision_shared.inputs import InputError, check_new_folder, check_output
 from vision_shared.progress import show_progress
+from vision_shared.signals import Terminated
 from vision_shared.video.animation import AnimationReader, open_video
 from vision_shared.video.colour import has_alpha, to_rgb, to_rgba
+from vision_shared.video.encoder import VideoEncoder, default_codec, format_of_images
 from vision_shared.video.reader import TimedFrame, VideoReader
-from vision_shared.video.writer import VideoWriter, default_codec, format_of_images
+from vision_shared.video.segments import Segments, fingerprint, write_joined
+from vision_shared.video.writer import VideoWriter
 from voxel_flow.interpolation.cuts import Tally
 from voxel_flow.interpolation.figures import comparison_figure
 from voxel_flow.interpolation.interpolator import FrameInterpolator, TooFewFrames
@@ -131,7 +136,7 @@ def convert(
             if isinstance(job.mode, Compare):
                 outcome = _compare(job, writing, source, model)
             else:
-                outcome = _Conversion(job, job.mode, writing, source, model).run()
+                outcome = _Conversion(job, job.mode, writing, source, model, report).run()
         except TooFewFrames as error:
             raise InputError(f"{source.path}: {error}") from error
         return replace(
@@ -147,10 +152,16 @@ class _Conversion:
     """Frames of a source on their way to an output."""
 
     def __init__(
-        self, job: Job, mode: Mode, writing: Writing, source: _Source, model: FrameInterpolator
+        self,
+        job: Job,
+        mode: Mode,
+        writing: Writing,
+        source: _Source,
+        model: FrameInterpolator,
+        report: Callable[[str], None],
     ) -> None:
         self._job, self._mode, self._writing = job, mode, writing
-        self._source, self._model = source, model
+        self._source, self._model, self._report = source, model, report
         self._tally, self._count = Tally(), 0
         self._rate, self._tick = mode.rate(source.rate), mode.tick(source.tick)
 
@@ -162,7 +173,8 @@ class _Conversion:
             expected = self._mode.num_frames(source.num_frames, source.rate, source.duration)
         with show_progress(self._job.sources[0].name, expected, "frames") as advance:
             if self._job.makes_video:
-                rate, notices = self._rate, self._write_video(advance)
+                write = self._write_segments if self._writing.resume else self._write_video
+                rate, notices = self._rate, write(advance)
             elif self._job.makes_animation:
                 rate = self._rate
                 overwrite = self._writing.overwrite
@@ -176,30 +188,83 @@ class _Conversion:
 
     def _write_video(self, advance: Callable[[], None]) -> list[str]:
         """Write a video; return lines about what of the source it could not keep."""
-        writing = self._writing
-        with VideoWriter(
+        with self._writer(self._source) as writer:
+            for timed in self._made(advance, writer.write_packet):
+                writer.write(timed)
+        return writer.notices
+
+    def _write_segments(self, advance: Callable[[], None]) -> list[str]:
+        """Write a video in segments, which are joined in the end; return lines as above."""
+        job, identity = self._job, self._identity()
+        with Segments(job.target, identity) as segments:
+            skip = segments.num_frames
+            if skip:
+                self._report(f"{job.target}: goes on after {skip} frames in {segments.folder}")
+            try:
+                made = self._made(advance, skip=skip)
+                segments.write(islice(made, skip, None), self._new_encoder)
+            except (KeyboardInterrupt, Terminated):
+                if segments.num_frames:
+                    self._report(
+                        f"{segments.folder}: keeps {segments.num_frames} frames; the same "
+                        "command goes on after them"
+                    )
+                raise
+            # what was read for the frames is used up
+            with closing(_open(job, self._writing)) as source, self._writer(source) as writer:
+                beside = source.side_packets() if isinstance(source, VideoReader) else iter(())
+                coded = segments.packets(self._tick)
+                write_joined(writer.write_coded, writer.write_packet, coded, beside)
+            segments.remove()
+        return writer.notices
+
+    def _writer(self, source: _Source) -> VideoWriter:
+        return VideoWriter(
+            self._job.target,
+            source,
+            rate=self._rate,
+            tick=self._tick,
+            codec=self._writing.codec,
+            stretch=self._mode.stretch,
+            keeps_audio=self._writing.keeps_audio,
+            overwrite=self._writing.overwrite,
+        )
+
+    def _new_encoder(self, container: OutputContainer) -> VideoEncoder:
+        return VideoEncoder(
+            container,
             self._job.target,
             self._source,
             rate=self._rate,
             tick=self._tick,
-            codec=writing.codec,
-            stretch=self._mode.stretch,
-            keeps_audio=writing.keeps_audio,
-            overwrite=writing.overwrite,
-        ) as writer:
-            for timed in self._made(advance, writer.write_packet):
-                writer.write(timed)
-        return writer.notices
+            codec=self._writing.codec,
+        )
+
+    def _identity(self) -> dict[str, object]:
+        """Return what decides how the frames of this output look."""
+        job, model = self._job, self._model
+        return {
+            "input": [fingerprint(path) for path in job.sources],
+            "mode": repr(self._mode),
+            "rate": str(self._rate),
+            "codec": self._writing.codec,
+            "weights": model.fingerprint(),
+            "precision": model.precision,
+            "scale": model.scale,
+            "tile": model.tile,
+            "quality": model.quality,
+            "version of PyAV": av.__version__,
+        }
 
     def _pictures(self, advance: Callable[[], None]) -> Iterator[_Timed]:
         for frame, shown_at in self._made(advance):
             yield to_rgba(frame) if has_alpha(frame) else to_rgb(frame), shown_at
 
     def _made(
-        self, advance: Callable[[], None], on_packet: _OnPacket = None
+        self, advance: Callable[[], None], on_packet: _OnPacket = None, skip: int = 0
     ) -> Iterator[TimedFrame]:
         frames = self._source.frames(on_packet)
-        for timed in self._mode.frames(self._model, frames, self._tally):
+        for timed in self._mode.frames(self._model, frames, self._tally, skip):
             yield timed
             self._count += 1
             advance()

@@ -8,6 +8,7 @@ with VideoReader("in.mp4") as reader:
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from copy import copy, deepcopy
 from fractions import Fraction
@@ -23,6 +24,7 @@ from vision_shared.checkpoints import read_checkpoint
 from vision_shared.prediction import find_device, rebuild_network
 from vision_shared.video.reader import TimedFrame
 from voxel_flow.interpolation.cuts import Span, Tally, find_spans
+from voxel_flow.interpolation.exposure import row_gain
 from voxel_flow.interpolation.pictures import Source, to_frame, with_alpha
 from voxel_flow.interpolation.tiling import SMALLEST_TILE, synthesise
 from voxel_flow.models import Synthesis, build_network
@@ -81,6 +83,10 @@ class FrameInterpolator:
         quality: ``fast``, or ``best``: a frame between two is the mean of what the network makes of
             them as they are, and turned by 180 degrees with time reversed; at twice the time.
 
+    Attributes:
+        evens_brightness: whether changes of brightness between two frames are taken out before
+            their motion is estimated, see `voxel_flow.interpolation.exposure`.
+
     Raises:
         ValueError: ``cuda`` without a usable GPU, or a setting out of range.
     """
@@ -106,6 +112,8 @@ class FrameInterpolator:
         self.device = find_device(device)
         self.network = network.to(self.device).eval()
         self.precision, self.scale, self.tile, self.quality = precision, scale, tile, quality
+        self.evens_brightness = True
+        self._pair: tuple[Tensor, Tensor, Tensor | None] | None = None
 
     @classmethod
     def from_checkpoint(cls, path: str | Path, **settings: Unpack[Estimation]) -> Self:
@@ -117,6 +125,13 @@ class FrameInterpolator:
             ValueError: as for the class.
         """
         return cls(load_network(path), **settings)
+
+    def fingerprint(self) -> str:
+        """Return what tells the network's weights from others."""
+        digest = hashlib.sha256()
+        for name, tensor in sorted(self.network.state_dict().items()):
+            digest.update(name.encode() + tensor.cpu().numpy().tobytes())
+        return digest.hexdigest()
 
     def adapted(self, video: Path, seconds: float) -> tuple[Self, Adaptation]:
         """Return an interpolator fine-tuned on a video, and what that gained; this one stays.
@@ -219,7 +234,24 @@ class FrameInterpolator:
     @torch.inference_mode()
     def estimate(self, first: Tensor, second: Tensor, time: float) -> Synthesis:
         """Return what `synthesise` does, and the voxel flow that it comes from (B = 1)."""
-        pair = torch.stack([first, second])[None]  # (1, 2, 3, H, W)
+        # beyond the frames no one knows how their brightness goes on
+        gain = self._gain(first, second) if 0 <= time <= 1 else None
+        if gain is None:
+            return self._estimate_twice(torch.stack([first, second])[None], time)
+        half = gain.sqrt()
+        made = self._estimate_twice(torch.stack([first * half, second / half])[None], time)
+        return made._replace(image=made.image * (1 - time + time * gain) / half)
+
+    def _gain(self, first: Tensor, second: Tensor) -> Tensor | None:
+        """Return `row_gain` of a pair; of the pair before, which is often asked for, again."""
+        if not self.evens_brightness:
+            return None
+        if self._pair is None or self._pair[0] is not first or self._pair[1] is not second:
+            self._pair = first, second, row_gain(first, second)
+        return self._pair[2]
+
+    def _estimate_twice(self, pair: Tensor, time: float) -> Synthesis:
+        """Estimate a pair (1, 2, 3, H, W) as ``quality`` asks for."""
         made = self._estimate(pair, time)
         # beyond the frames the reversed time would be one that no network was trained for
         if self.quality == "fast" or not 0 <= time <= 1:
