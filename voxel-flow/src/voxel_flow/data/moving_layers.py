@@ -76,7 +76,8 @@ class Layer:
             return
         lookup = self._lookup(x0, y0, x1, y1, time)
         border = cv2.BORDER_REFLECT_101 if opaque else cv2.BORDER_CONSTANT
-        read = cv2.remap(self.canvas, lookup, None, cv2.INTER_CUBIC, borderMode=border)
+        x, y = cv2.split(lookup)
+        read = cv2.remap(self.canvas, x, y, cv2.INTER_CUBIC, borderMode=border)
         if opaque:
             frame[y0:y1, x0:x1] = read
             return

@@ -108,7 +108,7 @@ def draw_layers(photographs: Photographs, size: int, rng: np.random.Generator) -
 def draw_piece(
     photographs: Photographs, size: int, camera: Motion, rng: np.random.Generator
 ) -> Layer:
-    height, width = (int(s * size / 256) for s in np.exp(rng.uniform(*np.log((24, 200)), 2)))
+    height, width = (int(s * size / 256) for s in np.exp(rng.uniform(np.log(24), np.log(200), 2)))
     place = rng.uniform(0.05, 0.95, 2) * size
     image = np.dstack([texture(photographs, height, width, rng), draw_shape(height, width, rng)])
     if rng.random() < 0.08:

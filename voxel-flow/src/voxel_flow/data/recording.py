@@ -25,7 +25,7 @@ def record(frames: list[np.ndarray], rng: np.random.Generator) -> list[np.ndarra
     if codec < 0.25:
         quality = [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(40, 96))]
         files = [cv2.imencode(".jpg", frame, quality)[1] for frame in frames]
-        return [cv2.imdecode(file, cv2.IMREAD_COLOR) for file in files]
+        return [np.asarray(cv2.imdecode(file, cv2.IMREAD_COLOR)) for file in files]
     if codec < 0.6:
         return through_mpeg4(frames, quantiser=int(rng.integers(2, 9)))
     return frames

@@ -71,15 +71,12 @@ class Compact(nn.Module):
         self.own_flows = own_flows
         channels = 8 * num_frames + 2 + 2 * len(cells) + 3 * num_frames * own_flows
         outputs = 2 + len(cells) + num_frames + 2 * num_frames * own_flows
-        self.levels = nn.ModuleList(
-            [
-                _Level(channels, 2 * width, outputs),
-                _Level(channels, width + width // 2, outputs),
-                _Level(channels, width, outputs),
-            ]
-        )
-        for level in self.levels:
+        levels = [
+            _Level(channels, wide, outputs) for wide in (2 * width, width + width // 2, width)
+        ]
+        for level in levels:
             level.trust(slice(2, 2 + len(cells)), trust / len(cells))
+        self.levels = nn.ModuleList(levels)
 
     def forward(self, frames: Tensor, time: Tensor, times: Tensor | None = None) -> Synthesis:
         """Synthesise the frame at ``time``; see the module's docstring for the contract."""
