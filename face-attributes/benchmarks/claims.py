@@ -33,22 +33,23 @@ from trainings import (  # pyrefly: ignore[missing-import]
     train_steps,
 )
 
-from face_attributes.data.heads import LASTING, PORTRAIT_ATTRIBUTES
+from face_attributes.data.people import PEOPLE_ATTRIBUTES
 from face_attributes.data.text import write_table
 from face_attributes.evaluation.attributes import MEASURES, attribute_scores, majority_answers
 from face_attributes.evaluation.localisation import CENTRE_BOX
 from face_attributes.module import LNET, LNETS, UNTRAINED
 from face_attributes.svm import fit_svms
+from synthetic_people.attributes import LASTING
 from vision_shared.claims import mean_and_interval, run_claim
 from vision_shared.tables import Table
 
 TAGS = (
     *("Blond_Hair", "Eyeglasses", "Wearing_Hat", "No_Beard", "Smiling"),
-    *("Bangs", "Pale_Skin", "Big_Nose", "Wearing_Earrings", "Long_Hair"),
+    *("Bangs", "Pale_Skin", "Male", "Wearing_Earrings", "Young"),
 )
 NUMBERS = (2, 5, 10)
 FEW = 200  # pictures with labels
-UNSEEN = ["Big_Nose", "Blond_Hair", "Long_Hair", "Mouth_Slightly_Open", "Wearing_Earrings"]
+UNSEEN = ["Male", "Blond_Hair", "Bangs", "Mouth_Slightly_Open", "Wearing_Earrings"]
 LNET_STEPS = ["lnet_o", "lnet_s"]
 BALANCED = "balanced_accuracy"
 
@@ -173,7 +174,7 @@ def best_neurons(run: Trained, share: float) -> float:
 def unseen(options: argparse.Namespace) -> list[Table]:
     """Describe faces by attributes that were not trained, from features that stay as they are."""
     found: Scores = {}
-    seen = [name for name in PORTRAIT_ATTRIBUTES if name not in UNSEEN]
+    seen = [name for name in PEOPLE_ATTRIBUTES if name not in UNSEEN]
     for seed in range(options.seeds):
         run = train_steps(options, seed, [*LNET_STEPS, "identities", "attributes"], only(seen))
         labels = labels_of(run, UNSEEN)

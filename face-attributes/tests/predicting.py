@@ -34,7 +34,7 @@ def write(path: Path, network: dict[str, Any], threshold: float | None, **others
             "localizer": None if threshold is None else {"score": "contrast", "image_side": None},
         },
         state_dict={f"net.{name}": value for name, value in net.state_dict().items()},
-        data={"choice": "portraits", "values": {"size": [48, 48], "context": 1.2}},
+        data={"choice": "people", "values": {"size": [48, 48], "context": 1.2}},
     )
     return path
 

@@ -15,7 +15,7 @@ from sklearn.metrics import (
 )
 from torch import Tensor
 
-from face_attributes.data.datamodule import CelebaData, PortraitsData
+from face_attributes.data.datamodule import CelebaData, PeopleData
 from face_attributes.data.face_data import FaceData
 from face_attributes.data.names import CELEBA_ATTRIBUTES
 from face_attributes.data.text import write_table
@@ -308,8 +308,9 @@ def data_of(kind: str, tmp_path: Path, groups: Sequence[str] = ()) -> FaceData:
     }
     if kind == "celeba":
         return CelebaData(pictures="aligned", **common)
-    recipe = {"side": 32, "people": [1, 1, 1], "pictures": 1, "backgrounds": 2, "seed": 0}
-    return PortraitsData(render=recipe, **common)
+    recipe = {"side": 32, "people": [1, 1, 1], "pictures": 1, "close_ups": 0}
+    recipe |= {"backgrounds": 2, "seed": 0}
+    return PeopleData(render=recipe, sets=str(tmp_path / "sets"), **common)
 
 
 GROUPED = ("Male", "Young", "Smiling", "Straight_Hair", "Wavy_Hair")
@@ -330,4 +331,4 @@ def test_data_decides_which_tables_a_test_prints(tmp_path: Path) -> None:
     assert "By Male" not in titles
     with pytest.raises(InputError, match="got Hairy"):
         data_of("celeba", tmp_path / "3", ["Hairy"]).faces("test")
-    assert published_dataset(data_of("portraits", tmp_path)) is None
+    assert published_dataset(data_of("people", tmp_path)) is None

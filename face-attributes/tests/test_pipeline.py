@@ -33,9 +33,9 @@ def are_equal(one: Checkpoint, other: Checkpoint) -> bool:
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory, portraits: Path) -> Path:
+def whole(tmp_path_factory: pytest.TempPathFactory, rendered: Path) -> Path:
     """The default run, of all steps."""
-    return run(tmp_path_factory.mktemp("whole"), portraits)
+    return run(tmp_path_factory.mktemp("whole"), rendered)
 
 
 def test_one_checkpoint_holds_what_every_step_has_learnt(whole: Path) -> None:
@@ -70,37 +70,37 @@ def test_checkpoint_of_a_step_alone_gives_the_same_numbers(whole: Path, step: st
     assert "\n".join(table.markdown() for table in tables) == results
 
 
-def test_resumed_steps_equal_uninterrupted(whole: Path, portraits: Path, tmp_path: Path) -> None:
+def test_resumed_steps_equal_uninterrupted(whole: Path, rendered: Path, tmp_path: Path) -> None:
     interrupted = whole / "identities/checkpoints/last.ckpt"
-    rest = run(tmp_path, portraits, f"resume={interrupted}")
+    rest = run(tmp_path, rendered, f"resume={interrupted}")
     assert not (rest / "lnet_s").exists()
     for step in ("identities", "attributes"):
         assert are_equal(best(rest, step), best(whole, step))
 
 
 def test_step_alone_goes_on_from_weights_and_says_what_does_not_fit(
-    whole: Path, portraits: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+    whole: Path, rendered: Path, tmp_path: Path, capsys: pytest.CaptureFixture
 ) -> None:
     weights = whole / "identities/checkpoints/best.ckpt"
-    alone = run(tmp_path, portraits, "step=attributes", f"weights={weights}")
+    alone = run(tmp_path, rendered, "step=attributes", f"weights={weights}")
     assert are_equal(best(alone, "attributes"), best(whole, "attributes"))
     said = capsys.readouterr().out
     assert f"{weights}: not taken over, for they differ: anet.identities\n" in said
 
 
-def test_step_alone_needs_weights_and_a_name(portraits: Path, tmp_path: Path) -> None:
+def test_step_alone_needs_weights_and_a_name(rendered: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="step=lnet_s goes on from lnet_o: name"):
-        run(tmp_path, portraits, "step=lnet_s")
+        run(tmp_path, rendered, "step=lnet_s")
     with pytest.raises(InputError, match="expected a step among lnet_o, lnet_s"):
-        run(tmp_path, portraits, "step=anet")
+        run(tmp_path, rendered, "step=anet")
 
 
-def test_length_of_the_steps_follows_the_run(portraits: Path, tmp_path: Path) -> None:
+def test_length_of_the_steps_follows_the_run(rendered: Path, tmp_path: Path) -> None:
     cfg = configure("face_attributes", tmp_path, ["trainer.max_epochs=10"], 0)
     epochs = {s: pipeline.configure_step(cfg, s, None, None).trainer.max_epochs for s in STEPS}
     assert epochs == {s: round(10 * cfg.steps[s].length) for s in STEPS}
 
 
-def test_identities_for_lnet_are_refused_in_one_line(portraits: Path, tmp_path: Path) -> None:
+def test_identities_for_lnet_are_refused_in_one_line(rendered: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"^data\.pictures_per_identity is for ANet"):
-        run(tmp_path, portraits, "module=lnet", "data.pictures_per_identity=4")
+        run(tmp_path, rendered, "module=lnet", "data.pictures_per_identity=4")

@@ -149,7 +149,7 @@ def test_summary_is_json_and_names_the_terms(
     assert run(lnet, photo, *asked) == ExitCode.PARTLY_DONE
     summary = json.loads(capsys.readouterr().out)
     assert summary["checkpoints"] == [str(lnet)] and summary["exit_code"] == 3
-    assert summary["terms"][0]["data"] == "portraits"
+    assert summary["terms"][0]["data"] == "people"
     assert [done["input"] for done in summary["outputs"]] == [str(photo)]
     assert [skipped["input"] for skipped in summary["left_out"]] == [str(tmp_path / "gone.png")]
 

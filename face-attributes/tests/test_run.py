@@ -11,7 +11,7 @@ import torch
 from omegaconf import DictConfig, OmegaConf, open_dict
 from pytorch_lightning import Callback, LightningModule, Trainer
 
-from face_attributes.data.heads import PORTRAIT_ATTRIBUTES
+from face_attributes.data.people import PEOPLE_ATTRIBUTES
 from vision_shared.checkpoints import read_checkpoint
 from vision_shared.evaluate import evaluate
 from vision_shared.export import export
@@ -37,10 +37,10 @@ CHOICES = [
 
 
 @pytest.fixture
-def smoke(config: Config, portraits: Path) -> Config:
-    """``smoke("module=anet", ...)``: the smoke run, on portraits that all tests share."""
+def smoke(config: Config, rendered: Path) -> Config:
+    """``smoke("module=anet", ...)``: the smoke run, on people that all tests share."""
     return lambda *overrides: config(
-        "face_attributes", "experiment=smoke", f"data.root={portraits}", *overrides
+        "face_attributes", "experiment=smoke", f"data.root={rendered}", *overrides
     )
 
 
@@ -55,8 +55,8 @@ def test_every_choice_composes(config: Config, override: str, trainer: str) -> N
 def test_every_network_builds_with_the_attributes_of_its_data(config: Config, network: str) -> None:
     with torch.device("meta"):
         module: Any = build(config("face_attributes", f"module={network}")).module
-    assert module.attributes == list(PORTRAIT_ATTRIBUTES)
-    assert module.learner.head.out_features == len(PORTRAIT_ATTRIBUTES)
+    assert module.attributes == list(PEOPLE_ATTRIBUTES)
+    assert module.learner.head.out_features == len(PEOPLE_ATTRIBUTES)
 
 
 @pytest.mark.parametrize("network", NETWORKS)
@@ -81,7 +81,7 @@ def test_checkpoint_holds_the_names_and_a_threshold_of_its_own(
 ) -> None:
     train(smoke("module=lnet"))
     checkpoint = read_checkpoint(tmp_path / "checkpoints/best.ckpt")
-    assert checkpoint.hyper_parameters["attributes"] == list(PORTRAIT_ATTRIBUTES)
+    assert checkpoint.hyper_parameters["attributes"] == list(PEOPLE_ATTRIBUTES)
     assert checkpoint.weights()["threshold"].isfinite()
 
 

@@ -30,12 +30,6 @@ class Terms:
 RESEARCH_ONLY = "Take them to be for non-commercial research too: they are made from that data."
 
 TERMS = {
-    "portraits": Terms(
-        "heads drawn by this project from random numbers; nobody was photographed",
-        "Apache-2.0, as the project",
-        "No terms from the data.",
-        "Drawn heads are not photographs: on photographs of people its answers mean nothing.",
-    ),
     "people": Terms(
         "3-D people rendered by this project's synthetic_people; none of them exists, and the "
         "photographs behind them show no one",

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 import mask_samples
-from inputs import checkpoint_of, garments_of, image_of, portraits_of
+from inputs import checkpoint_of, garments_of, image_of, people_of
 from mask_samples import Made
 
 Make = Callable[[Path, Path], Made]
@@ -37,8 +37,8 @@ def _clip_cache(folder: Path, inputs: Path) -> Made:
 def _celeba_lists(folder: Path, inputs: Path) -> Made:
     from face_attributes.check_data import main
 
-    shutil.copytree(portraits_of(inputs), folder, dirs_exist_ok=True)
-    return sorted(folder.rglob("*.txt")), lambda: main(["portraits", str(folder)])
+    shutil.copytree(people_of(inputs), folder, dirs_exist_ok=True)
+    return sorted(folder.rglob("*.txt")), lambda: main(["people", str(folder)])
 
 
 def _folder_of_faces(folder: Path, inputs: Path) -> Made:
@@ -90,7 +90,7 @@ def _found_boxes(folder: Path, inputs: Path) -> Made:
     from face_attributes.data.celeba import celeba_faces
     from face_attributes.data.found import found_boxes
 
-    faces = celeba_faces(portraits_of(inputs), "wild", folder / "faces")
+    faces = celeba_faces(people_of(inputs), "wild", folder / "faces")
 
     def read() -> None:
         found_boxes(faces, lambda image: image.new_tensor([1, 2, 30, 40]), "soak", folder / "found")
@@ -103,7 +103,7 @@ def _faces_cache(folder: Path, inputs: Path) -> Made:
     from face_attributes.data.celeba import celeba_faces
 
     def read() -> None:
-        celeba_faces(portraits_of(inputs), "wild", folder)
+        celeba_faces(people_of(inputs), "wild", folder)
 
     read()
     return list(folder.iterdir()), read

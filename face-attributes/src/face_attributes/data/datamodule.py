@@ -1,4 +1,4 @@
-"""Datamodules: rendered people, drawn portraits, CelebA, LFWA, or a folder of the user's own."""
+"""Datamodules: rendered people, CelebA, LFWA, or a folder of the user's own."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -9,38 +9,8 @@ from face_attributes.data.celeba import Pictures, celeba_faces
 from face_attributes.data.face_data import FaceData
 from face_attributes.data.faces import Faces, Part
 from face_attributes.data.folder import folder_attributes, folder_faces
-from face_attributes.data.heads import PORTRAIT_ATTRIBUTES
 from face_attributes.data.lfwa import lfwa_faces
 from face_attributes.data.names import CELEBA_ATTRIBUTES
-from face_attributes.data.rendered import Recipe, render_once
-
-
-class PortraitsData(FaceData):
-    """Rendered portraits (`face_attributes.data.heads`); nobody in them was photographed.
-
-    They are rendered once, into `folder`. Which there are does not depend on the run's seed.
-
-    Args:
-        render: the arguments of `face_attributes.data.rendered.Recipe`.
-        common: the arguments of `FaceData`.
-    """
-
-    def __init__(self, *, render: Mapping[str, Any], **common: Any) -> None:
-        super().__init__(**common)
-        self.recipe = Recipe(**render)
-
-    def prepare_data(self) -> None:
-        """Render the portraits if the folder does not hold them."""
-        render_once(self.folder, self.recipe)
-
-    def known_attributes(self) -> Sequence[str]:
-        return PORTRAIT_ATTRIBUTES
-
-    def count_identities(self) -> int:
-        return self.recipe.people[0]
-
-    def read_faces(self) -> Faces:
-        return celeba_faces(self.folder, "wild", self.cache)
 
 
 class PeopleData(FaceData):
