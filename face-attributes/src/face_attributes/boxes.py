@@ -3,6 +3,9 @@
 import torch
 from torch import Tensor
 
+FACE_SIZE = 36
+"""Pixels a side of the square from brows to chin that a finder by tags takes for a face."""
+
 
 def box_iou(one: Tensor, other: Tensor) -> Tensor:
     """(N, 4) and (M, 4) -> (N, M), intersection over union; 0 where both are empty."""

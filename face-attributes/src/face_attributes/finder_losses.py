@@ -9,8 +9,8 @@ from face_attributes.models.response_grid import ResponseGrid
 SMOOTH = 0.02
 """Of labels: a composed image may hide a face, or show one by chance."""
 
-OTHER_TAGS = 0.25
-"""Weight of each tag beside that of the face."""
+OTHER_TAGS = 5.0
+"""Weight of all other tags together beside that of the face."""
 
 INNER, OUTER = 0.18, 0.5
 """Distances of a cell from a face's centre, over its side, within which it has to show the face,
@@ -23,8 +23,8 @@ FEWEST = 64
 
 
 def tag_loss(logits: Tensor, tags: Tensor) -> Tensor:
-    """Binary cross-entropy of tags (B, T), the first of which is "face"; a scalar."""
-    weight = logits.new_full((logits.shape[1],), OTHER_TAGS)
+    """Binary cross-entropy of tags (B, 1 + A), the first of which is "face"; a scalar."""
+    weight = logits.new_full((logits.shape[1],), OTHER_TAGS / max(1, logits.shape[1] - 1))
     weight[0] = 1.0
     smooth = tags * (1 - 2 * SMOOTH) + SMOOTH
     loss = F.binary_cross_entropy_with_logits(logits, smooth, reduction="none")
@@ -51,8 +51,9 @@ def cell_loss(response: Tensor, squares: list[Tensor], grid: ResponseGrid) -> Te
 
 def cell_targets(squares: list[Tensor], shape: torch.Size, grid: ResponseGrid) -> Tensor:
     """Return (B, h, w): 1 on a face, the nearest cell always, 0 off all, -1 in between."""
-    y, x = (grid.centres(torch.arange(n)) for n in shape)
-    out = torch.zeros(len(squares), *shape)
+    device = squares[0].device
+    y, x = (grid.centres(torch.arange(n, device=device)) for n in shape)
+    out = torch.zeros(len(squares), *shape, device=device)
     for target, faces in zip(out, squares, strict=True):
         for cx, cy, side in faces.tolist():
             away = torch.maximum((x[None] - cx).abs(), (y[:, None] - cy).abs()) / side

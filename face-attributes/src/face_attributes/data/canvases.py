@@ -1,4 +1,4 @@
-"""Images composed of people and photographs, with tags of the whole image, for a finder to learn.
+"""Images composed of people and photographs, with tags of the whole image, to train a finder.
 
 Faces of one canonical size stand anywhere on crops of photographs; so do, as negatives, heads from
 behind, shoulders whose chin is out of the frame, headless bodies and faces of other sizes. Pieces of
@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from face_attributes.boxes import FACE_SIZE
 from face_attributes.data.framing import PADDING
 from face_attributes.data.layers import Layer, Layers
 
@@ -34,12 +35,12 @@ class Canvas:
 
     Attributes:
         image: (S, S, 3) uint8.
-        tags: (T,) float32, the largest of its faces' tags; zeros where no face counts.
+        attributes: (A,) bool, whether any of its faces has them.
         squares: (N, 3) float32, centre x, y and side of the faces that count.
     """
 
     image: NDArray[np.uint8]
-    tags: NDArray[np.float32]
+    attributes: NDArray[np.bool_]
     squares: NDArray[np.float32]
 
 
@@ -50,11 +51,15 @@ class Composer:
         layers: people.
         photographs: (H, W, 3) uint8 each, without anyone.
         side: of a canvas, in pixels.
-        face_size: of a face that counts, in pixels.
+        face_size: pixels a side of the square of a face that counts.
     """
 
     def __init__(
-        self, layers: Layers, photographs: Sequence[NDArray[np.uint8]], side: int, face_size: float
+        self,
+        layers: Layers,
+        photographs: Sequence[NDArray[np.uint8]],
+        side: int,
+        face_size: float = FACE_SIZE,
     ) -> None:
         self.layers = layers
         self.photographs = photographs
@@ -150,9 +155,9 @@ class Composer:
         image = canvas.clip(0, 255).astype(np.uint8)
         if rng.random() < FRAMED:
             _frame(rng, image, squares)
-        num_tags = len(self.layers.faces[0].tags)
-        tags = np.max([np.zeros(num_tags, np.float32), *(p.tags for p in people)], 0)
-        return Canvas(image, tags, np.array(squares, np.float32).reshape(-1, 3))
+        none = np.zeros_like(self.layers.faces[0].attributes)
+        attributes = np.any([none, *(person.attributes for person in people)], 0)
+        return Canvas(image, attributes, np.array(squares, np.float32).reshape(-1, 3))
 
 
 def paste(

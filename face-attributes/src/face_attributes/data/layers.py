@@ -9,16 +9,6 @@ from numpy.typing import NDArray
 
 from synthetic_people.sample import VISIBLE, Labels, Sample
 
-FACE = "Face"
-"""The first tag: there is a face, of the size that counts."""
-
-TAGS = (
-    FACE, "Male", "Young", "Eyeglasses", "Smiling", "Mouth_Slightly_Open", "Wearing_Hat", "Bald",
-    "Bangs", "Black_Hair", "Blond_Hair", "Brown_Hair", "Gray_Hair", "Wavy_Hair", "No_Beard",
-    "Goatee", "Mustache", "Wearing_Lipstick", "Pale_Skin", "Bushy_Eyebrows", "Chubby",
-)  # fmt: skip
-"""Of images with people: CelebA's names but for the first."""
-
 EYES_SHARE, SIDE = 0.45, 2.5
 """A face's square: its centre between eyes and mouth, its side over their distance."""
 
@@ -28,6 +18,7 @@ MAX_YAW = 65.0  # degrees off the camera
 TURNED = 110.0  # degrees from which on a head is one from behind
 HEAD_TO_FACE = 0.62  # the face's side over the head's height, of a head whose face is not seen
 COLLAR = 3  # pixels below the collar where a body begins
+SMALL_BODY = 0.02  # of the image that a body takes at least
 
 
 @dataclass(frozen=True)
@@ -38,12 +29,12 @@ class Layer:
         rgba: (H, W, 4) uint8.
         square: (3,) centre x, y and side of the face, in pixels; what shows no face has the middle
             of its upper edge and its width.
-        tags: (T,) float32 of `TAGS`, zeros where no face is seen.
+        attributes: (A,) bool; all false where no face is seen.
     """
 
     rgba: NDArray[np.uint8]
     square: NDArray[np.float32]
-    tags: NDArray[np.float32]
+    attributes: NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -66,8 +57,14 @@ def face_square(landmarks: NDArray[np.floating]) -> NDArray[np.float32]:
     return np.float32([*(EYES_SHARE * eyes + (1 - EYES_SHARE) * mouth), side])
 
 
-def cut_layers(samples: Iterable[Sample]) -> Layers:
-    """Cut all people that are clear enough out of rendered images."""
+def cut_layers(samples: Iterable[Sample], attributes: Sequence[str]) -> Layers:
+    """Cut all people that are clear enough out of rendered images.
+
+    Args:
+        samples: rendered images.
+        attributes: names of those that faces are tagged with.
+    """
+    none = np.zeros(len(attributes), bool)
     faces, backs, bodies = [], [], []
     for sample in samples:
         for index, label in enumerate(sample.people):
@@ -76,14 +73,15 @@ def cut_layers(samples: Iterable[Sample]) -> Layers:
                 continue
             if is_clear(label):
                 square = face_square(label.landmarks)
-                tags = np.float32([1, *(label.attributes[name] for name in TAGS[1:])])
-                faces.append(_cut(sample.image, mask, square, tags))
+                has = np.array([label.attributes[name] for name in attributes], bool)
+                faces.append(_cut(sample.image, mask, square, has))
             elif label.metadata["face_yaw"] > TURNED and label.head_box[3] > SMALLEST:
                 x, y, width, height = label.head_box
                 square = np.float32([x + width / 2, y + height / 2, HEAD_TO_FACE * height])
-                backs.append(_cut(sample.image, mask, square))
-            if (body := _headless(sample, label, mask)) is not None:
-                bodies.append(body)
+                backs.append(_cut(sample.image, mask, square, none))
+            if (top := _collar(label, len(mask))) is not None and mask[top:].mean() > SMALL_BODY:
+                image, mask = sample.image[top:], mask[top:]
+                bodies.append(_cut(image, mask, _upper_edge(mask), none))
     return Layers(faces, backs, bodies)
 
 
@@ -97,25 +95,25 @@ def is_clear(label: Labels) -> bool:
     )
 
 
-def _headless(sample: Sample, label: Labels, mask: NDArray[np.bool_]) -> Layer | None:
-    """Return what is below a person's collar, if that is half of the image or more."""
-    collars = [garment.landmarks[:2, 1] for garment in label.garments]
-    known = [y for pair in collars for y in pair if np.isfinite(y)]
-    if not known or (top := max(int(max(known)) + COLLAR, 0)) > len(mask) // 2:
+def _collar(label: Labels, height: int) -> int | None:
+    """Return the first row below a person's collar, if half of the image or more lies there."""
+    known = [y for garment in label.garments for y in garment.landmarks[:2, 1] if np.isfinite(y)]
+    if not known or max(known) + COLLAR > height / 2:
         return None
-    if mask[top:].sum() < 0.02 * mask.size:
-        return None
-    columns = np.flatnonzero(mask[top:].any(0))
+    return max(int(max(known)) + COLLAR, 0)
+
+
+def _upper_edge(mask: NDArray[np.bool_]) -> NDArray[np.float32]:
+    columns = np.flatnonzero(mask.any(0))
     width = float(columns[-1] + 1 - columns[0])
-    square = np.float32([columns[0] + width / 2, 0, width])
-    return _cut(sample.image[top:], mask[top:], square)
+    return np.float32([columns[0] + width / 2, 0, width])
 
 
 def _cut(
     image: NDArray[np.uint8],
     mask: NDArray[np.bool_],
     square: NDArray[np.float32],
-    tags: NDArray[np.float32] | None = None,
+    attributes: NDArray[np.bool_],
 ) -> Layer:
     """Return a layer whose edge is soft and inside of the mask, cropped to what it shows."""
     alpha = cv2.GaussianBlur(mask.astype(np.float32), (0, 0), 0.8)
@@ -124,4 +122,4 @@ def _cut(
     window = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     rgba = np.dstack([image[window], (alpha[window] * 255).astype(np.uint8)])
     moved = square - np.float32([columns[0], rows[0], 0])
-    return Layer(rgba, moved, np.zeros(len(TAGS), np.float32) if tags is None else tags)
+    return Layer(rgba, moved, attributes)

@@ -14,46 +14,59 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from face_attributes.boxes import FACE_SIZE
 from face_attributes.models.response_grid import ResponseGrid
 from face_attributes.models.tagging import Tagging, expect_image
 from vision_shared.layers import Normalise
 from vision_shared.pretrained import create_network
 
-STRIDE = 8
+STRIDE, CENTRED = 8, 0.5
 NEAR, FAR = 2, 4
 """Stages of EfficientNet whose outputs have strides of 8 and 16 pixels."""
 
 RARE = -2.0
 """First logit of every cell: most show nothing."""
 
+TRUNK_RATE = 0.3
+"""Of the learning rate, for layers with first weights."""
+
 
 class TagMaps(nn.Module):
-    """Logits of every tag at every cell, and of the whole image.
+    """Logits of "face" and of every attribute at every cell, and of the whole image.
+
+    A face is one whose square from brows to chin has `face_size` pixels: other sizes are found on
+    the levels of a pyramid.
 
     Args:
-        num_outputs: T, tags; the first one is "face".
-        face_size: pixels a side of the square from brows to chin that counts as a face: one size
-            alone, others are found on the levels of a pyramid.
+        num_outputs: A, attributes: the tags besides "face".
         model: timm's name of an EfficientNet.
         pretrained: its first weights, see `vision_shared.pretrained`.
+        frozen: stages, from the first, that keep them; batch normalisation keeps its statistics
+            everywhere. 0 trains everything.
         width: channels of the features that the maps are a linear function of.
         sharpness: r of the pooling; towards 0 the mean, towards infinity the maximum.
 
     Attributes:
-        grid: where cells lie, exactly: the trunk pads both sides alike.
+        face_size: pixels.
+        offset: scalar, pixel on which cell 0 is centred. By its receptive fields that is .5, for the
+            trunk pads both sides alike; a network that was shown no box may answer beside what it
+            saw, see `face_attributes.localize.fit_offset`.
         threshold: scalar, least score of a face, see `face_attributes.localize.fit_threshold`;
             -inf until it is fitted: everything is a face.
     """
 
+    offset: Tensor
     threshold: Tensor
     smallest = 32
+    input_size = 128
+    face_size = FACE_SIZE
 
     def __init__(
         self,
         num_outputs: int,
-        face_size: int = 36,
         model: str = "tf_efficientnet_lite0",
         pretrained: bool | str = False,
+        frozen: int = 2,
         width: int = 64,
         sharpness: float = 3.0,
     ) -> None:
@@ -65,50 +78,70 @@ class TagMaps(nn.Module):
         self.blocks = whole.blocks[: FAR + 1]
         pad_evenly(self.stem)
         pad_evenly(self.blocks)
+        self.frozen = frozen
         with torch.no_grad():
             near, far = (f.shape[1] for f in self._features(torch.zeros(1, 3, 32, 32)))
         self.near, self.far = nn.Conv2d(near, width, 1), nn.Conv2d(far, width, 1)
-        self.head = nn.Conv2d(width, num_outputs, 1)
+        self.head = nn.Conv2d(width, 1 + num_outputs, 1)
         nn.init.constant_(self.head.bias, RARE)  # type: ignore[arg-type]
-        self.face_size = face_size
         self.sharpness = sharpness
-        self.grid = ResponseGrid(STRIDE, 0.5)
+        self.register_buffer("offset", torch.tensor(CENTRED))
         self.register_buffer("threshold", torch.tensor(-torch.inf))
 
+    @property
+    def grid(self) -> ResponseGrid:
+        """Where cells lie in the image."""
+        return ResponseGrid(STRIDE, float(self.offset))
+
     def train(self, mode: bool = True) -> "TagMaps":
-        """Batch normalisation keeps ImageNet's statistics: those of renders are others."""
+        """Keep batch normalisation's first statistics: those of renders are not photographs'."""
         super().train(mode)
+        if not self.frozen:
+            return self
         for module in (*self.stem.modules(), *self.blocks.modules()):
             if isinstance(module, nn.BatchNorm2d):
                 module.eval()
         return self
 
-    def maps(self, image: Tensor) -> Tensor:
-        """(B, 3, H, W), RGB in [0, 1] -> (B, T, ceil(H / 8), ceil(W / 8)), logits."""
-        return self.head(self.cells(image))
+    def forward(self, image: Tensor) -> Tagging:
+        """Tag whole images (B, 3, H, W), RGB in [0, 1]; ``maps`` has ``tags``, (B, 1 + A, h, w).
 
-    def cells(self, image: Tensor) -> Tensor:
+        There is no linear function from features to logits: `features` are the largest of each.
+        """
+        cells = self._cells(image)
+        maps = self.head(cells)
+        tags = soft_maximum(maps, self.sharpness)
+        return Tagging(tags[:, 1:], cells.amax((2, 3)), {"tags": maps})
+
+    def tag(self, image: Tensor) -> Tensor:
+        """(B, 3, H, W) -> (B, 1 + A), logits of whole images, of "face" first."""
+        return soft_maximum(self.head(self._cells(image)), self.sharpness)
+
+    def response(self, image: Tensor) -> Tensor:
+        """(B, 3, H, W) -> (B, ceil(H / 8), ceil(W / 8)): logits of a face; ``grid`` places it."""
+        return self.head(self._cells(image))[:, 0]
+
+    def parameter_groups(self, learning_rate: float) -> list[dict[str, Any]]:
+        """Return what an optimiser takes: the trunk learns more slowly than the new layers."""
+        new = [*self.near.parameters(), *self.far.parameters(), *self.head.parameters()]
+        trunk = [*self.stem.parameters(), *self.blocks.parameters()]
+        rate = learning_rate * (TRUNK_RATE if self.frozen else 1.0)
+        return [{"params": new, "lr": learning_rate}, {"params": trunk, "lr": rate}]
+
+    def _cells(self, image: Tensor) -> Tensor:
         """(B, 3, H, W) -> (B, width, h, w), features of each cell."""
         expect_image(image, self.smallest)
         near, far = self._features(image)
         mixed = self.near(near) + upsample(self.far(far), near.shape[2:])
         return F.dropout(F.relu(mixed), 0.1, self.training)
 
-    def forward(self, image: Tensor) -> Tagging:
-        """Tag whole images (B, 3, H, W); ``maps`` has ``tags``, one for each."""
-        cells = self.cells(image)
-        maps = self.head(cells)
-        return Tagging(soft_maximum(maps, self.sharpness), cells.amax((2, 3)), {"tags": maps})
-
-    def response(self, image: Tensor) -> Tensor:
-        """(B, 3, H, W) -> (B, h, w): the logits of a face; ``grid`` places it."""
-        return self.maps(image)[:, 0]
-
     def _features(self, image: Tensor) -> tuple[Tensor, Tensor]:
-        x, found = self.stem(self.normalise(image)), []
-        for index, block in enumerate(self.blocks):
-            x = block(x)
-            if index in (NEAR, FAR):
+        x, found = self.normalise(image), []
+        for index, stage in enumerate((self.stem, *self.blocks)):
+            is_frozen = index <= self.frozen and self.frozen > 0
+            with torch.set_grad_enabled(torch.is_grad_enabled() and not is_frozen):
+                x = stage(x)
+            if index - 1 in (NEAR, FAR):
                 found.append(x)
         return found[0], found[1]
 
