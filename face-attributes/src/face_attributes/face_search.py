@@ -8,9 +8,10 @@ from torch import Tensor
 
 from face_attributes.data.face_data import FaceData, Size
 from face_attributes.evaluation.finders import FinderComparison
-from face_attributes.localize import Decision, Localizer, fit_threshold
+from face_attributes.localize import Decision, Localizer, PyramidSearch, fit_threshold
+from face_attributes.models import TagMaps
 
-NUM_SCORED = 100
+NUM_SCORED = 200
 """Pictures with a face, and as many without, that set the threshold after every epoch."""
 
 CLOSER = 2
@@ -21,7 +22,8 @@ class FaceSearch:
     """Looks for faces with the network of a module.
 
     Args:
-        settings: the arguments of `Localizer`, but for networks and threshold.
+        settings: the arguments of `Localizer`, or of `PyramidSearch` for a `TagMaps`, but for
+            networks and threshold.
         part: of `LNetsANet`, which trains; None for a network of one part.
     """
 
@@ -34,8 +36,12 @@ class FaceSearch:
         """Whether what trains is the network that looks at whole pictures."""
         return self.part in (None, "lnet_o")
 
-    def localizer(self, net: Any, *, closer: bool = False) -> Localizer:
-        """Return what finds faces with a network; ``closer``: with LNet_s, too."""
+    def localizer(self, net: Any, *, closer: bool = False) -> Localizer | PyramidSearch:
+        """Return what finds faces of any score; ``closer``: with LNet_s, too."""
+        lnet_o = net if self.part is None else net.lnet_o
+        if isinstance(lnet_o, TagMaps):
+            closest = net.lnet_s if closer and self.part is not None else None
+            return PyramidSearch(lnet_o, -torch.inf, lnet_s=closest, **self.settings)
         if self.part is None:
             return Localizer(net, **self.settings)
         return Localizer(net.lnet_o, net.lnet_s if closer else None, **self.settings)
@@ -50,7 +56,7 @@ class FaceSearch:
         localizer.lnet_o.threshold.fill_(decision.threshold)
         return decision
 
-    def comparison(self, finders: Mapping[str, Localizer], data: FaceData) -> FinderComparison:
+    def comparison(self, finders: Mapping[str, Localizer | PyramidSearch], data: FaceData) -> FinderComparison:
         """Return what `test` fills; the first of the finders has a threshold."""
         threshold = float(next(iter(finders.values())).lnet_o.threshold)
         return FinderComparison(
@@ -71,7 +77,7 @@ class FaceSearch:
                 finders.update(sample["image"].to(device), torch.zeros(0, 4))
 
     def _whole_size(self, data: FaceData) -> Size:
-        if self.part is None:
+        if self.part is None or "image_side" not in self.settings:
             return data.eval_size
         side = CLOSER * self.settings["image_side"]
         return side, side

@@ -17,9 +17,12 @@ from face_attributes.evaluation.answers import GatheredAnswers, GatheredFeatures
 from face_attributes.evaluation.attributes import MEASURES, attribute_scores
 from face_attributes.evaluation.finders import FinderComparison
 from face_attributes.evaluation.identities import identities_table, same_person_auc
+from face_attributes.boxes import face_boxes
+from face_attributes.data.photometric import photometric
 from face_attributes.face_search import NUM_SCORED, FaceSearch
+from face_attributes.finder_objective import FinderObjective, ObjectiveName
 from face_attributes.losses import attribute_loss, identity_loss
-from face_attributes.models import LNetsANet, Tagging, build_network
+from face_attributes.models import LNetsANet, TagMaps, Tagging, build_network
 from face_attributes.report import attribute_tables
 from face_attributes.svm import fit_svms
 from vision_shared.checkpoints import without_sources
@@ -53,6 +56,7 @@ class FaceAttributesModule(pl.LightningModule):
             of one part.
         num_identities: people to tell apart, which the data brings; None learns attributes.
         similarity_weight: of `face_attributes.losses.identity_loss`.
+        objective: of a `TagMaps` on composed images, see `FinderObjective`.
 
     Raises:
         InputError: identities are for an LNet.
@@ -69,6 +73,7 @@ class FaceAttributesModule(pl.LightningModule):
         part: str | None = None,
         num_identities: int | None = None,
         similarity_weight: float = 0.0,
+        objective: ObjectiveName = "tags",
     ) -> None:
         super().__init__()
         self.save_hyperparameters()
@@ -82,6 +87,9 @@ class FaceAttributesModule(pl.LightningModule):
             )
         self.net: Any = self._build(network)
         self.search = None if localizer is None else FaceSearch(localizer, part)
+        self.objective: FinderObjective | None = None
+        if isinstance(self.learner, TagMaps):
+            self.objective = FinderObjective(objective, self.learner)
         self.learning_rate = learning_rate
         self.weight_decay = weight_decay
         self.similarity_weight = similarity_weight
@@ -112,6 +120,8 @@ class FaceAttributesModule(pl.LightningModule):
 
     def on_fit_start(self) -> None:
         self._show_found()
+        if self.objective is not None and self.trainer.global_step == 0:
+            self.objective.begin(self.learner)
 
     def _show_found(self) -> None:
         """Let the data show what the parts before this one find."""
@@ -129,6 +139,11 @@ class FaceAttributesModule(pl.LightningModule):
         )
 
     def training_step(self, batch: dict[str, Tensor], _: int) -> Tensor:
+        if self.objective is not None:
+            seen = {**batch, "image": photometric(batch["image"]), "unchanged": batch["image"]}
+            loss = self.objective(self.learner, seen)
+            self.log("train/loss", loss, prog_bar=True)
+            return loss
         tagging: Tagging = self.learner(batch["image"])
         if self.num_identities is None:
             loss = attribute_loss(tagging.logits, batch["attributes"])
@@ -141,6 +156,9 @@ class FaceAttributesModule(pl.LightningModule):
 
     def validation_step(self, batch: dict[str, Tensor], _: int) -> None:
         image = batch["image"]
+        if self.objective is not None:
+            self._validate_finder(batch)
+            return
         features = self.learner(image).features
         if self.num_identities is not None:
             said = self.learner.identities(features).argmax(1)
@@ -155,6 +173,20 @@ class FaceAttributesModule(pl.LightningModule):
             if missing > 0:
                 localizer = self.search.localizer(self.net)
                 self._face_scores.append(localizer.best_regions(image[:missing])[1])
+
+    def _validate_finder(self, batch: dict[str, Tensor]) -> None:
+        """Log what a finder learns from, the higher the better, and gather scores of faces."""
+        assert self.objective is not None
+        assert self.search is not None
+        image = batch["image"]
+        loss = self.objective(self.learner, {**batch, "unchanged": image})
+        how = {"prog_bar": True, "sync_dist": True, "batch_size": len(image)}
+        self.log("val/objective", -loss, **how)
+        self.val_answers.update(self.learner(image).logits.sigmoid(), batch["attributes"])
+        faces = image[batch["face"] > 0][: NUM_SCORED - sum(map(len, self._face_scores))]
+        if len(faces):
+            localizer = self.search.localizer(self.net)
+            self._face_scores.append(localizer.best_regions(faces)[1])
 
     def on_validation_epoch_end(self) -> None:
         if self.num_identities is not None:
@@ -195,7 +227,8 @@ class FaceAttributesModule(pl.LightningModule):
             self.untrained_features.update(fresh(image).features, batch["identity"])
             return
         self.test_answers.update(tagging.logits.sigmoid(), labels)
-        self.linear_answers.update(self.learner.head(tagging.features).sigmoid(), labels)
+        if self.objective is None:
+            self.linear_answers.update(self.learner.head(tagging.features).sigmoid(), labels)
 
     def on_test_epoch_end(self) -> None:
         if self.search is not None and self.finders is not None:
@@ -235,12 +268,15 @@ class FaceAttributesModule(pl.LightningModule):
         ]
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
-        optimizer = torch.optim.AdamW(
-            self.learner.parameters(), lr=self.learning_rate, weight_decay=self.weight_decay
-        )
+        groups: list[dict[str, Any]] = [
+            {"params": [*self.learner.parameters()], "lr": self.learning_rate}
+        ]
+        if isinstance(self.learner, TagMaps):
+            groups = self.learner.parameter_groups(self.learning_rate)
+        optimizer = torch.optim.AdamW(groups, weight_decay=self.weight_decay)
         schedule = torch.optim.lr_scheduler.OneCycleLR(
             optimizer,
-            self.learning_rate,
+            [group["lr"] for group in groups],
             total_steps=int(self.trainer.estimated_stepping_batches),
             cycle_momentum=False,
         )
@@ -255,6 +291,8 @@ class FaceAttributesModule(pl.LightningModule):
             return {}
         images = batch["image"][:4]
         found = None
+        if self.objective is not None:
+            batch = {**batch, "box": face_boxes(batch["squares"][:, 0])}
         if self.search is not None and self.search.trains:
             localizer = self.search.localizer(self.net)
             found = [localizer(image) for image in images]

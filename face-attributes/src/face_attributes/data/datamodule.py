@@ -1,16 +1,25 @@
 """Datamodules: rendered people, CelebA, LFWA, or a folder of the user's own."""
 
+import itertools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from face_attributes.data import people
 from face_attributes.data.celeba import Pictures, celeba_faces
 from face_attributes.data.face_data import FaceData
 from face_attributes.data.faces import Faces, Part
 from face_attributes.data.folder import folder_attributes, folder_faces
+from face_attributes.data.layers import Layers, cut_layers
 from face_attributes.data.lfwa import lfwa_faces
-from face_attributes.data.names import CELEBA_ATTRIBUTES
+from face_attributes.data.names import CELEBA_ATTRIBUTES, PARTS
+from synthetic_people.backgrounds import Backgrounds
+
+NUM_CUT = 1600
+"""Rendered images, at most, whose people are cut out for composed ones."""
 
 
 class PeopleData(FaceData):
@@ -32,6 +41,16 @@ class PeopleData(FaceData):
     def prepare_data(self) -> None:
         """Render the people if the folder does not hold them."""
         people.render_once(self.folder, self.recipe, self.sets)
+
+    def layers(self, part: Part) -> Layers:
+        """Return people cut out of their images, by the maps that the rendering brings."""
+        samples = people.samples(self.recipe, PARTS.index(part), self.sets)
+        return cut_layers(itertools.islice(samples, NUM_CUT), self.all_faces.attributes)
+
+    def photographs(self, part: Part) -> list[NDArray[np.uint8]]:
+        """Return the photographs that stand behind the people of a part."""
+        backgrounds = Backgrounds(self.recipe.photographs, part)
+        return [backgrounds.whole(index) for index in range(len(backgrounds))]
 
     def known_attributes(self) -> Sequence[str]:
         return people.PEOPLE_ATTRIBUTES

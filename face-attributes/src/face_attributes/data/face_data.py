@@ -8,14 +8,20 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader
 
 from face_attributes.data.augment import Augmentation
+from face_attributes.data.canvas_samples import CanvasSamples, FixedCanvases
+from face_attributes.data.canvases import Composer
 from face_attributes.data.celeba import read_boxes
 from face_attributes.data.faces import NOBODY, Faces, Part
 from face_attributes.data.found import Find, found_boxes
+from face_attributes.data.framed import FramedFaces, typical_framing
 from face_attributes.data.identities import held_out, num_training_identities, renumber
+from face_attributes.data.layers import Layers
+from face_attributes.data.pictures import read_picture
 from face_attributes.data.samples import (
     BackgroundSamples,
     EvaluationSamples,
@@ -23,6 +29,7 @@ from face_attributes.data.samples import (
     TrainingSamples,
     background_paths,
 )
+from synthetic_people.backgrounds import Backgrounds
 from vision_shared.datamodule import TaskData, checked_size
 from vision_shared.inputs import InputError
 
@@ -30,6 +37,15 @@ Size = tuple[int, int]
 
 FOUND = ("heads", "faces")
 """Regions that networks find: LNet_o's, and those where LNet_s then finds a face."""
+
+CANVASES = "canvases"
+"""The region of samples that are composed of faces and photographs, to train a finder."""
+
+NUM_CANVASES = 1024
+"""Composed samples in an epoch of training, unless ``epoch_size`` says otherwise."""
+
+NUM_FIXED = 400
+"""Composed samples of validation, and of test."""
 
 
 class FaceData(TaskData, ABC):
@@ -43,8 +59,9 @@ class FaceData(TaskData, ABC):
         folder: of this data set.
         attributes: names of those to learn, in this order; `None` is all.
         region: what samples show: ``whole`` pictures; the ``box`` of a face, from its landmarks
-            where it has none; ``heads`` or ``faces`` that networks find, see `show_found`; or the
-            path of a file of boxes as list_bbox_celeba.txt, of all pictures.
+            where it has none; ``heads`` or ``faces`` that networks find, see `show_found`;
+            ``canvases``, composed of faces of one size and photographs without; or the path of a
+            file of boxes as list_bbox_celeba.txt, of all pictures.
         context: enlarges boxes around their centres.
         size: height and width of training samples.
         eval_size: of those of validation and test; `None` is ``size``.
@@ -144,6 +161,9 @@ class FaceData(TaskData, ABC):
             FileNotFoundError: the data is not there; says where to get it.
             InputError: a list, a picture or a choice that cannot be used.
         """
+        if self.region == CANVASES:
+            self._set_up_canvases(stage)
+            return
         if stage == "fit":
             self.train_set = self.training_samples()
         if stage in ("fit", "validate"):
@@ -152,6 +172,34 @@ class FaceData(TaskData, ABC):
             self.faces("test").check()
         if stage == "test":
             self.test_set = self.evaluation_samples(self.faces("test"))
+
+    def _set_up_canvases(self, stage: str) -> None:
+        if stage == "fit":
+            number = self.epoch_size or NUM_CANVASES
+            self.train_set = CanvasSamples(self.composer("train"), number)
+            self.faces("test").check()
+        if stage in ("fit", "validate"):
+            self.val_set = FixedCanvases(self.composer("val"), NUM_FIXED)
+        if stage == "test":
+            self.test_set = FixedCanvases(self.composer("test"), NUM_FIXED)
+
+    def composer(self, part: Part) -> Composer:
+        """Return what composes images of a part's people and its photographs without any."""
+        if self.size[0] != self.size[1]:
+            raise InputError(f"expected data.size=[N, N] of canvases, got {list(self.size)}")
+        return Composer(self.layers(part), self.photographs(part), self.size[0])
+
+    def layers(self, part: Part) -> Layers:
+        """Return the people of a part, to be pasted: whole images in the data set's own framing."""
+        faces = self.faces(part)
+        return Layers(FramedFaces(faces, typical_framing(self.faces("val"))), [], [])
+
+    def photographs(self, part: Part) -> list[NDArray[np.uint8]]:
+        """Return photographs without anyone, (H, W, 3): the folder's, or synthetic_people's."""
+        if self.backgrounds is not None:
+            return [read_picture(path) for path in background_paths(self.backgrounds, part)]
+        backgrounds = Backgrounds(split=part)
+        return [backgrounds.whole(index) for index in range(len(backgrounds))]
 
     def training_faces(self) -> Faces:
         """Those that train: without the held out ones where people are to be told apart."""

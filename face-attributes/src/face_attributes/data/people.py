@@ -124,9 +124,7 @@ def _write(folder: Path, recipe: Recipe, sets: Path) -> None:
     rows: list[_Row] = []
     without_face: dict[int, list[NDArray[np.uint8]]] = {n: [] for n in range(len(PARTS))}
     for split in range(len(PARTS)):
-        for sample in itertools.chain.from_iterable(
-            _samples(each, sets) for each in recipe.sets(split)
-        ):
+        for sample in samples(recipe, split, sets):
             label = main_face(sample)
             if label is not None:
                 name = f"{len(rows) + 1:06d}.jpg"
@@ -136,6 +134,11 @@ def _write(folder: Path, recipe: Recipe, sets: Path) -> None:
                 without_face[split].append(sample.image)
     _write_lists(folder, rows, recipe.side)
     _write_backgrounds(folder / "backgrounds", recipe, without_face)
+
+
+def samples(recipe: Recipe, split: int, sets: Path) -> Iterator[Sample]:
+    """Yield the rendered samples of a split, by its index in `PARTS`: portraits, then close-ups."""
+    return itertools.chain.from_iterable(_samples(each, sets) for each in recipe.sets(split))
 
 
 def _samples(recipe: dataset.Recipe, sets: Path) -> Iterator[Sample]:
