@@ -275,3 +275,12 @@ def test_parts_and_identities_that_are_not_there_are_said_before_training(tmp_pa
     (tmp_path / "partition.csv").write_text("image,partition\na.jpg,train\nb.jpg,test\n")
     with pytest.raises(InputError, match=r"attributes\.csv: lists no picture of the part val"):
         setup()
+
+
+def test_landmarks_place_the_boxes_of_a_finder(folder: Path) -> None:
+    data = prepared(wild(folder, region="landmarks", context=1.0, size=[56, 43]), "test")
+    sample = data.test_set[0]
+    eyes, mouth = sample["landmarks"][:2].mean(0), sample["landmarks"][3:].mean(0)
+    side = 2.5 * float((mouth - eyes).norm())
+    assert 1.12 * side == pytest.approx(56, abs=3)
+    assert float(eyes[0]) == pytest.approx(43 / 2, abs=2)

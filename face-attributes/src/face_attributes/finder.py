@@ -81,6 +81,7 @@ class Tagger:
         size: height and width of what it is shown, pixels.
         context: what it is shown of a face's box, times the box's sides.
         learnt_from: what its training pictures showed: the ``box`` of a face, or ``whole`` ones.
+        reliable: names of the attributes that held on photographs; None where that was not measured.
     """
 
     network: nn.Module
@@ -88,6 +89,7 @@ class Tagger:
     size: tuple[int, int]
     context: float
     learnt_from: Literal["box", "whole"]
+    reliable: Sequence[str] | None = None
 
     def __call__(self, image: Tensor, regions: Tensor) -> Tensor:
         """Describe all regions in one pass: (3, H, W) in [0, 1] and (N, 4) -> (N, A) in [0, 1]."""
@@ -215,6 +217,13 @@ class FaceFinder:
         ]
 
 
+def unreliable(tagger: Tagger | None) -> frozenset[str]:
+    """Return the attributes that did not hold on photographs, as far as that was measured."""
+    if tagger is None or tagger.reliable is None:
+        return frozenset()
+    return frozenset(tagger.names) - frozenset(tagger.reliable)
+
+
 def aligned_box(image: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Return the box (4,) of the head in a picture (H, W, 3) that is aligned as CelebA's are."""
     scale = np.array(image.shape[1::-1]) / np.array(ALIGNED_SIZE[::-1])
@@ -294,10 +303,11 @@ def _tagger(checkpoint: Checkpoint, network: Any) -> Tagger:
         )
     with fits_version(checkpoint.path):
         net, names = learner(checkpoint, network), settings["attributes"]
-        size = net.patch if isinstance(net, ANet) else _lnet_size(checkpoint, net)
+        size = net.view if isinstance(net, ANet) else _lnet_size(checkpoint, net)
         if isinstance(net, LNet) and values.get("region", "whole") == "whole":
             return Tagger(net, names, size, SURROUNDINGS, "whole")
-        return Tagger(net, names, size, float(values.get("context", 1.0)), "box")
+        reliable = checkpoint.data.get("reliable")
+        return Tagger(net, names, size, float(values.get("context", 1.0)), "box", reliable)
 
 
 def _lnet_size(checkpoint: Checkpoint, lnet: LNet) -> tuple[int, int]:

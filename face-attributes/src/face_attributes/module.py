@@ -10,21 +10,21 @@ from pytorch_lightning.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 from torch.export import Dim
 
+from face_attributes.boxes import face_boxes
 from face_attributes.data.face_data import FaceData
 from face_attributes.data.found import name_of
+from face_attributes.data.photometric import photometric
 from face_attributes.drawing import draw_tagging
 from face_attributes.evaluation.answers import GatheredAnswers, GatheredFeatures
 from face_attributes.evaluation.attributes import MEASURES, attribute_scores
 from face_attributes.evaluation.finders import FinderComparison
 from face_attributes.evaluation.identities import identities_table, same_person_auc
-from face_attributes.boxes import face_boxes
-from face_attributes.data.photometric import photometric
 from face_attributes.face_search import NUM_SCORED, FaceSearch
 from face_attributes.finder_objective import FinderObjective, ObjectiveName
 from face_attributes.losses import attribute_loss, identity_loss
-from face_attributes.models import LNetsANet, TagMaps, Tagging, build_network
+from face_attributes.machine_fitting import MachineFitting
+from face_attributes.models import LNetsANet, Tagging, TagMaps, build_network
 from face_attributes.report import attribute_tables
-from face_attributes.svm import fit_svms
 from vision_shared.checkpoints import without_sources
 from vision_shared.inputs import InputError
 from vision_shared.tables import Table
@@ -43,7 +43,7 @@ class FaceAttributesModule(pl.LightningModule):
 
     It learns the attributes of images; the identities, where the data brings their number. Every
     validation of LNet_o sets the threshold of faces, a buffer of the network, where the data has
-    backgrounds; one of ANet fits its support vector machines, where it has any.
+    backgrounds.
 
     Args:
         attributes: their names, which the data brings.
@@ -57,6 +57,8 @@ class FaceAttributesModule(pl.LightningModule):
         num_identities: people to tell apart, which the data brings; None learns attributes.
         similarity_weight: of `face_attributes.losses.identity_loss`.
         objective: of a `TagMaps` on composed images, see `FinderObjective`.
+        machines: the arguments of `MachineFitting`: then the layers of ANet rest, and its support
+            vector machines are fitted to what they make; None trains the layers.
 
     Raises:
         InputError: identities are for an LNet.
@@ -74,6 +76,7 @@ class FaceAttributesModule(pl.LightningModule):
         num_identities: int | None = None,
         similarity_weight: float = 0.0,
         objective: ObjectiveName = "tags",
+        machines: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__()
         self.save_hyperparameters()
@@ -90,11 +93,12 @@ class FaceAttributesModule(pl.LightningModule):
         self.objective: FinderObjective | None = None
         if isinstance(self.learner, TagMaps):
             self.objective = FinderObjective(objective, self.learner)
+        self.fitting = None if machines is None else MachineFitting(**machines)
+        self.automatic_optimization = machines is None
         self.learning_rate = learning_rate
         self.weight_decay = weight_decay
         self.similarity_weight = similarity_weight
         self.val_answers = GatheredAnswers(len(attributes))
-        self.val_features = GatheredFeatures()
         self.test_answers = GatheredAnswers(len(attributes))
         self.linear_answers = GatheredAnswers(len(attributes))
         self.test_features, self.untrained_features = GatheredFeatures(), GatheredFeatures()
@@ -138,7 +142,11 @@ class FaceAttributesModule(pl.LightningModule):
             name_of(*tensors, repr(self.search.settings)),
         )
 
-    def training_step(self, batch: dict[str, Tensor], _: int) -> Tensor:
+    def training_step(self, batch: dict[str, Tensor], _: int) -> Tensor | None:
+        if self.fitting is not None:
+            self.fitting.add(self.learner, batch)
+            self.optimizers().step()  # type: ignore[union-attr]  # of no gradient: counts the steps
+            return None
         if self.objective is not None:
             seen = {**batch, "image": photometric(batch["image"]), "unchanged": batch["image"]}
             loss = self.objective(self.learner, seen)
@@ -154,20 +162,26 @@ class FaceAttributesModule(pl.LightningModule):
         self.log("train/loss", loss, prog_bar=True)
         return loss
 
+    def on_validation_epoch_start(self) -> None:
+        if self.fitting is not None:
+            self.fitting.fit(self.learner)
+
     def validation_step(self, batch: dict[str, Tensor], _: int) -> None:
         image = batch["image"]
         if self.objective is not None:
             self._validate_finder(batch)
             return
-        features = self.learner(image).features
+        if self.fitting is not None:
+            self.fitting.add_validation(self.learner, batch)
+            return
+        tagging: Tagging = self.learner(image)
         if self.num_identities is not None:
-            said = self.learner.identities(features).argmax(1)
+            said = self.learner.identities(tagging.features).argmax(1)
             right = (said == batch["identity"]).float().mean()
             how = {"prog_bar": True, "sync_dist": True, "batch_size": len(image)}
             self.log("val/identity_accuracy", right, **how)
             return
-        self.val_answers.update(self.learner.head(features).sigmoid(), batch["attributes"])
-        self.val_features.update(features, batch["attributes"])
+        self.val_answers.update(tagging.logits.sigmoid(), batch["attributes"])
         if self.search is not None and self.search.trains and self._data.backgrounds is not None:
             missing = NUM_SCORED - sum(map(len, self._face_scores))
             if missing > 0:
@@ -191,18 +205,16 @@ class FaceAttributesModule(pl.LightningModule):
     def on_validation_epoch_end(self) -> None:
         if self.num_identities is not None:
             return
+        if self.fitting is not None:
+            self.val_answers.update(*self.fitting.calibrate(self.learner))
         scores = attribute_scores(self.val_answers.compute())
         for name in ("accuracy", "balanced_accuracy"):
             self.log(f"val/{name}", scores[name].nanmean().float(), prog_bar=True)
-        svms = getattr(self.learner, "svms", None)
-        if svms is not None:
-            svms.weight, svms.bias = fit_svms(*self.val_features.compute())
         if self.search is not None and self._face_scores:
             faces = torch.cat(self._face_scores)
             self.log("val/face_auc", self.search.set_threshold(self.net, faces, self._data).auc)
             self._face_scores.clear()
         self.val_answers.reset()
-        self.val_features.reset()
 
     def on_test_start(self) -> None:
         for metric in (self.test_answers, self.linear_answers):
@@ -307,7 +319,7 @@ class FaceAttributesModule(pl.LightningModule):
             shape = {0: batch, 2: Dim("height", min=64), 3: Dim("width", min=64)}
             return ExportSpec.of_images(net, ["logits"], (2, 64, 80), (3, 75, 101), shape)
         side = 0 if is_anet else net.trunk.input_size
-        height, width = net.patch if is_anet else (side, side)
+        height, width = net.view if is_anet else (side, side)
         sizes = (2, height, width), (3, height, width)
         return ExportSpec.of_images(net, ["logits"], *sizes, {0: batch})
 

@@ -45,7 +45,7 @@ def check_data_of(step: DictConfig) -> None:
 
 def steps_of(cfg: DictConfig, resume: str | None = None) -> list[str]:
     """Return the names of the steps to go through, from the one of a checkpoint to resume on."""
-    names = list(cfg.steps)
+    names = [name for name, changes in cfg.steps.items() if changes is not None]
     if cfg.step is not None and cfg.step not in names:
         raise InputError(f"expected a step among {', '.join(names)}, got step={cfg.step}")
     if cfg.step not in (None, names[0]) and cfg.weights is None and resume is None:

@@ -103,6 +103,7 @@ def _parse(arguments: Sequence[str] | None) -> Namespace:
     add("--anet", metavar="CKPT", help="of an ANet, which describes what LNet finds")
     add("--crop", choices=("aligned", "whole"), help="each picture is one face, see below")
     add("--attributes", metavar="NAME,...", help="tell of these only; =-NAME,... all but these")
+    add("--all-attributes", action="store_true", help="also those that did not hold on photographs")
     add("--maps", action="store_true", help="write response maps")
     options = parser.parse_args(arguments)
     if options.crop and options.maps:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader
 
+from face_attributes.boxes import face_boxes
 from face_attributes.data.augment import Augmentation
 from face_attributes.data.canvas_samples import CanvasSamples, FixedCanvases
 from face_attributes.data.canvases import Composer
@@ -20,7 +21,7 @@ from face_attributes.data.faces import NOBODY, Faces, Part
 from face_attributes.data.found import Find, found_boxes
 from face_attributes.data.framed import FramedFaces, typical_framing
 from face_attributes.data.identities import held_out, num_training_identities, renumber
-from face_attributes.data.layers import Layers
+from face_attributes.data.layers import Layers, face_square
 from face_attributes.data.pictures import read_picture
 from face_attributes.data.samples import (
     BackgroundSamples,
@@ -48,6 +49,20 @@ NUM_FIXED = 400
 """Composed samples of validation, and of test."""
 
 
+def boxes_of_landmarks(faces: Faces) -> NDArray[np.float32]:
+    """Return boxes (N, 4) of faces as a finder by tags has them, cheek to cheek, from landmarks.
+
+    Raises:
+        InputError: a face without landmarks.
+    """
+    missing = ~np.isfinite(faces.landmarks).all((1, 2))
+    if missing.any():
+        name = faces.name(int(missing.argmax()))
+        raise InputError(f"{faces.listed_in}: no landmarks of {name}, which data.region names")
+    squares = np.stack([face_square(points) for points in faces.landmarks])
+    return face_boxes(torch.from_numpy(squares)).numpy()
+
+
 class FaceData(TaskData, ABC):
     """Loaders of faces with attributes.
 
@@ -59,7 +74,8 @@ class FaceData(TaskData, ABC):
         folder: of this data set.
         attributes: names of those to learn, in this order; `None` is all.
         region: what samples show: ``whole`` pictures; the ``box`` of a face, from its landmarks
-            where it has none; ``heads`` or ``faces`` that networks find, see `show_found`;
+            where it has none; that which its ``landmarks`` place as a finder by tags does;
+            ``heads`` or ``faces`` that networks find, see `show_found`;
             ``canvases``, composed of faces of one size and photographs without; or the path of a
             file of boxes as list_bbox_celeba.txt, of all pictures.
         context: enlarges boxes around their centres.
@@ -292,6 +308,8 @@ class FaceData(TaskData, ABC):
             return Regions("box", self.context)
         if self.region in FOUND:
             return Regions("found", self.context)
+        if self.region == "landmarks":
+            return Regions("box", self.context, boxes_of_landmarks(faces))
         path = Path(self.region)
         return Regions("box", self.context, read_boxes(path, faces.names), path)
 
