@@ -12,7 +12,7 @@ from vision_shared.claims import configure
 from vision_shared.evaluate import evaluate
 from vision_shared.inputs import InputError
 
-STEPS = ["lnet_o", "lnet_s", "identities", "attributes"]
+STEPS = ["lnet_o", "self_training", "again", "identities", "attributes"]
 
 
 def run(folder: Path, data: Path, *overrides: str) -> Path:
