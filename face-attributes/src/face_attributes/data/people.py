@@ -63,10 +63,9 @@ class Recipe:
     def __post_init__(self) -> None:
         if self.side < 32 or len(self.people) != len(PARTS) or min(self.people) < 1:
             raise InputError(f"expected 32 px or more and people for {', '.join(PARTS)}: {self}")
-        if self.pictures < 1 or self.close_ups < 0 or self.backgrounds < 2 or self.seed < 0:
-            raise InputError(
-                f"expected 1 picture, 2 backgrounds, close-ups and a seed of 0 or more: {self}"
-            )
+        least = min(self.pictures, self.close_ups, self.seed)
+        if least < 0 or self.pictures + self.close_ups < 1 or self.backgrounds < 2:
+            raise InputError(f"expected 1 picture or close-up, 2 backgrounds, a seed: {self}")
 
     def text(self) -> str:
         """Return what recipe.json holds."""
