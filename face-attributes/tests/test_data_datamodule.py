@@ -1,5 +1,6 @@
 """Datamodules: batches, their order, and what they answer to bad data."""
 
+from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from omegaconf import OmegaConf
 from PIL import Image
 
 from celeba_layout import write_celeba
+from face_attributes.data import beside, found
 from face_attributes.data.datamodule import CelebaData, FolderData, PeopleData
 from face_attributes.data.face_data import FaceData
 from face_attributes.data.names import CELEBA_ATTRIBUTES
@@ -127,9 +129,9 @@ def test_regions_come_from_a_file_by_name(folder: Path, tmp_path: Path) -> None:
 def test_regions_that_networks_find_are_looked_for_once(folder: Path) -> None:
     pictures = []
 
-    def find(picture: torch.Tensor) -> torch.Tensor:
-        pictures.append(picture)
-        return torch.tensor([8.0, 10, 28, 30])
+    def find(batch: Sequence[torch.Tensor]) -> torch.Tensor:
+        pictures.extend(batch)
+        return torch.tensor([8.0, 10, 28, 30]).expand(len(batch), 4)
 
     def show(finder: str, **changes: Any) -> FaceData:
         data = prepared(wild(folder, region="faces", context=1.2, **changes))
@@ -142,9 +144,40 @@ def test_regions_that_networks_find_are_looked_for_once(folder: Path) -> None:
     assert data.val_set[3]["cut"].tolist() == [6, 8, 30, 32]
     assert len(epochs(data, 0)) == 5
     show("some networks")
+    show("some networks", attributes=["Smiling"])  # other labels, the same images
     assert len(pictures) == number
+    replaced = next((folder / "Img/img_celeba").iterdir())
+    replaced.touch()
+    show("some networks")
+    assert len(pictures) == number + 1
+    pictures.clear()
     show("others")
-    assert len(pictures) == 2 * number
+    assert len(pictures) == number
+
+
+def test_interrupted_search_resumes(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(found, "BATCH", 2)
+    monkeypatch.setattr(found, "PART", 4)
+    faces, seen = wild(folder).all_faces, []
+
+    def find(batch: Sequence[torch.Tensor]) -> torch.Tensor:
+        if len(seen) >= 6:
+            raise KeyboardInterrupt
+        seen.extend(batch)
+        return torch.ones(len(batch), 4)
+
+    with pytest.raises(KeyboardInterrupt):
+        found.found_boxes(faces, find, "networks", folder / "found")
+    rest: list[int] = []
+
+    def go_on(batch: Sequence[torch.Tensor]) -> torch.Tensor:
+        rest.append(len(batch))
+        return torch.zeros(len(batch), 4)
+
+    boxes, _ = found.found_boxes(faces, go_on, "networks", folder / "found")
+    assert sum(rest) == len(faces) - 4
+    assert boxes[:4].all()
+    assert not boxes[4:].any()
 
 
 def test_regions_of_networks_that_nobody_gave_are_no_true_boxes(folder: Path) -> None:
@@ -155,11 +188,11 @@ def test_regions_of_networks_that_nobody_gave_are_no_true_boxes(folder: Path) ->
 
 def test_damaged_file_of_found_boxes_is_named(folder: Path) -> None:
     data = prepared(wild(folder, region="heads"))
-    data.show_found(lambda picture: torch.tensor([0.0, 0, 9, 9]), "damaged")
-    for path in (data.cache / "found").iterdir():
+    data.show_found(lambda images: torch.tensor([[0.0, 0, 9, 9]] * len(images)), "damaged")
+    for path in (data.cache / "found").rglob("*.npz"):
         path.write_bytes(path.read_bytes()[:-4])
-    with pytest.raises(InputError, match=r"\.npy: a damaged cache .*: remove"):
-        data.show_found(lambda picture: torch.zeros(4), "damaged")
+    with pytest.raises(InputError, match=r"\.npz: a damaged cache .*: remove"):
+        data.show_found(lambda images: torch.zeros(len(images), 4), "damaged")
 
 
 def test_attributes_are_chosen_and_told(folder: Path) -> None:
@@ -211,10 +244,25 @@ def test_backgrounds_are_halved(folder: Path) -> None:
     ]
     assert len(first) == 2 and first[0]["image"].shape == (3, 24, 24)
     assert sum(len(batch["image"]) for batch in data.loader(second)) == 3
-    with pytest.raises(InputError, match=r"data\.backgrounds"):
-        wild(folder, backgrounds=None).background_samples("val")
     with pytest.raises(FileNotFoundError, match="expected a folder of pictures without faces"):
         wild(folder, backgrounds=str(folder / "absent")).background_samples("val")
+
+
+def test_what_lies_beside_faces_stands_in_for_backgrounds(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = wild(folder, backgrounds=None)
+    with pytest.raises(InputError, match=r"name their folder, data\.backgrounds=DIR"):
+        data.background_samples("val")  # faces fill these images
+    monkeypatch.setattr(beside, "CLEAR", 1.0)
+    monkeypatch.setattr(beside, "SMALLEST", 6)
+    samples = data.background_samples("val")
+    assert isinstance(samples, beside.BesideFaces)
+    for row, sample in zip(samples.rows, map(samples.__getitem__, range(3)), strict=False):
+        assert sample["image"].shape == (3, 24, 24)
+        x1, y1, x2, y2 = samples.faces.boxes[row]
+        region = samples._region(row)
+        assert region[0] >= x2 or region[2] <= x1 or region[1] >= y2 or region[3] <= y1
 
 
 def test_own_folder_tests_on_its_validation_part(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from vision_shared.claims import configure
 from vision_shared.evaluate import evaluate
 from vision_shared.inputs import InputError
 
-STEPS = ["lnet_o", "lnet_s", "identities", "attributes", "machines"]
+STEPS = ["lnet_o", "self_training", "again", "identities", "attributes", "machines"]
 
 
 def run(folder: Path, data: Path, *overrides: str) -> Path:
@@ -41,26 +41,24 @@ def whole(tmp_path_factory: pytest.TempPathFactory, rendered: Path) -> Path:
 def test_one_checkpoint_holds_what_every_step_has_learnt(whole: Path) -> None:
     weights = {step: best(whole, step).weights() for step in STEPS}
     last = weights["machines"]
-    for step in ("lnet_o", "lnet_s"):
-        learnt = [name for name in last if name.startswith(step)]
-        assert all(torch.equal(last[name], weights[step][name]) for name in learnt)
+    learnt = [name for name in last if name.startswith("lnet_o")]
+    assert all(torch.equal(last[name], weights["again"][name]) for name in learnt)
     assert last["lnet_o.threshold"].isfinite()
     assert last["anet.svms.weight"].any()
     rested = [name for name in weights["attributes"] if name.startswith("anet")]
     assert all(torch.equal(last[name], weights["attributes"][name]) for name in rested)
     assert not any("identities" in name for name in last)
     before, after = (
-        weights[step]["anet.layers.shared.1.weight"] for step in ("lnet_s", "identities")
+        weights[step]["anet.layers.shared.1.weight"] for step in ("again", "identities")
     )
     assert not torch.equal(before, after)
 
 
 def test_every_step_is_tested_against_its_controls(whole: Path) -> None:
     printed = {step: (whole / step / "results.md").read_text() for step in STEPS}
-    for step in ("lnet_o", "lnet_s", "attributes", "machines"):
+    for step in ("lnet_o", "again", "attributes", "machines"):
         for text in ("majority class", "centre box", "without training", "Is there a face?"):
             assert text in printed[step]
-        assert ("LNet_o, then LNet_s" in printed[step]) == (step != "lnet_o")
     assert "without training" in printed["identities"]
     assert "linear layer" in printed["machines"]
     scores = json.loads((whole / "machines/results.json").read_text())
@@ -77,7 +75,7 @@ def test_checkpoint_of_a_step_alone_gives_the_same_numbers(whole: Path, step: st
 def test_resumed_steps_equal_uninterrupted(whole: Path, rendered: Path, tmp_path: Path) -> None:
     interrupted = whole / "identities/checkpoints/last.ckpt"
     rest = run(tmp_path, rendered, f"resume={interrupted}")
-    assert not (rest / "lnet_s").exists()
+    assert not (rest / "again").exists()
     for step in ("identities", "attributes", "machines"):
         assert are_equal(best(rest, step), best(whole, step))
 
@@ -93,9 +91,9 @@ def test_step_alone_goes_on_from_weights_and_says_what_does_not_fit(
 
 
 def test_step_alone_needs_weights_and_a_name(rendered: Path, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="step=lnet_s goes on from lnet_o: name"):
-        run(tmp_path, rendered, "step=lnet_s")
-    with pytest.raises(InputError, match="expected a step among lnet_o, lnet_s"):
+    with pytest.raises(InputError, match="step=again goes on from lnet_o, self_training: name"):
+        run(tmp_path, rendered, "step=again")
+    with pytest.raises(InputError, match="expected a step among lnet_o, self_training"):
         run(tmp_path, rendered, "step=anet")
 
 

@@ -30,6 +30,7 @@ class FaceSearch:
     def __init__(self, settings: Mapping[str, Any], part: str | None) -> None:
         self.settings = settings
         self.part = part
+        self._is_said = False
 
     @property
     def trains(self) -> bool:
@@ -45,6 +46,14 @@ class FaceSearch:
         if self.part is None:
             return Localizer(net, **self.settings)
         return Localizer(net.lnet_o, net.lnet_s if closer else None, **self.settings)
+
+    def check(self, data: FaceData) -> None:
+        """Raise InputError where there is nothing that could set a threshold, or test it."""
+        for part in ("val", "test"):
+            data.background_samples(part)
+        if data.backgrounds is None and not self._is_said:
+            self._is_said = True
+            print("no data.backgrounds: what lies beside the faces of the images stands in for them")
 
     def set_threshold(self, net: Any, faces: Tensor, data: FaceData) -> Decision:
         """Let pictures with faces, of scores (N,), and backgrounds say what a face is."""
@@ -71,10 +80,9 @@ class FaceSearch:
         for sample in map(samples.__getitem__, range(min(number, len(samples)))):
             if sample["box"].isfinite().all():
                 finders.update(sample["image"].to(device), sample["box"][None])
-        if data.backgrounds is not None:
-            empty = data.background_samples("test", self._whole_size(data))
-            for sample in map(empty.__getitem__, range(len(empty))):
-                finders.update(sample["image"].to(device), torch.zeros(0, 4))
+        empty = data.background_samples("test", self._whole_size(data))
+        for sample in map(empty.__getitem__, range(len(empty))):
+            finders.update(sample["image"].to(device), torch.zeros(0, 4))
 
     def _whole_size(self, data: FaceData) -> Size:
         if self.part is None or "image_side" not in self.settings:

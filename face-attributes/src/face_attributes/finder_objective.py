@@ -68,7 +68,7 @@ class FinderObjective(nn.Module):
         """Return what the teacher finds, (N, 3) of each image; nothing without the tag."""
         smallest, largest = 0.79 * FACE_SIZE, 1.27 * FACE_SIZE
         search = PyramidSearch(
-            self.teacher.eval(), smallest=smallest, largest=largest, floor=0.0, margin=16
+            self.teacher.eval(), smallest=smallest, largest=largest, margin=16
         )
         squares = [image.new_zeros(0, 3)] * len(image)
         tagged = has_face.nonzero()[:, 0]

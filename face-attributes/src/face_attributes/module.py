@@ -21,6 +21,7 @@ from face_attributes.evaluation.finders import FinderComparison
 from face_attributes.evaluation.identities import identities_table, same_person_auc
 from face_attributes.face_search import NUM_SCORED, FaceSearch
 from face_attributes.finder_objective import FinderObjective, ObjectiveName
+from face_attributes.localize import fit_offset
 from face_attributes.losses import attribute_loss, identity_loss
 from face_attributes.machine_fitting import MachineFitting
 from face_attributes.models import LNetsANet, Tagging, TagMaps, build_network
@@ -42,8 +43,7 @@ class FaceAttributesModule(pl.LightningModule):
     """Trains a network of `face_attributes.models`, or one part of `LNetsANet`.
 
     It learns the attributes of images; the identities, where the data brings their number. Every
-    validation of LNet_o sets the threshold of faces, a buffer of the network, where the data has
-    backgrounds.
+    validation of LNet_o sets the threshold of faces, a buffer of the network.
 
     Args:
         attributes: their names, which the data brings.
@@ -119,6 +119,8 @@ class FaceAttributesModule(pl.LightningModule):
         return self.net if self.part is None else getattr(self.net, self.part)
 
     def setup(self, stage: str) -> None:
+        if self.search is not None and self.num_identities is None:
+            self.search.check(self._data)
         if stage != "fit":  # of a resumed training, the weights are not there yet
             self._show_found()
 
@@ -138,7 +140,7 @@ class FaceAttributesModule(pl.LightningModule):
         used = [self.net.lnet_o, *([finder.lnet_s] if finder.lnet_s is not None else [])]
         tensors = [tensor for net in used for tensor in net.state_dict().values()]
         self._data.show_found(
-            lambda picture: finder(picture.to(device)).boxes[0],
+            lambda images: finder.best_boxes([image.to(device) for image in images]),
             name_of(*tensors, repr(self.search.settings)),
         )
 
@@ -182,7 +184,7 @@ class FaceAttributesModule(pl.LightningModule):
             self.log("val/identity_accuracy", right, **how)
             return
         self.val_answers.update(tagging.logits.sigmoid(), batch["attributes"])
-        if self.search is not None and self.search.trains and self._data.backgrounds is not None:
+        if self.search is not None and self.search.trains:
             missing = NUM_SCORED - sum(map(len, self._face_scores))
             if missing > 0:
                 localizer = self.search.localizer(self.net)
@@ -201,6 +203,8 @@ class FaceAttributesModule(pl.LightningModule):
         if len(faces):
             localizer = self.search.localizer(self.net)
             self._face_scores.append(localizer.best_regions(faces)[1])
+            if self.objective.name == "tags":
+                self.learner.offset.fill_(fit_offset(self.learner, faces))
 
     def on_validation_epoch_end(self) -> None:
         if self.num_identities is not None:

@@ -87,16 +87,19 @@ def _lfwa(folder: Path, inputs: Path) -> Made:
 
 
 def _found_boxes(folder: Path, inputs: Path) -> Made:
+    import torch
+
     from face_attributes.data.celeba import celeba_faces
     from face_attributes.data.found import found_boxes
 
     faces = celeba_faces(people_of(inputs), "wild", folder / "faces")
 
     def read() -> None:
-        found_boxes(faces, lambda image: image.new_tensor([1, 2, 30, 40]), "soak", folder / "found")
+        box = torch.tensor([1.0, 2, 30, 40])
+        found_boxes(faces, lambda images: box.expand(len(images), 4), "soak", folder / "found")
 
     read()
-    return list((folder / "found").iterdir()), read
+    return list((folder / "found").rglob("*.npz")), read
 
 
 def _faces_cache(folder: Path, inputs: Path) -> Made:
@@ -185,7 +188,7 @@ FORMATS: dict[str, Make] = {
     "CelebA's lists .txt": _celeba_lists,
     "tables of faces .csv": _folder_of_faces,
     "LFWA's HDF5 .mat": _lfwa,
-    "found boxes .npy": _found_boxes,
+    "found boxes .npz": _found_boxes,
     "annotation cache of faces": _faces_cache,
     "annotation cache of garments": _garments_cache,
     **{

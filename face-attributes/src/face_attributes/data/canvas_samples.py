@@ -5,6 +5,8 @@ Each holds `image` float32 RGB (3, S, S) in [0, 1]; `face`, 1 or 0, and `attribu
 pixels, NaN where there are fewer, for objectives that are shown boxes.
 """
 
+from collections.abc import Callable
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -16,39 +18,29 @@ from face_attributes.data.samples import to_tensor
 
 
 class CanvasSamples(Dataset[dict[str, Any]]):
-    """Canvases for training, by the (index, seed) pairs of a sampler; every second has a face.
+    """Canvases, every second one with a face: for training by the (index, seed) pairs of a sampler,
+    for validation and test by indices, the same each time.
 
     Args:
-        composer: of canvases.
+        make: returns the composer; people are cut out when the first sample is asked for.
         number: of samples in an epoch.
     """
 
-    def __init__(self, composer: Composer, number: int) -> None:
-        self.composer = composer
+    def __init__(self, make: Callable[[], Composer], number: int) -> None:
+        self._make = make
         self.number = number
+
+    @cached_property
+    def composer(self) -> Composer:
+        return self._make()
 
     def __len__(self) -> int:
         return self.number
 
-    def __getitem__(self, index: tuple[int, int]) -> dict[str, Any]:
-        number, seed = index
-        rng = np.random.default_rng(seed)
+    def __getitem__(self, index: int | tuple[int, int]) -> dict[str, Any]:
+        number, *seed = [index] if isinstance(index, int) else index
+        rng = np.random.default_rng(seed or [1, number])
         return make_sample(self.composer(rng, has_face=number % 2 == 0), number)
-
-
-class FixedCanvases(Dataset[dict[str, Any]]):
-    """The same canvases each time, for validation and test."""
-
-    def __init__(self, composer: Composer, number: int) -> None:
-        self.composer = composer
-        self.number = number
-
-    def __len__(self) -> int:
-        return self.number
-
-    def __getitem__(self, index: int) -> dict[str, Any]:
-        rng = np.random.default_rng([1, index])
-        return make_sample(self.composer(rng, has_face=index % 2 == 0), index)
 
 
 def make_sample(canvas: Canvas, index: int) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,8 @@ from torch.utils.data import DataLoader
 
 from face_attributes.boxes import face_boxes
 from face_attributes.data.augment import Augmentation
-from face_attributes.data.canvas_samples import CanvasSamples, FixedCanvases
+from face_attributes.data.beside import BesideFaces
+from face_attributes.data.canvas_samples import CanvasSamples
 from face_attributes.data.canvases import Composer
 from face_attributes.data.celeba import read_boxes
 from face_attributes.data.faces import NOBODY, Faces, Part
@@ -85,7 +86,8 @@ class FaceData(TaskData, ABC):
         jitter: largest relative change of brightness and contrast in training, in [0, 1).
         num_train: pictures that train, spread over all; `None` is all.
         pictures_per_identity: K; `None` for plain batches, drawn from all pictures.
-        backgrounds: folder of pictures without faces; `None` where there is none.
+        backgrounds: folder of images without faces; `None` where there is none, see
+            `background_samples`.
         groups: attributes by which a test divides recall and false alarms, where they are learnt.
         common: the arguments of `vision_shared.datamodule.TaskData`.
 
@@ -192,18 +194,21 @@ class FaceData(TaskData, ABC):
     def _set_up_canvases(self, stage: str) -> None:
         if stage == "fit":
             number = self.epoch_size or NUM_CANVASES
-            self.train_set = CanvasSamples(self.composer("train"), number)
+            self.train_set = CanvasSamples(partial(self.composer, "train"), number)
             self.faces("test").check()
         if stage in ("fit", "validate"):
-            self.val_set = FixedCanvases(self.composer("val"), NUM_FIXED)
+            self.val_set = CanvasSamples(partial(self.composer, "val"), NUM_FIXED)
         if stage == "test":
-            self.test_set = FixedCanvases(self.composer("test"), NUM_FIXED)
+            self.test_set = CanvasSamples(partial(self.composer, "test"), NUM_FIXED)
 
     def composer(self, part: Part) -> Composer:
         """Return what composes images of a part's people and its photographs without any."""
         if self.size[0] != self.size[1]:
             raise InputError(f"expected data.size=[N, N] of canvases, got {list(self.size)}")
-        return Composer(self.layers(part), self.photographs(part), self.size[0])
+        layers = self.layers(part)
+        if not layers.faces:
+            raise InputError(f"{self.folder}: no face of the part {part} is clear and large enough")
+        return Composer(layers, self.photographs(part), self.size[0])
 
     def layers(self, part: Part) -> Layers:
         """Return the people of a part, to be pasted: whole images in the data set's own framing."""
@@ -273,8 +278,12 @@ class FaceData(TaskData, ABC):
         """Whole pictures of a part, whatever ``region`` says."""
         return EvaluationSamples(self.faces(part), Regions("whole"), size)
 
-    def background_samples(self, part: Part, size: Size | None = None) -> BackgroundSamples:
-        """Pictures of nobody: a first half for ``train`` and ``val``, the other for ``test``.
+    def background_samples(
+        self, part: Part, size: Size | None = None
+    ) -> BackgroundSamples | BesideFaces:
+        """Background images: a first half for ``train`` and ``val``, the other for ``test``.
+
+        Where no folder of them is named, what lies beside the faces of the part stands in for them.
 
         Args:
             part: which of them.
@@ -282,12 +291,16 @@ class FaceData(TaskData, ABC):
 
         Raises:
             FileNotFoundError: their folder is not there.
-            InputError: no folder is named, or it holds fewer than two pictures.
+            InputError: the folder holds fewer than two images; or none is named, and no image has
+                room beside its face.
         """
         if self.backgrounds is None:
-            raise InputError(
-                "pictures without faces are needed: name their folder, data.backgrounds"
-            )
+            beside = BesideFaces(self.faces(part), size or self.eval_size)
+            if not len(beside):
+                raise InputError(
+                    "images without faces are needed: name their folder, data.backgrounds=DIR"
+                )
+            return beside
         return BackgroundSamples(background_paths(self.backgrounds, part), size or self.eval_size)
 
     def positive_rates(self) -> Tensor:
