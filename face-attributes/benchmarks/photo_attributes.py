@@ -5,7 +5,7 @@
 
 The photographs are in packages of registries (photographs/portraits.json here and people.json of
 synthetic_people; what is missing is named with the command that gets it). Those of the split
-"development" choose which attributes are reported by default: at 70 % of balanced accuracy or more,
+"development" choose which attributes are reported by default: at 75 % of balanced accuracy or more,
 with 5 faces of each kind or more. Those of "test" are measured once, at the end. CKPT is an ANet;
 without one the weights that ship are measured. ``--ship OUT`` writes CKPT as weights to ship, in
 float16, with that choice.
@@ -38,12 +38,13 @@ LISTS = (
     HERE / "photographs/portraits.json",
 )
 SMALLEST = 30  # pixels from brows to chin: smaller faces show no expression
-LEAST = 0.7  # balanced accuracy on development photographs from which an attribute is reported
+LEAST = 0.75  # balanced accuracy on development photographs: 70 % is promised, and they are few
+PLACES = ("root", "folder", "sets", "backgrounds")  # of the machine that trained
 FEWEST = 5  # faces with an attribute, and without it, for a figure to mean something
 
 
 class LabelledFace(NamedTuple):
-    """An image (H, W, 3), the box (4,) of a face in it, and what was perceived; unclear left out."""
+    """An image (H, W, 3), the box (4,) of a face in it, and what was perceived clearly."""
 
     image: NDArray[np.uint8]
     box: Tensor
@@ -120,7 +121,8 @@ def table(answers: Answers, names: list[str], split: str) -> Table:
     mean = 100 * float(scores["balanced_accuracy"][usable].mean())
     rows.append(["mean of those not in brackets", "", "", f"{mean:.1f}"])
     note = f"{len(answers.labels)} faces of photographs of the split {split}, labelled by eye."
-    return Table("Attributes on photographs", ["%", "have it", "have not", "balanced accuracy"], rows, note)  # fmt: skip
+    columns = ["%", "have it", "have not", "balanced accuracy"]
+    return Table("Attributes on photographs", columns, rows, note)
 
 
 def ship(options: argparse.Namespace, reliable: list[str]) -> None:
@@ -128,10 +130,9 @@ def ship(options: argparse.Namespace, reliable: list[str]) -> None:
     checkpoint = read_checkpoint(options.checkpoint)
     halves = {name: v.half() if v.is_floating_point() else v
               for name, v in checkpoint.state_dict.items()}  # fmt: skip
-    data = {**checkpoint.data, "reliable": reliable}
-    write_weights(
-        options.ship, replace(checkpoint, state_dict=halves, data=data), overwrite=True
-    )
+    values = {k: v for k, v in checkpoint.data["values"].items() if k not in PLACES}
+    data = {**checkpoint.data, "values": values, "reliable": reliable}
+    write_weights(options.ship, replace(checkpoint, state_dict=halves, data=data), overwrite=True)
     print(f"{options.ship}: reports {', '.join(reliable)}")
 
 

@@ -85,7 +85,7 @@ class Tagger:
         size: height and width of what it is shown, pixels.
         context: what it is shown of a face's box, times the box's sides.
         learnt_from: what its training pictures showed: the ``box`` of a face, or ``whole`` ones.
-        reliable: names of the attributes that held on photographs; None where that was not measured.
+        reliable: names of the attributes that held on photographs; None where nobody measured it.
     """
 
     network: nn.Module
@@ -114,7 +114,7 @@ class FaceFinder:
         trained_on: the names of the data that the networks learnt from, as far as they are known.
 
     Attributes:
-        told: names of the attributes that answers hold.
+        told: names of the attributes that answers hold; at first those that are not `unreliable`.
         looks: whether faces are looked for.
 
     Raises:
@@ -130,7 +130,8 @@ class FaceFinder:
         trained_on: Sequence[str] = (),
     ) -> None:
         self.device = find_device(device)
-        self.told = () if tagger is None else tuple(tagger.names)
+        names = () if tagger is None else tagger.names
+        self.told = tuple(name for name in names if name not in unreliable(tagger))
         self.looks = localizer is not None and crop is None
         self.crop: Crop = crop or "whole"
         self.trained_on = trained_on

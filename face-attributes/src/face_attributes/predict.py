@@ -54,6 +54,9 @@ A picture without a face has an empty list. With --crop nobody looks for faces, 
 Without --checkpoint the weights that come with the package are used; `--checkpoint last` takes the
 newest run under ./runs. Without an ANet faces have no attributes.
 
+Attributes that did not hold on photographs are left out; --all-attributes reports them, too, apart
+from the others, as "unreliable".
+
 Several attributes are perceptions of annotators, not facts about a person.
 
 Exit codes: 0 all done; 2 nothing done; 3 some inputs, or the rest of a damaged one, left out;
@@ -173,7 +176,7 @@ class _Run:
 
     def _finder(self) -> FaceFinder:
         if self._loaded is None:
-            from face_attributes.finder import FaceFinder, unreliable
+            from face_attributes.finder import FaceFinder
             from face_attributes.model_card import terms
 
             options = self._options
@@ -185,9 +188,9 @@ class _Run:
                     finder = FaceFinder.shipped(*paths, **how)
                 else:
                     finder = FaceFinder.from_checkpoint(*paths, **how)
-                names = finder.told
-                if options.attributes is None and not options.all_attributes:
-                    names = [name for name in names if name not in unreliable(finder.tagger)]
+                known = () if finder.tagger is None else finder.tagger.names
+                has_chosen = options.attributes is not None or options.all_attributes
+                names = known if has_chosen else finder.told
                 self._loaded = finder.only(chosen(options.attributes, names))
                 named = paths if options.checkpoint else [str(SHIPPED), *paths]
                 self.summary.facts |= {"checkpoints": named, "terms": terms(finder.trained_on)}

@@ -8,6 +8,7 @@ backgrounds/000001.jpg                    photographs without people, and people
 recipe.json                               what was rendered; another recipe renders anew
 """
 
+import csv
 import itertools
 import json
 from collections.abc import Iterator, Sequence
@@ -146,6 +147,12 @@ def _samples(recipe: dataset.Recipe, sets: Path) -> Iterator[Sample]:
         yield from dataset.read_set(dataset.render_set(recipe, sets))
     except (ValueError, FileNotFoundError) as error:
         raise InputError(str(error)) from None
+
+
+def read_metadata(folder: Path) -> dict[str, dict[str, str]]:
+    """Return what people.csv of a written data set says of each image, by its name."""
+    with (folder / "Anno/people.csv").open(newline="") as file:
+        return {row["image"]: row for row in csv.DictReader(file)}
 
 
 def main_face(sample: Sample) -> Labels | None:

@@ -103,8 +103,8 @@ def systems_table(systems: Mapping[str, Answers], rates: Tensor) -> Table:
         ["", *MEASURES.values(), "calibration error"],
         rows,
         f"{len(labels)} images, {labels.shape[1]} attributes; the majority class is that of "
-        "other images. A mean leaves out attributes for which a measure is not defined. Calibration "
-        "error: how far probabilities are from frequencies, over all labels.",
+        "other images. A mean leaves out attributes for which a measure is not defined. The "
+        "calibration error is how far probabilities are from frequencies, over all labels.",
     )
 
 
