@@ -12,7 +12,7 @@ from vision_shared.claims import configure
 from vision_shared.evaluate import evaluate
 from vision_shared.inputs import InputError
 
-STEPS = ["lnet_o", "self_training", "again", "identities", "attributes", "machines"]
+STEPS = ["lnet_o", "self_training", "identities", "attributes", "machines"]
 
 
 def run(folder: Path, data: Path, *overrides: str) -> Path:
@@ -42,21 +42,21 @@ def test_one_checkpoint_holds_what_every_step_has_learnt(whole: Path) -> None:
     weights = {step: best(whole, step).weights() for step in STEPS}
     last = weights["machines"]
     learnt = [name for name in last if name.startswith("lnet_o")]
-    assert all(torch.equal(last[name], weights["again"][name]) for name in learnt)
+    assert all(torch.equal(last[name], weights["self_training"][name]) for name in learnt)
     assert last["lnet_o.threshold"].isfinite()
     assert last["anet.svms.weight"].any()
     rested = [name for name in weights["attributes"] if name.startswith("anet")]
     assert all(torch.equal(last[name], weights["attributes"][name]) for name in rested)
     assert not any("identities" in name for name in last)
     before, after = (
-        weights[step]["anet.layers.shared.1.weight"] for step in ("again", "identities")
+        weights[step]["anet.layers.shared.1.weight"] for step in ("self_training", "identities")
     )
     assert not torch.equal(before, after)
 
 
 def test_every_step_is_tested_against_its_controls(whole: Path) -> None:
     printed = {step: (whole / step / "results.md").read_text() for step in STEPS}
-    for step in ("lnet_o", "again", "attributes", "machines"):
+    for step in ("lnet_o", "self_training", "attributes", "machines"):
         for text in ("majority class", "centre box", "without training", "Is there a face?"):
             assert text in printed[step]
     assert "without training" in printed["identities"]
@@ -75,7 +75,7 @@ def test_checkpoint_of_a_step_alone_gives_the_same_numbers(whole: Path, step: st
 def test_resumed_steps_equal_uninterrupted(whole: Path, rendered: Path, tmp_path: Path) -> None:
     interrupted = whole / "identities/checkpoints/last.ckpt"
     rest = run(tmp_path, rendered, f"resume={interrupted}")
-    assert not (rest / "again").exists()
+    assert not (rest / "lnet_o").exists()
     for step in ("identities", "attributes", "machines"):
         assert are_equal(best(rest, step), best(whole, step))
 
@@ -91,8 +91,8 @@ def test_step_alone_goes_on_from_weights_and_says_what_does_not_fit(
 
 
 def test_step_alone_needs_weights_and_a_name(rendered: Path, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="step=again goes on from lnet_o, self_training: name"):
-        run(tmp_path, rendered, "step=again")
+    with pytest.raises(InputError, match="step=self_training goes on from lnet_o: name"):
+        run(tmp_path, rendered, "step=self_training")
     with pytest.raises(InputError, match="expected a step among lnet_o, self_training"):
         run(tmp_path, rendered, "step=anet")
 
@@ -101,6 +101,21 @@ def test_length_of_the_steps_follows_the_run(rendered: Path, tmp_path: Path) -> 
     cfg = configure("face_attributes", tmp_path, ["trainer.max_epochs=10"], 0)
     epochs = {s: pipeline.configure_step(cfg, s, None, None).trainer.max_epochs for s in STEPS}
     assert epochs == {s: max(1, round(10 * cfg.steps[s].length)) for s in STEPS}
+
+
+def test_step_that_is_null_is_left_out(tmp_path: Path) -> None:
+    cfg = configure("face_attributes", tmp_path, ["steps.identities=null"], 0)
+    assert pipeline.steps_of(cfg) == ["lnet_o", "self_training", "attributes", "machines"]
+    cascade = configure("face_attributes", tmp_path, ["module=cascade"], 0)
+    names = ["lnet_o", "self_training", "lnet_s", "identities", "attributes", "machines"]
+    assert pipeline.steps_of(cascade) == names
+
+
+def test_every_step_is_checked_before_the_first_trains(rendered: Path, tmp_path: Path) -> None:
+    """As of Kaggle's CelebA, which does not say who is who."""
+    with pytest.raises(InputError, match=r"step identities: .*; steps\.identities=null leaves it"):
+        run(tmp_path, rendered, "steps.identities.data.pictures_per_identity=7")
+    assert not list(tmp_path.rglob("*.ckpt"))
 
 
 def test_identities_for_lnet_are_refused_in_one_line(rendered: Path, tmp_path: Path) -> None:

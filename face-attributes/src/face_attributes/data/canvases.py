@@ -18,8 +18,8 @@ from face_attributes.boxes import FACE_SIZE
 from face_attributes.data.framing import PADDING
 from face_attributes.data.layers import Layer, Layers
 
-SIZES = (0.78, 1.28)  # of faces that count, over the canonical size
-TOO_SMALL, TOO_LARGE = (0.22, 0.55), (1.85, 5.5)  # of faces that do not count
+SIZES = (0.72, 1.28)  # of faces that count, over the canonical size
+TOO_SMALL, TOO_LARGE = (0.22, 0.4), (2.4, 5.5)  # of faces that do not count
 CROWD = (0.67, 0.22, 0.11)  # shares of canvases with one, two and three people
 DISTRACTORS = (0.45, 0.4, 0.15)  # shares of canvases without a face that have none, one and two
 MIXED = 0.35  # share of canvases with a face that have a distractor, too
