@@ -10,20 +10,20 @@ from pytorch_lightning.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 from torch.export import Dim
 
+from face_attributes.boxes import face_boxes
 from face_attributes.data.face_data import FaceData
 from face_attributes.data.found import name_of
+from face_attributes.data.photometric import photometric
 from face_attributes.drawing import draw_tagging
 from face_attributes.evaluation.answers import GatheredAnswers, GatheredFeatures
 from face_attributes.evaluation.attributes import MEASURES, attribute_scores
 from face_attributes.evaluation.finders import FinderComparison
 from face_attributes.evaluation.identities import identities_table, same_person_auc
-from face_attributes.boxes import face_boxes
-from face_attributes.data.photometric import photometric
 from face_attributes.face_search import NUM_SCORED, FaceSearch
 from face_attributes.finder_objective import FinderObjective, ObjectiveName
 from face_attributes.localize import fit_offset
 from face_attributes.losses import attribute_loss, identity_loss
-from face_attributes.models import LNetsANet, TagMaps, Tagging, build_network
+from face_attributes.models import LNetsANet, Tagging, TagMaps, build_network
 from face_attributes.report import attribute_tables
 from face_attributes.svm import fit_svms
 from vision_shared.checkpoints import without_sources
@@ -43,7 +43,8 @@ class FaceAttributesModule(pl.LightningModule):
     """Trains a network of `face_attributes.models`, or one part of `LNetsANet`.
 
     It learns the attributes of images; the identities, where the data brings their number. Every
-    validation of LNet_o sets the threshold of faces, a buffer of the network; one of ANet fits its support vector machines, where it has any.
+    validation of LNet_o sets the threshold of faces, a buffer of the network; one of ANet fits its
+    support vector machines, where it has any.
 
     Args:
         attributes: their names, which the data brings.
