@@ -30,7 +30,8 @@ for line in sys.stdin:
     grey = cv2.cvtColor(cv2.imread(line.strip()), cv2.COLOR_BGR2GRAY)
     smallest = (20, 20) if min(grey.shape) < 100 else (24, 24)
     found = net.detectMultiScale(grey, 1.1, 5, minSize=smallest)
-    print(json.dumps([[int(x), int(y), int(x + w), int(y + h)] for x, y, w, h in found]), flush=True)
+    boxes = [[int(x), int(y), int(x + w), int(y + h)] for x, y, w, h in found]
+    print(json.dumps(boxes), flush=True)
 """
 
 

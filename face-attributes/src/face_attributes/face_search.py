@@ -14,8 +14,10 @@ from face_attributes.models import TagMaps
 NUM_SCORED = 200
 """Pictures with a face, and as many without, that set the threshold after every epoch."""
 
+OF_PYRAMID = 64
 CLOSER = 2
-"""LNet_s is tested on pictures with so many times the pixels a side that LNet_o looks at."""
+"""LNet_s is tested on pictures with so many times the pixels a side that LNet_o looks at; a search
+over a pyramid, which has no such side, on as many pixels."""
 
 
 class FaceSearch:
@@ -53,7 +55,9 @@ class FaceSearch:
             data.background_samples(part)
         if data.backgrounds is None and not self._is_said:
             self._is_said = True
-            print("no data.backgrounds: what lies beside the faces of the images stands in for them")
+            print(
+                "no data.backgrounds: what lies beside the faces of the images stands in for them"
+            )
 
     def set_threshold(self, net: Any, faces: Tensor, data: FaceData) -> Decision:
         """Let pictures with faces, of scores (N,), and backgrounds say what a face is."""
@@ -65,7 +69,9 @@ class FaceSearch:
         localizer.lnet_o.threshold.fill_(decision.threshold)
         return decision
 
-    def comparison(self, finders: Mapping[str, Localizer | PyramidSearch], data: FaceData) -> FinderComparison:
+    def comparison(
+        self, finders: Mapping[str, Localizer | PyramidSearch], data: FaceData
+    ) -> FinderComparison:
         """Return what `test` fills; the first of the finders has a threshold."""
         threshold = float(next(iter(finders.values())).lnet_o.threshold)
         return FinderComparison(
@@ -85,7 +91,7 @@ class FaceSearch:
             finders.update(sample["image"].to(device), torch.zeros(0, 4))
 
     def _whole_size(self, data: FaceData) -> Size:
-        if self.part is None or "image_side" not in self.settings:
+        if self.part is None:
             return data.eval_size
-        side = CLOSER * self.settings["image_side"]
+        side = CLOSER * self.settings.get("image_side", OF_PYRAMID)
         return side, side

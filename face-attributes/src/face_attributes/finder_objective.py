@@ -67,13 +67,9 @@ class FinderObjective(nn.Module):
     def _finds(self, image: Tensor, has_face: Tensor) -> list[Tensor]:
         """Return what the teacher finds, (N, 3) of each image; nothing without the tag."""
         smallest, largest = 0.79 * FACE_SIZE, 1.27 * FACE_SIZE
-        search = PyramidSearch(
-            self.teacher.eval(), smallest=smallest, largest=largest, margin=16
-        )
+        search = PyramidSearch(self.teacher.eval(), smallest=smallest, largest=largest, margin=16)
         squares = [image.new_zeros(0, 3)] * len(image)
         tagged = has_face.nonzero()[:, 0]
-        for index, (found, scores) in zip(
-            tagged.tolist(), search.find(image[tagged]), strict=True
-        ):
+        for index, (found, scores) in zip(tagged.tolist(), search.find(image[tagged]), strict=True):
             squares[index] = found[scores >= SURE]
         return squares

@@ -1,9 +1,9 @@
 """Images composed of people and photographs, with tags of the whole image, to train a finder.
 
 Faces of one canonical size stand anywhere on crops of photographs; so do, as negatives, heads from
-behind, shoulders whose chin is out of the frame, headless bodies and faces of other sizes. Pieces of
-other photographs lie among them, so that a pasted edge tells nothing, and some canvases are framed
-in grey, as images are whose border a face touches.
+behind, shoulders whose chin is out of the frame, headless bodies and faces of other sizes. Pieces
+of other photographs lie among them, so that a pasted edge tells nothing, and some canvases are
+framed in grey, as images are whose border a face touches.
 """
 
 import math
@@ -98,9 +98,7 @@ class Composer:
         how = cv2.INTER_AREA if span > side else cv2.INTER_LINEAR
         return np.asarray(cv2.resize(piece, (side, side), interpolation=how), np.uint8)
 
-    def _clutter(
-        self, rng: np.random.Generator, canvas: NDArray[np.uint8]
-    ) -> NDArray[np.uint8]:
+    def _clutter(self, rng: np.random.Generator, canvas: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Lay up to two pieces of other photographs on a canvas."""
         for _ in range(rng.integers(0, 3)):
             height, width = (rng.uniform(0.15, 0.6, 2) * self.side).astype(int)

@@ -22,7 +22,7 @@ OVERLAP = 0.25
 AGREEING = 0.2
 """Intersection over union of a square with those that are fused into it, at least."""
 
-HEAT = 0.3
+HEAT = 0.4
 """Of the scores that weigh them: neighbouring sizes score nearly alike, and their mean is better
 than any. Chosen with `AGREEING` on the development photographs of `real_photos.py`."""
 
@@ -226,8 +226,8 @@ def fuse(squares: Tensor, scores: Tensor) -> tuple[Tensor, Tensor]:
         scores: (N,), logits.
 
     Returns:
-        (K, 3), each the mean of those that agree with it, weighted by exp(`HEAT` score), the side in
-        logarithms; and (K,), the best score among them, descending.
+        (K, 3), each the mean of those that agree with it, weighted by exp(`HEAT` score), the side
+        in logarithms; and (K,), the best score among them, descending.
     """
     order = scores.argsort(descending=True)
     squares, scores = squares[order], scores[order]

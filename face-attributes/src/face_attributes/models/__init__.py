@@ -62,7 +62,8 @@ def build_network(name: str, num_outputs: int, **settings: Any) -> nn.Module:
         return TagMaps(num_outputs, **settings)
     if name not in TRUNKS:
         raise ValueError(
-            f"expected a network among {', '.join(TRUNKS)}, tag_maps, anet, lnets_anet, got {name!r}"
+            f"expected a network among {', '.join(TRUNKS)}, tag_maps, anet, lnets_anet, "
+            f"got {name!r}"
         )
     head = {key: settings.pop(key) for key in ("head", "hidden") if key in settings}
     return LNet(TRUNKS[name](**settings), num_outputs, **head)
