@@ -15,7 +15,7 @@ from face_attributes.data.face_data import FaceData
 from face_attributes.data.found import name_of
 from face_attributes.data.photometric import photometric
 from face_attributes.drawing import draw_tagging
-from face_attributes.evaluation.answers import GatheredAnswers, GatheredFeatures
+from face_attributes.evaluation.answers import Answers, GatheredAnswers, GatheredFeatures
 from face_attributes.evaluation.attributes import MEASURES, attribute_scores
 from face_attributes.evaluation.finders import FinderComparison
 from face_attributes.evaluation.identities import identities_table, same_person_auc
@@ -270,14 +270,12 @@ class FaceAttributesModule(pl.LightningModule):
             ours, identities = (each.cpu() for each in self.test_features.compute())
             untrained = self.untrained_features.compute()[0].cpu()
             return [identities_table({"ANet": ours, UNTRAINED: untrained}, identities)]
-        answers, linear = (
-            type(gathered)(*(each.cpu() for each in gathered))
-            for gathered in (self.test_answers.compute(), self.linear_answers.compute())
-        )
         name = type(self.learner).__name__
-        systems = {name: answers}
+        systems = {name: self.test_answers.compute()}
         if getattr(self.learner, "svms", None) is not None:
-            systems = {f"{name}, {SVMS}": answers, f"{name}, {LINEAR}": linear}
+            systems = {f"{name}, {SVMS}": systems[name]}
+            systems[f"{name}, {LINEAR}"] = self.linear_answers.compute()
+        systems = {key: Answers(*(each.cpu() for each in said)) for key, said in systems.items()}
         return [
             *attribute_tables(systems, self.attributes, self._data),
             *(self.finders.tables() if self.finders is not None else []),
