@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import torch
 
 from face_attributes.data.datamodule import CelebaData, LfwaData, PeopleData
-from face_attributes.data.face_data import FaceData
+from face_attributes.data.face_data import CANVASES, FaceData
 from face_attributes.data.names import CELEBA_ATTRIBUTES
 from face_attributes.evaluation.answers import Answers
 from face_attributes.evaluation.attributes import attributes_table, published_table, systems_table
@@ -35,7 +35,7 @@ def attribute_tables(
     if dataset is not None and set(names) & set(CELEBA_ATTRIBUTES):
         tables.append(published_table(ours, names, rates, dataset))
     tables += [subgroup_table(ours, names, group) for group in data.groups if group in names]
-    if isinstance(data, PeopleData):
+    if isinstance(data, PeopleData) and data.region != CANVASES:
         groups = data.groups_of_people("test").items()
         known = {name: torch.from_numpy(members[: len(ours.labels)]) for name, members in groups}
         tables.append(people_table(ours, names, known))
