@@ -188,13 +188,13 @@ def test_one_batch_is_learned_by_every_objective(name: str, composer: Composer) 
         "squares": squares,
     }
     optimizer = torch.optim.AdamW(net.parameter_groups(3e-3))
-    first = last = float(objective(net.train(), batch))
+    first = last = float(objective(net.train(), batch).detach())
     for _ in range(12):
         loss = objective(net, batch)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-        last = float(loss)
+        last = float(loss.detach())
     assert last < 0.8 * first
 
 

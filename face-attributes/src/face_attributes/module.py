@@ -243,8 +243,10 @@ class FaceAttributesModule(pl.LightningModule):
             self.untrained_features.update(fresh(image).features, batch["identity"])
             return
         self.test_answers.update(tagging.logits.sigmoid(), labels)
+        linear = tagging.logits
         if self.objective is None:
-            self.linear_answers.update(self.learner.head(tagging.features).sigmoid(), labels)
+            linear = self.learner.head(tagging.features)
+        self.linear_answers.update(linear.sigmoid(), labels)
 
     def on_test_epoch_end(self) -> None:
         if self.search is not None and self.finders is not None:

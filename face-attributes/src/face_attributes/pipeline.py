@@ -39,9 +39,9 @@ def train(cfg: DictConfig) -> float:
 def check_steps(cfg: DictConfig, names: Sequence[str]) -> None:
     """Raise what the data of any step raises, before the first one has trained."""
     for name in names:
-        data = run.make(configure_step(cfg, name, None, None).data)
-        data.prepare_data()
         try:
+            data = run.make(configure_step(cfg, name, None, None).data)
+            data.prepare_data()
             data.setup("fit")
         except InputError as error:
             raise InputError(f"step {name}: {error}; steps.{name}=null leaves it out") from error

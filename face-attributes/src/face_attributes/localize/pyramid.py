@@ -22,7 +22,7 @@ OVERLAP = 0.25
 AGREEING = 0.2
 """Intersection over union of a square with those that are fused into it, at least."""
 
-HEAT = 0.4
+HEAT = 0.3
 """Of the scores that weigh them: neighbouring sizes score nearly alike, and their mean is better
 than any. Chosen with `AGREEING` on the development photographs of `real_photos.py`."""
 

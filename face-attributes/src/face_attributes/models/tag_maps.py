@@ -49,8 +49,8 @@ class TagMaps(nn.Module):
     Attributes:
         face_size: pixels.
         offset: scalar, pixel on which cell 0 is centred. By its receptive fields that is .5, for
-            the trunk pads both sides alike; a network that was shown no box may answer beside what it
-            saw, see `face_attributes.localize.fit_offset`.
+            the trunk pads both sides alike; a network that was shown no box may answer beside what
+            it saw, see `face_attributes.localize.fit_offset`.
         threshold: scalar, least score of a face, see `face_attributes.localize.fit_threshold`;
             -inf until it is fitted: everything is a face.
     """
