@@ -4,8 +4,7 @@ All take their turns in one process, on one thread and its own clock; times are 
 of our networks are random: that changes no time but the number of regions that are found. MTCNN
 (Zhang et al. 2016) is that of facenet-pytorch, whose weights come with it; it asks for old versions
 of everything, so for this benchmark alone it is installed without them:
-pip install --no-deps facenet-pytorch. The photograph is scikit-image's astronaut; where that is not
-installed, a rendered portrait, on which MTCNN has other work.
+pip install --no-deps facenet-pytorch. The photograph is scikit-image's astronaut.
 """
 
 import argparse
@@ -19,9 +18,9 @@ import torch
 from bench_patches import take_turns  # pyrefly: ignore[missing-import]
 from numpy.typing import NDArray
 from PIL import Image
+from skimage.data import astronaut
 from torch import Tensor
 
-from face_attributes.data.rendered import Recipe, render_portrait
 from face_attributes.localize import Localizer, WindowRule
 from face_attributes.localize.peaks import density_peaks
 from face_attributes.localize.scores import score_windows
@@ -43,25 +42,21 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(1)
     torch.manual_seed(0)
-    photo, what = load_photo()
+    photo = load_photo()
     image = torch.from_numpy(photo).permute(2, 0, 1).float() / 255
     runs = {**paper_stages(image), **small_stages(image), **others(photo)}
     with torch.no_grad():
         times = take_turns(runs, options.repeats)
     rows = [[name, f"{1000 * seconds:.1f}"] for name, seconds in times.items()]
-    note = f"{what} of {SIDE}x{SIDE}, float32, one thread, CPU time, PyTorch {torch.__version__}"
+    note = (
+        f"the astronaut, {SIDE}x{SIDE}, float32, one thread, CPU time, PyTorch {torch.__version__}"
+    )
     print_tables([Table("A picture", ["", "ms"], rows, note)])
 
 
-def load_photo() -> tuple[NDArray[np.uint8], str]:
-    """Return a picture (SIDE, SIDE, 3), and what it is."""
-    if find_spec("skimage") is not None:
-        picture, what = import_module("skimage.data").astronaut(), "the astronaut"
-    else:
-        recipe = Recipe(side=SIDE, people=[1, 1, 1], pictures=1, backgrounds=2, seed=0)
-        picture, what = render_portrait(recipe, 0, 0, 0)[0], "a rendered portrait"
-        print("scikit-image is not installed: a rendered portrait stands in for its photograph")
-    return np.array(Image.fromarray(picture).resize((SIDE, SIDE))), what
+def load_photo() -> NDArray[np.uint8]:
+    """Return a photograph (SIDE, SIDE, 3)."""
+    return np.array(Image.fromarray(astronaut()).resize((SIDE, SIDE)))
 
 
 def paper_stages(image: Tensor) -> Runs:

@@ -1,4 +1,4 @@
-"""What several tests need: the compose fixture, portraits rendered once, untrained networks."""
+"""What several tests need: the compose fixture, people rendered once, untrained networks."""
 
 from pathlib import Path
 
@@ -13,8 +13,8 @@ pytest_plugins = ["vision_shared.testing"]
 
 
 @pytest.fixture(scope="session")
-def portraits(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of all data; the first run renders the few portraits of the smoke run there."""
+def rendered(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of all data; the first run renders the few people of the smoke run there."""
     return tmp_path_factory.mktemp("rendered")
 
 

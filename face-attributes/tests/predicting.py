@@ -17,7 +17,13 @@ ANET = {"name": "anet", "patch": [55, 47]}
 ALL = {"name": "lnets_anet", "lnet_o": LITE, "lnet_s": LITE, "anet": {"patch": [55, 47]}}
 
 
-def write(path: Path, network: dict[str, Any], threshold: float | None, **others: Any) -> Path:
+def write(
+    path: Path,
+    network: dict[str, Any],
+    threshold: float | None,
+    data: dict[str, Any] | None = None,
+    **others: Any,
+) -> Path:
     """A checkpoint of an untrained network; one that looks for faces if there is a threshold."""
     torch.manual_seed(0)
     people = {key: n for key, n in others.items() if key == "num_identities"}
@@ -34,7 +40,7 @@ def write(path: Path, network: dict[str, Any], threshold: float | None, **others
             "localizer": None if threshold is None else {"score": "contrast", "image_side": None},
         },
         state_dict={f"net.{name}": value for name, value in net.state_dict().items()},
-        data={"choice": "portraits", "values": {"size": [48, 48], "context": 1.2}},
+        data={"choice": "people", "values": {"size": [48, 48], "context": 1.2}, **(data or {})},
     )
     return path
 

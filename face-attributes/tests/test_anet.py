@@ -28,8 +28,8 @@ def test_layers_are_those_of_the_supplement() -> None:
     shapes = {name: tuple(value.shape) for name, value in tagging.maps.items()}
     assert shapes == {"c3": (2, 60, 10, 8), "c4": (2, 80, 4, 3)}
     assert (tagging.features.shape, tagging.logits.shape) == ((2, 160), (2, NUM))
-    assert tuple(net.c3.weight.shape) == (5, 4, 60, 40, 3, 3)
-    assert tuple(net.c4.weight.shape) == (2, 2, 80, 60, 2, 2)
+    assert tuple(net.layers.c3.weight.shape) == (5, 4, 60, 40, 3, 3)
+    assert tuple(net.layers.c4.weight.shape) == (2, 2, 80, 60, 2, 2)
     torch.testing.assert_close(net.head(tagging.features), tagging.logits)
 
 
@@ -96,7 +96,9 @@ def test_corner_off_the_grid_or_the_image_is_refused(corner: tuple[int, int]) ->
 
 def test_what_does_not_fit_is_named() -> None:
     net = build()
-    with pytest.raises(ValueError, match=r"patches \(B, 3, 55, 47\), got \(1, 3, 55, 48\)"):
+    with pytest.raises(
+        ValueError, match=r"patches \(B, 3, 55, 47\) or views .*, got \(1, 3, 55, 48\)"
+    ):
         net(torch.rand(1, 3, 55, 48))
     with pytest.raises(ValueError, match=r"inside an image of \(54, 60\)"):
         net.dense_features(torch.rand(1, 3, 54, 60))
@@ -109,18 +111,50 @@ def test_what_does_not_fit_is_named() -> None:
 
 
 def test_svms_answer_in_evaluation_alone_and_no_gradient_changes_them() -> None:
-    net = build(classifier="svm")
+    net = build(classifier="svm", view=[63, 55])
     assert net.svms is not None
     net.svms.weight.normal_()
-    patches = torch.rand(2, 3, 55, 47)
-    tagging = net(patches)
-    torch.testing.assert_close(tagging.logits, net.svms(tagging.features))
-    tagging = net.train()(patches)
+    views = torch.rand(2, 3, 63, 55)
+    features = net.patch_features(views, five_corners((63, 55), (55, 47)))
+    weights = net.svms.weight.unflatten(1, (5, 160))
+    scores = torch.einsum("bpd,apd->ba", features, weights) + net.svms.bias
+    torch.testing.assert_close(net(views).logits, scores)
+    with pytest.raises(ValueError, match="which machines need"):
+        net(views[:, :, :55, :47])
+    tagging = net.train()(views)
     torch.testing.assert_close(tagging.logits, net.head(tagging.features))
     assert not any("svms" in name for name, _ in net.named_parameters())
     assert any("svms" in name for name in net.state_dict())
     with pytest.raises(ValueError, match="expected the classifier linear or svm"):
         build(classifier="tree")
+
+
+def test_view_is_told_by_the_mean_over_its_patches() -> None:
+    net = build(view=[63, 55])
+    view = torch.rand(2, 3, 63, 55)
+    each = by_loop(net, view, [(0, 0), (0, 8), (8, 0), (8, 8), (4, 4)])
+    torch.testing.assert_close(net(view).features, each.mean(1))
+    torch.testing.assert_close(net(view).logits, net.head(each).mean(1))
+    with pytest.raises(ValueError, match=r"of patches of \(55, 47\) inside an image of \(50, 47\)"):
+        build(view=[50, 47])
+
+
+def test_features_that_leave_may_be_negative() -> None:
+    assert (build()(torch.rand(8, 3, 55, 47)).features < 0).any()
+
+
+def test_backbone_keeps_where_on_the_face_something_is() -> None:
+    net = build(patch=[64, 64], backbone={"model": "tf_efficientnet_lite0"})
+    assert net.layers.width == 40 * 64 + 112 * 16 + 320 * 4
+    image = torch.rand(1, 3, 64, 64)
+    changed = image.clone()
+    changed[:, :, :16, :16] = 0
+    moved = (net(image).features - net(changed).features).abs()[0, : 40 * 64].view(40, 8, 8)
+    assert moved[:, :2, :2].mean() > 3 * moved[:, 6:, 6:].mean()
+    with pytest.raises(ValueError, match=r"expected maps of resnet18 at \[3, 32\]"):
+        build(
+            patch=[64, 64], backbone={"model": "resnet18", "reductions": [3, 32], "grids": [2, 2]}
+        )
 
 
 def test_identities_have_a_layer_of_their_own() -> None:

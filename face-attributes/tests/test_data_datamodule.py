@@ -1,5 +1,6 @@
 """Datamodules: batches, their order, and what they answer to bad data."""
 
+from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -11,23 +12,24 @@ from hydra.utils import instantiate
 from omegaconf import OmegaConf
 from PIL import Image
 
-from face_attributes.data.datamodule import CelebaData, FolderData, PortraitsData
+from celeba_layout import write_celeba
+from face_attributes.data import beside, found
+from face_attributes.data.datamodule import CelebaData, FolderData, PeopleData
 from face_attributes.data.face_data import FaceData
-from face_attributes.data.heads import PORTRAIT_ATTRIBUTES
 from face_attributes.data.names import CELEBA_ATTRIBUTES
+from face_attributes.data.people import PEOPLE_ATTRIBUTES
 from face_attributes.data.text import write_table
 from vision_shared.inputs import InputError
 from vision_shared.testing import are_equal, epochs, expect_epochs_to_repeat
 
-RENDER = {"side": 48, "people": [4, 2, 2], "pictures": 5, "backgrounds": 5, "seed": 0}
+RENDER = {"side": 48, "people": [1, 1, 1], "pictures": 1, "backgrounds": 2, "seed": 0}
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Rendered portraits."""
-    folder = tmp_path_factory.mktemp("data") / "portraits"
-    portraits(folder).prepare_data()
-    return folder
+    """A small data set in CelebA's layout."""
+    folder = tmp_path_factory.mktemp("data") / "celeba"
+    return write_celeba(folder, people=(4, 2, 2), pictures=5, backgrounds=5)
 
 
 def arguments(folder: Path, **changes: Any) -> dict[str, Any]:
@@ -53,8 +55,8 @@ def arguments(folder: Path, **changes: Any) -> dict[str, Any]:
     return common | changes
 
 
-def portraits(folder: Path, **changes: Any) -> PortraitsData:
-    return PortraitsData(render=RENDER, **arguments(folder, **changes))
+def wild(folder: Path, **changes: Any) -> CelebaData:
+    return CelebaData(pictures="wild", **arguments(folder, **changes))
 
 
 def prepared(data: FaceData, stage: str = "fit") -> Any:
@@ -64,12 +66,12 @@ def prepared(data: FaceData, stage: str = "fit") -> Any:
 
 
 def test_training_batch_holds_pictures_tags_and_people_but_no_places(folder: Path) -> None:
-    batches = epochs(prepared(portraits(folder)), 0)
+    batches = epochs(prepared(wild(folder)), 0)
     assert len(batches) == 5
     batch = batches[0]
     assert (batch["image"].shape, batch["image"].dtype) == ((4, 3, 24, 24), torch.float32)
     assert 0 <= float(batch["image"].min()) < float(batch["image"].max()) <= 1
-    assert (batch["attributes"].shape, batch["attributes"].dtype) == ((4, 14), torch.int8)
+    assert (batch["attributes"].shape, batch["attributes"].dtype) == ((4, 40), torch.int8)
     assert set(batch["attributes"].unique().tolist()) <= {-1, 1}
     assert set(batch["identity"].tolist()) <= set(range(4))
     assert set(batch) == {"image", "attributes", "identity", "name", "index"}
@@ -82,13 +84,13 @@ def test_epochs_repeat_whatever_the_workers_and_after_a_resume(
 ) -> None:
     def load(**changes: Any) -> FaceData:
         changes["pictures_per_identity"] = pictures_per_identity
-        return prepared(portraits(folder, **changes))
+        return prepared(wild(folder, **changes))
 
     expect_epochs_to_repeat(load)
 
 
 def test_evaluation_sees_whole_pictures_in_order_with_their_places(folder: Path) -> None:
-    data = prepared(portraits(folder, eval_size=[96, 96]))
+    data = prepared(wild(folder, eval_size=[96, 96]))
     batches = list(data.val_dataloader())
     assert [len(batch["image"]) for batch in batches] == [6, 4]
     batch = batches[0]
@@ -98,43 +100,41 @@ def test_evaluation_sees_whole_pictures_in_order_with_their_places(folder: Path)
     assert np.allclose(batch["box"], 2 * faces.boxes[:6])
     assert np.allclose(batch["landmarks"], 2 * faces.landmarks[:6])
     assert batch["cut"].tolist() == [[0, 0, 48, 48]] * 6
-    assert are_equal(
-        batches, list(prepared(portraits(folder, eval_size=[96, 96])).val_dataloader())
-    )
+    assert are_equal(batches, list(prepared(wild(folder, eval_size=[96, 96])).val_dataloader()))
 
 
 def test_box_region_fills_the_sample_with_the_face(folder: Path) -> None:
-    data = prepared(portraits(folder, region="box", context=1.0, size=[28, 22]), "test")
+    data = prepared(wild(folder, region="box", context=1.0, size=[28, 22]), "test")
     batch = next(iter(data.test_dataloader()))
     assert batch["image"].shape == (6, 3, 28, 22)
     assert torch.allclose(batch["box"], torch.tensor([0.0, 0, 22, 28]), atol=1.5)
 
 
 def test_regions_come_from_a_file_by_name(folder: Path, tmp_path: Path) -> None:
-    data = prepared(portraits(folder))
+    data = prepared(wild(folder))
     names = data.all_faces.names[::-1]
     boxes = np.tile([8, 10, 20, 20], (len(names), 1))
     columns = ("image_id", "x_1", "y_1", "width", "height")
     write_table(tmp_path / "found.txt", names, boxes, columns)
-    data = prepared(portraits(folder, region=str(tmp_path / "found.txt"), context=1.2))
+    data = prepared(wild(folder, region=str(tmp_path / "found.txt"), context=1.2))
     assert data.val_set[3]["cut"].tolist() == [6, 8, 30, 32]
     write_table(tmp_path / "found.txt", names, boxes + np.array([90, 0, 0, 0]), columns)
     with pytest.raises(InputError, match=r"found\.txt:\d+: a box of 20x20 .* of 48x48"):
-        _ = prepared(portraits(folder, region=str(tmp_path / "found.txt"))).val_set[3]
+        _ = prepared(wild(folder, region=str(tmp_path / "found.txt"))).val_set[3]
     write_table(tmp_path / "found.txt", names[1:], boxes[1:], columns)
     with pytest.raises(InputError, match=r"found\.txt: no box for"):
-        prepared(portraits(folder, region=str(tmp_path / "found.txt")), "test")
+        prepared(wild(folder, region=str(tmp_path / "found.txt")), "test")
 
 
 def test_regions_that_networks_find_are_looked_for_once(folder: Path) -> None:
     pictures = []
 
-    def find(picture: torch.Tensor) -> torch.Tensor:
-        pictures.append(picture)
-        return torch.tensor([8.0, 10, 28, 30])
+    def find(batch: Sequence[torch.Tensor]) -> torch.Tensor:
+        pictures.extend(batch)
+        return torch.tensor([8.0, 10, 28, 30]).expand(len(batch), 4)
 
     def show(finder: str, **changes: Any) -> FaceData:
-        data = prepared(portraits(folder, region="faces", context=1.2, **changes))
+        data = prepared(wild(folder, region="faces", context=1.2, **changes))
         data.show_found(find, finder)
         return data
 
@@ -144,40 +144,72 @@ def test_regions_that_networks_find_are_looked_for_once(folder: Path) -> None:
     assert data.val_set[3]["cut"].tolist() == [6, 8, 30, 32]
     assert len(epochs(data, 0)) == 5
     show("some networks")
+    show("some networks", attributes=["Smiling"])  # other labels, the same images
     assert len(pictures) == number
+    replaced = next((folder / "Img/img_celeba").iterdir())
+    replaced.touch()
+    show("some networks")
+    assert len(pictures) == number + 1
+    pictures.clear()
     show("others")
-    assert len(pictures) == 2 * number
+    assert len(pictures) == number
+
+
+def test_interrupted_search_resumes(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(found, "BATCH", 2)
+    monkeypatch.setattr(found, "PART", 4)
+    faces, seen = wild(folder).all_faces, []
+
+    def find(batch: Sequence[torch.Tensor]) -> torch.Tensor:
+        if len(seen) >= 6:
+            raise KeyboardInterrupt
+        seen.extend(batch)
+        return torch.ones(len(batch), 4)
+
+    with pytest.raises(KeyboardInterrupt):
+        found.found_boxes(faces, find, "networks", folder / "found")
+    rest: list[int] = []
+
+    def go_on(batch: Sequence[torch.Tensor]) -> torch.Tensor:
+        rest.append(len(batch))
+        return torch.zeros(len(batch), 4)
+
+    boxes, _ = found.found_boxes(faces, go_on, "networks", folder / "found")
+    assert sum(rest) == len(faces) - 4
+    assert boxes[:4].all()
+    assert not boxes[4:].any()
 
 
 def test_regions_of_networks_that_nobody_gave_are_no_true_boxes(folder: Path) -> None:
-    data = prepared(portraits(folder, region="faces"))
+    data = prepared(wild(folder, region="faces"))
     with pytest.raises(AssertionError):
         _ = data.val_set[0]
 
 
 def test_damaged_file_of_found_boxes_is_named(folder: Path) -> None:
-    data = prepared(portraits(folder, region="heads"))
-    data.show_found(lambda picture: torch.tensor([0.0, 0, 9, 9]), "damaged")
-    for path in (data.cache / "found").iterdir():
+    data = prepared(wild(folder, region="heads"))
+    data.show_found(lambda images: torch.tensor([[0.0, 0, 9, 9]] * len(images)), "damaged")
+    for path in (data.cache / "found").rglob("*.npz"):
         path.write_bytes(path.read_bytes()[:-4])
-    with pytest.raises(InputError, match=r"\.npy: a damaged cache .*: remove"):
-        data.show_found(lambda picture: torch.zeros(4), "damaged")
+    with pytest.raises(InputError, match=r"\.npz: a damaged cache .*: remove"):
+        data.show_found(lambda images: torch.zeros(len(images), 4), "damaged")
 
 
 def test_attributes_are_chosen_and_told(folder: Path) -> None:
     chosen = ["Smiling", "Bangs"]
-    data = prepared(portraits(folder, attributes=chosen))
+    data = prepared(wild(folder, attributes=chosen))
     assert data.facts == {"attributes": chosen}
-    columns = [PORTRAIT_ATTRIBUTES.index(name) for name in chosen]
-    every = prepared(portraits(folder)).all_faces.labels
+    columns = [CELEBA_ATTRIBUTES.index(name) for name in chosen]
+    every = prepared(wild(folder)).all_faces.labels
     assert np.array_equal(data.all_faces.labels, every[:, columns])
     with pytest.raises(InputError, match="has no attribute 'Beard'"):
-        prepared(portraits(folder, attributes=["Beard"]))
+        prepared(wild(folder, attributes=["Beard"]))
 
 
 def test_attributes_are_known_before_the_data_is_there(tmp_path: Path) -> None:
     absent = arguments(tmp_path / "absent")
-    assert PortraitsData(render=RENDER, **absent).facts == {"attributes": [*PORTRAIT_ATTRIBUTES]}
+    people = PeopleData(render=RENDER | {"close_ups": 0}, sets=str(tmp_path), **absent)
+    assert people.facts == {"attributes": [*PEOPLE_ATTRIBUTES]}
     celeba = CelebaData(pictures="aligned", **absent)
     assert celeba.facts == {"attributes": list(CELEBA_ATTRIBUTES)}
     with pytest.raises(FileNotFoundError, match="get CelebA at http"):
@@ -185,7 +217,7 @@ def test_attributes_are_known_before_the_data_is_there(tmp_path: Path) -> None:
 
 
 def test_identity_batches_validate_on_held_out_pictures_of_training_people(folder: Path) -> None:
-    data = prepared(portraits(folder, pictures_per_identity=2, batch_size=6))
+    data = prepared(wild(folder, pictures_per_identity=2, batch_size=6))
     assert data.facts["num_identities"] == 4
     assert len(data.train_set) == 16 and len(data.val_set) == 4
     assert not {*data.train_set.faces.names} & {*data.val_set.faces.names}
@@ -197,25 +229,40 @@ def test_identity_batches_validate_on_held_out_pictures_of_training_people(folde
 
 def test_fewer_training_pictures_are_a_part_of_more(folder: Path) -> None:
     few, more = (
-        {*prepared(portraits(folder, num_train=number)).train_set.faces.names} for number in (5, 9)
+        {*prepared(wild(folder, num_train=number)).train_set.faces.names} for number in (5, 9)
     )
     assert len(few) == 5 and len(more) == 9 and few < more
     with pytest.raises(InputError, match=r"data\.num_train of 1 to 20, got 21"):
-        prepared(portraits(folder, num_train=21))
+        prepared(wild(folder, num_train=21))
 
 
 def test_backgrounds_are_halved(folder: Path) -> None:
-    data = portraits(folder)
+    data = wild(folder)
     first, second = (data.background_samples(part) for part in ("val", "test"))
     assert [path.stem for path in (*first.paths, *second.paths)] == [
         f"{i:06d}" for i in range(1, 6)
     ]
     assert len(first) == 2 and first[0]["image"].shape == (3, 24, 24)
     assert sum(len(batch["image"]) for batch in data.loader(second)) == 3
-    with pytest.raises(InputError, match=r"data\.backgrounds"):
-        portraits(folder, backgrounds=None).background_samples("val")
     with pytest.raises(FileNotFoundError, match="expected a folder of pictures without faces"):
-        portraits(folder, backgrounds=str(folder / "absent")).background_samples("val")
+        wild(folder, backgrounds=str(folder / "absent")).background_samples("val")
+
+
+def test_what_lies_beside_faces_stands_in_for_backgrounds(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = wild(folder, backgrounds=None)
+    with pytest.raises(InputError, match=r"name their folder, data\.backgrounds=DIR"):
+        data.background_samples("val")  # faces fill these images
+    monkeypatch.setattr(beside, "CLEAR", 1.0)
+    monkeypatch.setattr(beside, "SMALLEST", 6)
+    samples = data.background_samples("val")
+    assert isinstance(samples, beside.BesideFaces)
+    for row, sample in zip(samples.rows, map(samples.__getitem__, range(3)), strict=False):
+        assert sample["image"].shape == (3, 24, 24)
+        x1, y1, x2, y2 = samples.faces.boxes[row]
+        region = samples._region(row)
+        assert region[0] >= x2 or region[2] <= x1 or region[1] >= y2 or region[3] <= y1
 
 
 def test_own_folder_tests_on_its_validation_part(tmp_path: Path) -> None:
@@ -246,10 +293,10 @@ def test_impossible_choice_names_its_key(
     folder: Path, changes: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(InputError, match=message):
-        prepared(portraits(folder, **changes)).train_dataloader()
+        prepared(wild(folder, **changes)).train_dataloader()
 
 
-@pytest.mark.parametrize("name", ["portraits", "celeba", "lfwa", "folder"])
+@pytest.mark.parametrize("name", ["people", "celeba", "lfwa", "folder"])
 def test_every_config_makes_its_datamodule(tmp_path: Path, name: str) -> None:
     text = resources.files("face_attributes.conf").joinpath("data", f"{name}.yaml").read_text()
     config = OmegaConf.create({"seed": 3, "data": OmegaConf.create(text)})
@@ -276,3 +323,12 @@ def test_parts_and_identities_that_are_not_there_are_said_before_training(tmp_pa
     (tmp_path / "partition.csv").write_text("image,partition\na.jpg,train\nb.jpg,test\n")
     with pytest.raises(InputError, match=r"attributes\.csv: lists no picture of the part val"):
         setup()
+
+
+def test_landmarks_place_the_boxes_of_a_finder(folder: Path) -> None:
+    data = prepared(wild(folder, region="landmarks", context=1.0, size=[56, 43]), "test")
+    sample = data.test_set[0]
+    eyes, mouth = sample["landmarks"][:2].mean(0), sample["landmarks"][3:].mean(0)
+    side = 2.5 * float((mouth - eyes).norm())
+    assert 1.12 * side == pytest.approx(56, abs=3)
+    assert float(eyes[0]) == pytest.approx(43 / 2, abs=2)

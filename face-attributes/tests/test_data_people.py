@@ -10,7 +10,7 @@ from face_attributes.data.people import PEOPLE_ATTRIBUTES, Recipe, main_face, re
 from synthetic_people import dataset
 from vision_shared.inputs import InputError
 
-RECIPE = Recipe(side=48, people=(3, 2, 2), pictures=4, backgrounds=4, seed=0)
+RECIPE = Recipe(side=48, people=(3, 2, 2), pictures=2, close_ups=2, backgrounds=4, seed=0)
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +26,8 @@ def test_reader_reads_what_was_rendered(folder: Path) -> None:
     labels = [
         label
         for split in range(3)
-        for sample in dataset.read_set(folder / "sets" / RECIPE.samples(split).folder_name())
+        for recipe in RECIPE.sets(split)
+        for sample in dataset.read_set(folder / "sets" / recipe.folder_name())
         if (label := main_face(sample)) is not None
     ]
     assert len(faces) == len(labels)
@@ -41,6 +42,17 @@ def test_boxes_lie_in_the_image(folder: Path) -> None:
     assert (boxes >= 0).all()
     assert (boxes <= RECIPE.side).all()
     assert (boxes[:, 2:] > boxes[:, :2]).all()
+
+
+def test_metadata_stands_beside_the_lists(folder: Path) -> None:
+    faces = celeba_faces(folder / "people", "wild", folder / "cache")
+    heading, *lines = (folder / "people/Anno/people.csv").read_text().splitlines()
+    assert heading == "image,age,sex,ancestry,tone"
+    rows = [line.split(",") for line in lines]
+    assert [row[0] for row in rows] == [name.decode() for name in faces.names]
+    is_male = faces.labels[:, faces.attributes.index("Male")] == 1
+    assert np.array_equal(is_male, [row[2] == "male" for row in rows])
+    assert all(0 <= float(row[4]) <= 1 for row in rows)
 
 
 def test_people_are_in_one_split_each(folder: Path) -> None:
@@ -58,7 +70,13 @@ def test_backgrounds_are_as_many_for_validation_as_for_the_test(folder: Path) ->
 
 def test_a_folder_without_photographs_is_one_line(tmp_path: Path) -> None:
     recipe = Recipe(
-        side=48, people=(1, 1, 1), pictures=1, backgrounds=2, seed=0, photographs=str(tmp_path)
+        side=48,
+        people=(1, 1, 1),
+        pictures=1,
+        close_ups=0,
+        backgrounds=2,
+        seed=0,
+        photographs=str(tmp_path),
     )
     with pytest.raises(InputError, match="photographs"):
         render_once(tmp_path / "people", recipe, tmp_path / "sets")

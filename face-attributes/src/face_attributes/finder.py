@@ -1,7 +1,7 @@
 """Finding faces in pictures and describing them, with trained networks.
 
+found = FaceFinder.shipped()(read_image("photo.jpg"))
 finder = FaceFinder.from_checkpoint("lnet.ckpt", anet="anet.ckpt")
-found = finder(read_image("photo.jpg"))
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from torch import Tensor, nn
 from face_attributes.boxes import enlarge_boxes
 from face_attributes.data.found import name_of
 from face_attributes.data.framing import box_of_landmarks, whole
-from face_attributes.localize import Localizer, crop_regions
-from face_attributes.models import ANet, LNet, LNetsANet, build_network
+from face_attributes.localize import Localisation, Localizer, PyramidSearch, crop_regions
+from face_attributes.models import ANet, LNet, LNetsANet, TagMaps, build_network
 from vision_shared.checkpoints import (
     Checkpoint,
     CheckpointError,
@@ -31,6 +31,10 @@ from vision_shared.checkpoints import (
 from vision_shared.prediction import find_device, rebuild_network
 
 TASK = "face-attributes"
+
+WEIGHTS = Path(__file__).parent / "weights"
+SHIPPED_FINDER, SHIPPED_ANET = WEIGHTS / "finder.safetensors", WEIGHTS / "anet.safetensors"
+"""What comes with the package, a model card beside each."""
 
 SURROUNDINGS = 2.0
 """What LNet is shown of a face that it found, times the box: it learnt from heads in pictures."""
@@ -81,6 +85,7 @@ class Tagger:
         size: height and width of what it is shown, pixels.
         context: what it is shown of a face's box, times the box's sides.
         learnt_from: what its training pictures showed: the ``box`` of a face, or ``whole`` ones.
+        reliable: names of the attributes that held on photographs; None where nobody measured it.
     """
 
     network: nn.Module
@@ -88,6 +93,7 @@ class Tagger:
     size: tuple[int, int]
     context: float
     learnt_from: Literal["box", "whole"]
+    reliable: Sequence[str] | None = None
 
     def __call__(self, image: Tensor, regions: Tensor) -> Tensor:
         """Describe all regions in one pass: (3, H, W) in [0, 1] and (N, 4) -> (N, A) in [0, 1]."""
@@ -102,13 +108,13 @@ class FaceFinder:
 
     Args:
         localizer: where faces are; None takes each picture for one face.
-        tagger: describes them.
+        tagger: describes them; None tells where they are and no more.
         device: ``auto`` (a GPU where there is one), ``cpu`` or ``cuda``.
         crop: do not look for faces, see `Crop`; None looks, if there is a localizer.
         trained_on: the names of the data that the networks learnt from, as far as they are known.
 
     Attributes:
-        told: names of the attributes that answers hold.
+        told: names of the attributes that answers hold; at first those that are not `unreliable`.
         looks: whether faces are looked for.
 
     Raises:
@@ -117,23 +123,38 @@ class FaceFinder:
 
     def __init__(
         self,
-        localizer: Localizer | None,
-        tagger: Tagger,
+        localizer: Localizer | PyramidSearch | None,
+        tagger: Tagger | None,
         device: str = "auto",
         crop: Crop | None = None,
         trained_on: Sequence[str] = (),
     ) -> None:
         self.device = find_device(device)
-        self.told = tuple(tagger.names)
+        names = () if tagger is None else tagger.names
+        self.told = tuple(name for name in names if name not in unreliable(tagger))
         self.looks = localizer is not None and crop is None
         self.crop: Crop = crop or "whole"
         self.trained_on = trained_on
         self.localizer = localizer
         self.tagger = tagger
         lnets = () if localizer is None else (localizer.lnet_o, localizer.lnet_s)
-        for network in (tagger.network, *lnets):
+        for network in (None if tagger is None else tagger.network, *lnets):
             if network is not None:
                 network.to(self.device).eval()
+
+    @classmethod
+    def shipped(
+        cls, anet: str | Path | None = None, device: str = "auto", crop: Crop | None = None
+    ) -> Self:
+        """Return the networks whose weights come with the package.
+
+        Args: as `from_checkpoint`.
+
+        Raises: as `from_checkpoint`.
+        """
+        if anet is None and SHIPPED_ANET.is_file():
+            anet = SHIPPED_ANET
+        return cls.from_checkpoint(SHIPPED_FINDER, anet, device, crop)
 
     @classmethod
     def from_checkpoint(
@@ -169,7 +190,7 @@ class FaceFinder:
             raise CheckpointError(f"{path}: an ANet, expected the LNet that finds its faces")
         other = read_checkpoint(anet, task=TASK)
         tagger = _tagger(other, rebuild(other))
-        if not isinstance(tagger.network, ANet):
+        if tagger is None or not isinstance(tagger.network, ANet):
             raise CheckpointError(f"{anet}: an LNet, expected an ANet that describes faces")
         return cls(localizer, tagger, device, crop, _data_of(checkpoint, other))
 
@@ -182,19 +203,39 @@ class FaceFinder:
     @torch.no_grad()
     def __call__(self, image: NDArray[np.uint8]) -> Found:
         """Look at a picture (H, W, 3), RGB uint8."""
-        levels = torch.from_numpy(np.require(image, requirements=["C", "W"]))
-        pixels = levels.to(self.device).permute(2, 0, 1).float() / 255
+        pixels = self._to_device(image)
         if self.localizer is None or not self.looks:
             return Found(self._describe_one(pixels, image), None)
         found = self.localizer(pixels)
-        regions = enlarge_boxes(found.boxes, self.tagger.context)
-        said = self.tagger(pixels, regions)
+        said = self._describe(pixels, found.boxes)
         return Found(self._faces(found.boxes, found.scores.tolist(), said), found.response)
+
+    def find(self, image: NDArray[np.uint8]) -> Localisation:
+        """Look for the faces of a picture (H, W, 3), RGB uint8, without describing them.
+
+        Raises:
+            ValueError: there is no network that finds faces.
+        """
+        if self.localizer is None:
+            raise ValueError("expected a network that finds faces, got an ANet alone")
+        return self.localizer(self._to_device(image))
+
+    def _to_device(self, image: NDArray[np.uint8]) -> Tensor:
+        levels = torch.from_numpy(np.require(image, requirements=["C", "W"]))
+        return levels.to(self.device).permute(2, 0, 1).float() / 255
+
+    def _describe(self, pixels: Tensor, boxes: Tensor) -> Tensor:
+        """(N, 4) -> (N, A) in [0, 1]; no column without what describes faces."""
+        if self.tagger is None:
+            return boxes.new_zeros(len(boxes), 0)
+        return self.tagger(pixels, enlarge_boxes(boxes, self.tagger.context))
 
     def _describe_one(self, pixels: Tensor, image: NDArray[np.uint8]) -> list[FoundFace]:
         """Take the picture for a face, and show the tagger what it learnt from."""
         box = aligned_box(image) if self.crop == "aligned" else whole(image)
         boxes = torch.from_numpy(box)[None].to(self.device)
+        if self.tagger is None:
+            return self._faces(boxes, [None], self._describe(pixels, boxes))
         regions = boxes
         if self.crop == "aligned" and self.tagger.learnt_from == "whole":
             regions = torch.from_numpy(whole(image))[None].to(self.device)
@@ -205,14 +246,22 @@ class FaceFinder:
     def _faces(
         self, boxes: Tensor, scores: Sequence[float | None], said: Tensor
     ) -> list[FoundFace]:
+        names = () if self.tagger is None else self.tagger.names
         return [
             FoundFace(
                 (box[0], box[1], box[2], box[3]),
                 score,
-                {n: p for n, p in zip(self.tagger.names, row, strict=True) if n in self.told},
+                {n: p for n, p in zip(names, row, strict=True) if n in self.told},
             )
             for box, score, row in zip(boxes.tolist(), scores, said.tolist(), strict=True)
         ]
+
+
+def unreliable(tagger: Tagger | None) -> frozenset[str]:
+    """Return the attributes that did not hold on photographs, as far as that was measured."""
+    if tagger is None or tagger.reliable is None:
+        return frozenset()
+    return frozenset(tagger.names) - frozenset(tagger.reliable)
 
 
 def aligned_box(image: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -245,7 +294,9 @@ def build(hyper_parameters: Mapping[str, Any]) -> nn.Module:
     return build_network(**settings)
 
 
-def localizer_of(checkpoint: Checkpoint) -> tuple[Callable[[Tensor], Tensor], str]:
+def localizer_of(
+    checkpoint: Checkpoint,
+) -> tuple[Callable[[Sequence[Tensor]], Tensor], str]:
     """Return what `face_attributes.data.face_data.FaceData.show_found` takes.
 
     The name is the one under which the run that wrote the checkpoint keeps what it found.
@@ -265,7 +316,7 @@ def localizer_of(checkpoint: Checkpoint) -> tuple[Callable[[Tensor], Tensor], st
     used = [net for net in (finder.lnet_o, finder.lnet_s) if net is not None]
     tensors = [tensor for net in used for tensor in net.state_dict().values()]
     name = name_of(*tensors, repr(checkpoint.hyper_parameters["localizer"]))
-    return lambda picture: finder(picture).boxes[0], name
+    return finder.best_boxes, name
 
 
 def _data_of(*checkpoints: Checkpoint) -> list[str]:
@@ -273,19 +324,21 @@ def _data_of(*checkpoints: Checkpoint) -> list[str]:
     return sorted({choice for choice in choices if choice is not None})
 
 
-def _localizer(checkpoint: Checkpoint, network: Any) -> Localizer:
+def _localizer(checkpoint: Checkpoint, network: Any) -> Localizer | PyramidSearch:
     """Return the search with LNet_o and, where it has learnt, LNet_s."""
     lnet_o, lnet_s = network, None
     if isinstance(network, LNetsANet):
         lnet_o = network.lnet_o
         lnet_s = None if checkpoint.hyper_parameters["part"] == "lnet_o" else network.lnet_s
     search: dict[str, Any] = {**checkpoint.hyper_parameters["localizer"]}
+    if isinstance(lnet_o, TagMaps):
+        return PyramidSearch(lnet_o, lnet_s=lnet_s, **search)
     search["image_side"] = search.get("image_side") or min(_lnet_size(checkpoint, lnet_o))
     return Localizer(lnet_o, lnet_s, float(lnet_o.threshold), **search)
 
 
-def _tagger(checkpoint: Checkpoint, network: Any) -> Tagger:
-    """Return what has learnt last: ANet, or LNet where there is none."""
+def _tagger(checkpoint: Checkpoint, network: Any) -> Tagger | None:
+    """Return what has learnt last: ANet, or LNet where there is none; None for a `TagMaps`."""
     settings, values = checkpoint.hyper_parameters, checkpoint.data.get("values", {})
     if settings.get("num_identities") is not None:
         raise CheckpointError(
@@ -294,10 +347,13 @@ def _tagger(checkpoint: Checkpoint, network: Any) -> Tagger:
         )
     with fits_version(checkpoint.path):
         net, names = learner(checkpoint, network), settings["attributes"]
-        size = net.patch if isinstance(net, ANet) else _lnet_size(checkpoint, net)
+        if isinstance(net, TagMaps):
+            return None
+        size = net.view if isinstance(net, ANet) else _lnet_size(checkpoint, net)
         if isinstance(net, LNet) and values.get("region", "whole") == "whole":
             return Tagger(net, names, size, SURROUNDINGS, "whole")
-        return Tagger(net, names, size, float(values.get("context", 1.0)), "box")
+        reliable = checkpoint.data.get("reliable")
+        return Tagger(net, names, size, float(values.get("context", 1.0)), "box", reliable)
 
 
 def _lnet_size(checkpoint: Checkpoint, lnet: LNet) -> tuple[int, int]:

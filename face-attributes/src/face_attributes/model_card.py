@@ -30,12 +30,6 @@ class Terms:
 RESEARCH_ONLY = "Take them to be for non-commercial research too: they are made from that data."
 
 TERMS = {
-    "portraits": Terms(
-        "heads drawn by this project from random numbers; nobody was photographed",
-        "Apache-2.0, as the project",
-        "No terms from the data.",
-        "Drawn heads are not photographs: on photographs of people its answers mean nothing.",
-    ),
     "people": Terms(
         "3-D people rendered by this project's synthetic_people; none of them exists, and the "
         "photographs behind them show no one",
@@ -109,8 +103,8 @@ def model_card(checkpoint: Checkpoint) -> str:
 
 LIMITS = """\
 * A face that it does not find has no attributes, and what it takes for a face need not be one.
-* A threshold of 0.5 is not tuned, and probabilities are not calibrated: rare attributes are told
-  too seldom.
+* A threshold of 0.5 is not tuned. Probabilities of machines are calibrated on the validation data
+  and nowhere else.
 * Rates differ between groups of people; look at the subgroup tables below, and at their supports,
   before you use it on anybody.
 * It was made to study a method. It is not for identification, surveillance, or decisions about

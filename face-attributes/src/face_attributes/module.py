@@ -10,18 +10,22 @@ from pytorch_lightning.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 from torch.export import Dim
 
+from face_attributes.boxes import face_boxes
 from face_attributes.data.face_data import FaceData
 from face_attributes.data.found import name_of
+from face_attributes.data.photometric import photometric
 from face_attributes.drawing import draw_tagging
-from face_attributes.evaluation.answers import GatheredAnswers, GatheredFeatures
+from face_attributes.evaluation.answers import Answers, GatheredAnswers, GatheredFeatures
 from face_attributes.evaluation.attributes import MEASURES, attribute_scores
 from face_attributes.evaluation.finders import FinderComparison
 from face_attributes.evaluation.identities import identities_table, same_person_auc
 from face_attributes.face_search import NUM_SCORED, FaceSearch
+from face_attributes.finder_objective import FinderObjective, ObjectiveName
+from face_attributes.localize import fit_offset
 from face_attributes.losses import attribute_loss, identity_loss
-from face_attributes.models import LNetsANet, Tagging, build_network
+from face_attributes.machine_fitting import MachineFitting
+from face_attributes.models import LNetsANet, Tagging, TagMaps, build_network
 from face_attributes.report import attribute_tables
-from face_attributes.svm import fit_svms
 from vision_shared.checkpoints import without_sources
 from vision_shared.inputs import InputError
 from vision_shared.tables import Table
@@ -39,8 +43,7 @@ class FaceAttributesModule(pl.LightningModule):
     """Trains a network of `face_attributes.models`, or one part of `LNetsANet`.
 
     It learns the attributes of images; the identities, where the data brings their number. Every
-    validation of LNet_o sets the threshold of faces, a buffer of the network, where the data has
-    backgrounds; one of ANet fits its support vector machines, where it has any.
+    validation of LNet_o sets the threshold of faces, a buffer of the network.
 
     Args:
         attributes: their names, which the data brings.
@@ -53,6 +56,9 @@ class FaceAttributesModule(pl.LightningModule):
             of one part.
         num_identities: people to tell apart, which the data brings; None learns attributes.
         similarity_weight: of `face_attributes.losses.identity_loss`.
+        objective: of a `TagMaps` on composed images, see `FinderObjective`.
+        machines: the arguments of `MachineFitting`: then the layers of ANet rest, and its support
+            vector machines are fitted to what they make; None trains the layers.
 
     Raises:
         InputError: identities are for an LNet.
@@ -69,6 +75,8 @@ class FaceAttributesModule(pl.LightningModule):
         part: str | None = None,
         num_identities: int | None = None,
         similarity_weight: float = 0.0,
+        objective: ObjectiveName = "tags",
+        machines: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__()
         self.save_hyperparameters()
@@ -82,11 +90,15 @@ class FaceAttributesModule(pl.LightningModule):
             )
         self.net: Any = self._build(network)
         self.search = None if localizer is None else FaceSearch(localizer, part)
+        self.objective: FinderObjective | None = None
+        if isinstance(self.learner, TagMaps):
+            self.objective = FinderObjective(objective, self.learner)
+        self.fitting = None if machines is None else MachineFitting(**machines)
+        self.automatic_optimization = machines is None
         self.learning_rate = learning_rate
         self.weight_decay = weight_decay
         self.similarity_weight = similarity_weight
         self.val_answers = GatheredAnswers(len(attributes))
-        self.val_features = GatheredFeatures()
         self.test_answers = GatheredAnswers(len(attributes))
         self.linear_answers = GatheredAnswers(len(attributes))
         self.test_features, self.untrained_features = GatheredFeatures(), GatheredFeatures()
@@ -107,11 +119,15 @@ class FaceAttributesModule(pl.LightningModule):
         return self.net if self.part is None else getattr(self.net, self.part)
 
     def setup(self, stage: str) -> None:
+        if self.search is not None and self.num_identities is None:
+            self.search.check(self._data)
         if stage != "fit":  # of a resumed training, the weights are not there yet
             self._show_found()
 
     def on_fit_start(self) -> None:
         self._show_found()
+        if self.objective is not None and self.trainer.global_step == 0:
+            self.objective.begin(self.learner)
 
     def _show_found(self) -> None:
         """Let the data show what the parts before this one find."""
@@ -124,11 +140,20 @@ class FaceAttributesModule(pl.LightningModule):
         used = [self.net.lnet_o, *([finder.lnet_s] if finder.lnet_s is not None else [])]
         tensors = [tensor for net in used for tensor in net.state_dict().values()]
         self._data.show_found(
-            lambda picture: finder(picture.to(device)).boxes[0],
+            lambda images: finder.best_boxes([image.to(device) for image in images]),
             name_of(*tensors, repr(self.search.settings)),
         )
 
-    def training_step(self, batch: dict[str, Tensor], _: int) -> Tensor:
+    def training_step(self, batch: dict[str, Tensor], _: int) -> Tensor | None:
+        if self.fitting is not None:
+            self.fitting.add(self.learner, batch)
+            self.optimizers().step()  # type: ignore[union-attr]  # of no gradient: counts the steps
+            return None
+        if self.objective is not None:
+            seen = {**batch, "image": photometric(batch["image"]), "unchanged": batch["image"]}
+            loss = self.objective(self.learner, seen)
+            self.log("train/loss", loss, prog_bar=True)
+            return loss
         tagging: Tagging = self.learner(batch["image"])
         if self.num_identities is None:
             loss = attribute_loss(tagging.logits, batch["attributes"])
@@ -139,38 +164,61 @@ class FaceAttributesModule(pl.LightningModule):
         self.log("train/loss", loss, prog_bar=True)
         return loss
 
+    def on_validation_epoch_start(self) -> None:
+        if self.fitting is not None:
+            self.fitting.fit(self.learner)
+
     def validation_step(self, batch: dict[str, Tensor], _: int) -> None:
         image = batch["image"]
-        features = self.learner(image).features
+        if self.objective is not None:
+            self._validate_finder(batch)
+            return
+        if self.fitting is not None:
+            self.fitting.add_validation(self.learner, batch)
+            return
+        tagging: Tagging = self.learner(image)
         if self.num_identities is not None:
-            said = self.learner.identities(features).argmax(1)
+            said = self.learner.identities(tagging.features).argmax(1)
             right = (said == batch["identity"]).float().mean()
             how = {"prog_bar": True, "sync_dist": True, "batch_size": len(image)}
             self.log("val/identity_accuracy", right, **how)
             return
-        self.val_answers.update(self.learner.head(features).sigmoid(), batch["attributes"])
-        self.val_features.update(features, batch["attributes"])
-        if self.search is not None and self.search.trains and self._data.backgrounds is not None:
+        self.val_answers.update(tagging.logits.sigmoid(), batch["attributes"])
+        if self.search is not None and self.search.trains:
             missing = NUM_SCORED - sum(map(len, self._face_scores))
             if missing > 0:
                 localizer = self.search.localizer(self.net)
                 self._face_scores.append(localizer.best_regions(image[:missing])[1])
 
+    def _validate_finder(self, batch: dict[str, Tensor]) -> None:
+        """Log what a finder learns from, the higher the better, and gather scores of faces."""
+        assert self.objective is not None
+        assert self.search is not None
+        image = batch["image"]
+        loss = self.objective(self.learner, {**batch, "unchanged": image})
+        how = {"prog_bar": True, "sync_dist": True, "batch_size": len(image)}
+        self.log("val/objective", -loss, **how)
+        self.val_answers.update(self.learner(image).logits.sigmoid(), batch["attributes"])
+        faces = image[batch["face"] > 0][: NUM_SCORED - sum(map(len, self._face_scores))]
+        if len(faces):
+            localizer = self.search.localizer(self.net)
+            self._face_scores.append(localizer.best_regions(faces)[1])
+            if self.objective.name == "tags":
+                self.learner.offset.fill_(fit_offset(self.learner, faces))
+
     def on_validation_epoch_end(self) -> None:
         if self.num_identities is not None:
             return
+        if self.fitting is not None:
+            self.val_answers.update(*self.fitting.calibrate(self.learner))
         scores = attribute_scores(self.val_answers.compute())
         for name in ("accuracy", "balanced_accuracy"):
             self.log(f"val/{name}", scores[name].nanmean().float(), prog_bar=True)
-        svms = getattr(self.learner, "svms", None)
-        if svms is not None:
-            svms.weight, svms.bias = fit_svms(*self.val_features.compute())
         if self.search is not None and self._face_scores:
             faces = torch.cat(self._face_scores)
             self.log("val/face_auc", self.search.set_threshold(self.net, faces, self._data).auc)
             self._face_scores.clear()
         self.val_answers.reset()
-        self.val_features.reset()
 
     def on_test_start(self) -> None:
         for metric in (self.test_answers, self.linear_answers):
@@ -195,7 +243,10 @@ class FaceAttributesModule(pl.LightningModule):
             self.untrained_features.update(fresh(image).features, batch["identity"])
             return
         self.test_answers.update(tagging.logits.sigmoid(), labels)
-        self.linear_answers.update(self.learner.head(tagging.features).sigmoid(), labels)
+        linear = tagging.logits
+        if self.objective is None:
+            linear = self.learner.head(tagging.features)
+        self.linear_answers.update(linear.sigmoid(), labels)
 
     def on_test_epoch_end(self) -> None:
         if self.search is not None and self.finders is not None:
@@ -221,26 +272,27 @@ class FaceAttributesModule(pl.LightningModule):
             ours, identities = (each.cpu() for each in self.test_features.compute())
             untrained = self.untrained_features.compute()[0].cpu()
             return [identities_table({"ANet": ours, UNTRAINED: untrained}, identities)]
-        answers, linear = (
-            type(gathered)(*(each.cpu() for each in gathered))
-            for gathered in (self.test_answers.compute(), self.linear_answers.compute())
-        )
         name = type(self.learner).__name__
-        systems = {name: answers}
+        systems = {name: self.test_answers.compute()}
         if getattr(self.learner, "svms", None) is not None:
-            systems = {f"{name}, {SVMS}": answers, f"{name}, {LINEAR}": linear}
+            systems = {f"{name}, {SVMS}": systems[name]}
+            systems[f"{name}, {LINEAR}"] = self.linear_answers.compute()
+        systems = {key: Answers(*(each.cpu() for each in said)) for key, said in systems.items()}
         return [
             *attribute_tables(systems, self.attributes, self._data),
             *(self.finders.tables() if self.finders is not None else []),
         ]
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
-        optimizer = torch.optim.AdamW(
-            self.learner.parameters(), lr=self.learning_rate, weight_decay=self.weight_decay
-        )
+        groups: list[dict[str, Any]] = [
+            {"params": [*self.learner.parameters()], "lr": self.learning_rate}
+        ]
+        if isinstance(self.learner, TagMaps):
+            groups = self.learner.parameter_groups(self.learning_rate)
+        optimizer = torch.optim.AdamW(groups, weight_decay=self.weight_decay)
         schedule = torch.optim.lr_scheduler.OneCycleLR(
             optimizer,
-            self.learning_rate,
+            [group["lr"] for group in groups],
             total_steps=int(self.trainer.estimated_stepping_batches),
             cycle_momentum=False,
         )
@@ -255,6 +307,8 @@ class FaceAttributesModule(pl.LightningModule):
             return {}
         images = batch["image"][:4]
         found = None
+        if self.objective is not None:
+            batch = {**batch, "box": face_boxes(batch["squares"][:, 0])}
         if self.search is not None and self.search.trains:
             localizer = self.search.localizer(self.net)
             found = [localizer(image) for image in images]
@@ -269,7 +323,7 @@ class FaceAttributesModule(pl.LightningModule):
             shape = {0: batch, 2: Dim("height", min=64), 3: Dim("width", min=64)}
             return ExportSpec.of_images(net, ["logits"], (2, 64, 80), (3, 75, 101), shape)
         side = 0 if is_anet else net.trunk.input_size
-        height, width = net.patch if is_anet else (side, side)
+        height, width = net.view if is_anet else (side, side)
         sizes = (2, height, width), (3, height, width)
         return ExportSpec.of_images(net, ["logits"], *sizes, {0: batch})
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Collection
 from contextlib import ExitStack
 from fractions import Fraction
 from pathlib import Path
@@ -13,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from face_attributes.drawing import annotate, annotate_frame, response_map
-from face_attributes.finder import FaceFinder, Found
+from face_attributes.finder import FaceFinder, Found, unreliable
 from vision_shared.images import read_image, write_image
 from vision_shared.inputs import InputError, new_file
 from vision_shared.video.annotation import annotate_video
@@ -68,7 +69,8 @@ def describe_picture(
     with ExitStack() as stack:
         for name, path in written.items():
             write_image(stack.enter_context(new_file(path, overwrite=overwrite)), drawn[name])
-        _write_line(lines, {"file": str(source), "faces": plain_faces(found)})
+        doubtful = unreliable(finder.tagger)
+        _write_line(lines, {"file": str(source), "faces": plain_faces(found, doubtful)})
     return {"faces": len(found.faces)}
 
 
@@ -99,7 +101,7 @@ def describe_video(
         found = finder(image)
         seconds += time.perf_counter() - began
         facts = {"file": str(source), "frame": seen, "time": float(shown_at)}
-        _write_line(lines, {**facts, "faces": plain_faces(found)})
+        _write_line(lines, {**facts, "faces": plain_faces(found, unreliable(finder.tagger))})
         seen, with_faces = seen + 1, with_faces + bool(found.faces)
         drawn = {"faces": annotate_frame(image, found.faces)}
         if found.response is not None:
@@ -112,16 +114,22 @@ def describe_video(
     return {**facts, "frames_per_second": rate}, damage
 
 
-def plain_faces(found: Found) -> list[dict[str, Any]]:
-    """Return faces as the lines have them, rounded to what means something."""
-    return [
-        {
-            "box": [round(x, 2) for x in face.box],
-            "score": face.score,
-            "attributes": {name: round(said, 4) for name, said in face.attributes.items()},
-        }
-        for face in found.faces
-    ]
+def plain_faces(found: Found, doubtful: Collection[str] = ()) -> list[dict[str, Any]]:
+    """Return faces as the lines have them, rounded to what means something.
+
+    Args:
+        found: the faces.
+        doubtful: attributes that did not hold on photographs: they stand apart, as ``unreliable``.
+    """
+    plain = []
+    for face in found.faces:
+        said = {name: round(value, 4) for name, value in face.attributes.items()}
+        parts = {"attributes": {n: v for n, v in said.items() if n not in doubtful}}
+        if apart := {n: v for n, v in said.items() if n in doubtful}:
+            parts["unreliable"] = apart
+        box = [round(x, 2) for x in face.box]
+        plain.append({"box": box, "score": face.score, **parts})
+    return plain
 
 
 def _expect_shape(source: Path, image: Picture) -> None:

@@ -1,5 +1,6 @@
 """The paper's pipeline: trainings one after another, each from the weights of the one before."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf, open_dict
@@ -26,8 +27,7 @@ def train(cfg: DictConfig) -> float:
     resume, weights = run.find_resume(cfg), cfg.weights
     score = 0.0
     names = steps_of(cfg, resume)
-    for name in names[1:]:
-        check_data_of(configure_step(cfg, name, weights, None))
+    check_steps(cfg, names)
     for name in names:
         step = configure_step(cfg, name, weights, resume)
         print(f"step {name}: {step.trainer.max_epochs} epochs", flush=True)
@@ -36,16 +36,20 @@ def train(cfg: DictConfig) -> float:
     return score
 
 
-def check_data_of(step: DictConfig) -> None:
-    """Raise what the data of a step raises, before an earlier step has trained."""
-    data = run.make(step.data)
-    data.prepare_data()
-    data.setup("fit")
+def check_steps(cfg: DictConfig, names: Sequence[str]) -> None:
+    """Raise what the data of any step raises, before the first one has trained."""
+    for name in names:
+        try:
+            data = run.make(configure_step(cfg, name, None, None).data)
+            data.prepare_data()
+            data.setup("fit")
+        except InputError as error:
+            raise InputError(f"step {name}: {error}; steps.{name}=null leaves it out") from error
 
 
 def steps_of(cfg: DictConfig, resume: str | None = None) -> list[str]:
     """Return the names of the steps to go through, from the one of a checkpoint to resume on."""
-    names = list(cfg.steps)
+    names = [name for name, changes in cfg.steps.items() if changes is not None]
     if cfg.step is not None and cfg.step not in names:
         raise InputError(f"expected a step among {', '.join(names)}, got step={cfg.step}")
     if cfg.step not in (None, names[0]) and cfg.weights is None and resume is None:

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from face_attributes.finder import FaceFinder
 
 TASK = "face-attributes"
+SHIPPED = Path(__file__).parent / "weights" / "finder.safetensors"
 LINES = "faces.jsonl"
 HELD_IN_MEMORY = 1 << 24
 """Bytes of lines, before they go to a temporary file."""
@@ -49,6 +50,12 @@ in which what comes of folders in folders keeps their names. It gets
 A picture without a face has an empty list. With --crop nobody looks for faces, each picture is one:
   --crop aligned      pictures aligned as CelebA's are (178x218, or of that shape)
   --crop whole        pictures that are cut out already; so is every picture for an ANet alone
+
+Without --checkpoint the weights that come with the package are used; `--checkpoint last` takes the
+newest run under ./runs. Without an ANet faces have no attributes.
+
+Attributes that did not hold on photographs are left out; --all-attributes reports them, too, apart
+from the others, as "unreliable".
 
 Several attributes are perceptions of annotators, not facts about a person.
 
@@ -99,10 +106,12 @@ def _parse(arguments: Sequence[str] | None) -> Namespace:
         "Find the faces of pictures and videos, and describe them.",
         EPILOG,
     )
+    parser.set_defaults(checkpoint=None)
     add = parser.add_argument
     add("--anet", metavar="CKPT", help="of an ANet, which describes what LNet finds")
     add("--crop", choices=("aligned", "whole"), help="each picture is one face, see below")
     add("--attributes", metavar="NAME,...", help="tell of these only; =-NAME,... all but these")
+    add("--all-attributes", action="store_true", help="also those that did not hold on photographs")
     add("--maps", action="store_true", help="write response maps")
     options = parser.parse_args(arguments)
     if options.crop and options.maps:
@@ -124,8 +133,9 @@ def _predict(options: Namespace) -> ExitCode:
         endings=ENDINGS,
         is_video=is_video,
     )
-    for checkpoint in filter(None, (options.checkpoint, options.anet)):
-        check_checkpoint(checkpoint, TASK)
+    check_checkpoint(options.checkpoint, TASK, SHIPPED)
+    if options.anet is not None:
+        check_checkpoint(options.anet, TASK)
     check_output(options.output / LINES, overwrite=options.overwrite)
     with SpooledTemporaryFile(HELD_IN_MEMORY, "w+", encoding="utf-8") as lines:
         run = _Run(options, names, lines)
@@ -173,11 +183,17 @@ class _Run:
             named = [name for name in (options.checkpoint, options.anet) if name is not None]
             paths = [find_checkpoint(name, TASK) for name in named]
             try:
-                finder = FaceFinder.from_checkpoint(
-                    *paths, device=options.device, crop=options.crop
-                )
-                self._loaded = finder.only(chosen(options.attributes, finder.tagger.names))
-                self.summary.facts |= {"checkpoints": paths, "terms": terms(finder.trained_on)}
+                how = {"device": options.device, "crop": options.crop}
+                if options.checkpoint is None:
+                    finder = FaceFinder.shipped(*paths, **how)
+                else:
+                    finder = FaceFinder.from_checkpoint(*paths, **how)
+                known = () if finder.tagger is None else finder.tagger.names
+                has_chosen = options.attributes is not None or options.all_attributes
+                names = known if has_chosen else finder.told
+                self._loaded = finder.only(chosen(options.attributes, names))
+                named = paths if options.checkpoint else [str(SHIPPED), *paths]
+                self.summary.facts |= {"checkpoints": named, "terms": terms(finder.trained_on)}
             except (ValueError, OSError) as error:
                 raise ModelError(str(error)) from error
         return self._loaded

@@ -2,13 +2,19 @@
 
 from collections.abc import Mapping, Sequence
 
-from face_attributes.data.datamodule import CelebaData, LfwaData
-from face_attributes.data.face_data import FaceData
+import torch
+
+from face_attributes.data.datamodule import CelebaData, LfwaData, PeopleData
+from face_attributes.data.face_data import CANVASES, FaceData
 from face_attributes.data.names import CELEBA_ATTRIBUTES
 from face_attributes.evaluation.answers import Answers
 from face_attributes.evaluation.attributes import attributes_table, published_table, systems_table
 from face_attributes.evaluation.published import DatasetName
-from face_attributes.evaluation.subgroups import contradiction_table, subgroup_table
+from face_attributes.evaluation.subgroups import (
+    contradiction_table,
+    people_table,
+    subgroup_table,
+)
 from vision_shared.tables import Table
 
 
@@ -29,6 +35,10 @@ def attribute_tables(
     if dataset is not None and set(names) & set(CELEBA_ATTRIBUTES):
         tables.append(published_table(ours, names, rates, dataset))
     tables += [subgroup_table(ours, names, group) for group in data.groups if group in names]
+    if isinstance(data, PeopleData) and data.region != CANVASES:
+        groups = data.groups_of_people("test").items()
+        known = {name: torch.from_numpy(members[: len(ours.labels)]) for name, members in groups}
+        tables.append(people_table(ours, names, known))
     contradictions = contradiction_table(ours, names)
     return tables if contradictions is None else [*tables, contradictions]
 

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 import mask_samples
-from inputs import checkpoint_of, garments_of, image_of, portraits_of
+from inputs import checkpoint_of, garments_of, image_of, people_of
 from mask_samples import Made
 
 Make = Callable[[Path, Path], Made]
@@ -37,8 +37,8 @@ def _clip_cache(folder: Path, inputs: Path) -> Made:
 def _celeba_lists(folder: Path, inputs: Path) -> Made:
     from face_attributes.check_data import main
 
-    shutil.copytree(portraits_of(inputs), folder, dirs_exist_ok=True)
-    return sorted(folder.rglob("*.txt")), lambda: main(["portraits", str(folder)])
+    shutil.copytree(people_of(inputs), folder, dirs_exist_ok=True)
+    return sorted(folder.rglob("*.txt")), lambda: main(["people", str(folder)])
 
 
 def _folder_of_faces(folder: Path, inputs: Path) -> Made:
@@ -87,23 +87,26 @@ def _lfwa(folder: Path, inputs: Path) -> Made:
 
 
 def _found_boxes(folder: Path, inputs: Path) -> Made:
+    import torch
+
     from face_attributes.data.celeba import celeba_faces
     from face_attributes.data.found import found_boxes
 
-    faces = celeba_faces(portraits_of(inputs), "wild", folder / "faces")
+    faces = celeba_faces(people_of(inputs), "wild", folder / "faces")
 
     def read() -> None:
-        found_boxes(faces, lambda image: image.new_tensor([1, 2, 30, 40]), "soak", folder / "found")
+        box = torch.tensor([1.0, 2, 30, 40])
+        found_boxes(faces, lambda images: box.expand(len(images), 4), "soak", folder / "found")
 
     read()
-    return list((folder / "found").iterdir()), read
+    return list((folder / "found").rglob("*.npz")), read
 
 
 def _faces_cache(folder: Path, inputs: Path) -> Made:
     from face_attributes.data.celeba import celeba_faces
 
     def read() -> None:
-        celeba_faces(portraits_of(inputs), "wild", folder)
+        celeba_faces(people_of(inputs), "wild", folder)
 
     read()
     return list(folder.iterdir()), read
@@ -185,7 +188,7 @@ FORMATS: dict[str, Make] = {
     "CelebA's lists .txt": _celeba_lists,
     "tables of faces .csv": _folder_of_faces,
     "LFWA's HDF5 .mat": _lfwa,
-    "found boxes .npy": _found_boxes,
+    "found boxes .npz": _found_boxes,
     "annotation cache of faces": _faces_cache,
     "annotation cache of garments": _garments_cache,
     **{

@@ -46,9 +46,9 @@ def scenes_of(inputs: Path) -> Path:
     return inputs / "data/segmentation/scenes-smoke"
 
 
-def portraits_of(inputs: Path) -> Path:
-    """Return the folder of rendered portraits, in CelebA's layout."""
-    return inputs / "data/face-attributes/portraits-smoke"
+def people_of(inputs: Path) -> Path:
+    """Return the folder of rendered people, in CelebA's layout."""
+    return inputs / "data/face-attributes/people-smoke"
 
 
 def garments_of(inputs: Path) -> Path:

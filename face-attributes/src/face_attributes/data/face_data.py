@@ -2,20 +2,28 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader
 
+from face_attributes.boxes import face_boxes
 from face_attributes.data.augment import Augmentation
+from face_attributes.data.beside import BesideFaces
+from face_attributes.data.canvas_samples import CanvasSamples
+from face_attributes.data.canvases import Composer
 from face_attributes.data.celeba import read_boxes
 from face_attributes.data.faces import NOBODY, Faces, Part
 from face_attributes.data.found import Find, found_boxes
+from face_attributes.data.framed import FramedFaces, typical_framing
 from face_attributes.data.identities import held_out, num_training_identities, renumber
+from face_attributes.data.layers import Layers, face_square
+from face_attributes.data.pictures import read_picture
 from face_attributes.data.samples import (
     BackgroundSamples,
     EvaluationSamples,
@@ -23,6 +31,7 @@ from face_attributes.data.samples import (
     TrainingSamples,
     background_paths,
 )
+from synthetic_people.backgrounds import Backgrounds
 from vision_shared.datamodule import TaskData, checked_size
 from vision_shared.inputs import InputError
 
@@ -30,6 +39,29 @@ Size = tuple[int, int]
 
 FOUND = ("heads", "faces")
 """Regions that networks find: LNet_o's, and those where LNet_s then finds a face."""
+
+CANVASES = "canvases"
+"""The region of samples that are composed of faces and photographs, to train a finder."""
+
+NUM_CANVASES = 1024
+"""Composed samples in an epoch of training, unless ``epoch_size`` says otherwise."""
+
+NUM_FIXED = 400
+"""Composed samples of validation, and of test."""
+
+
+def boxes_of_landmarks(faces: Faces) -> NDArray[np.float32]:
+    """Return boxes (N, 4) of faces as a finder by tags has them, cheek to cheek, from landmarks.
+
+    Raises:
+        InputError: a face without landmarks.
+    """
+    missing = ~np.isfinite(faces.landmarks).all((1, 2))
+    if missing.any():
+        name = faces.name(int(missing.argmax()))
+        raise InputError(f"{faces.listed_in}: no landmarks of {name}, which data.region names")
+    squares = np.stack([face_square(points) for points in faces.landmarks])
+    return face_boxes(torch.from_numpy(squares)).numpy()
 
 
 class FaceData(TaskData, ABC):
@@ -43,8 +75,10 @@ class FaceData(TaskData, ABC):
         folder: of this data set.
         attributes: names of those to learn, in this order; `None` is all.
         region: what samples show: ``whole`` pictures; the ``box`` of a face, from its landmarks
-            where it has none; ``heads`` or ``faces`` that networks find, see `show_found`; or the
-            path of a file of boxes as list_bbox_celeba.txt, of all pictures.
+            where it has none; that which its ``landmarks`` place as a finder by tags does;
+            ``heads`` or ``faces`` that networks find, see `show_found`;
+            ``canvases``, composed of faces of one size and photographs without; or the path of a
+            file of boxes as list_bbox_celeba.txt, of all pictures.
         context: enlarges boxes around their centres.
         size: height and width of training samples.
         eval_size: of those of validation and test; `None` is ``size``.
@@ -52,7 +86,8 @@ class FaceData(TaskData, ABC):
         jitter: largest relative change of brightness and contrast in training, in [0, 1).
         num_train: pictures that train, spread over all; `None` is all.
         pictures_per_identity: K; `None` for plain batches, drawn from all pictures.
-        backgrounds: folder of pictures without faces; `None` where there is none.
+        backgrounds: folder of images without faces; `None` where there is none, see
+            `background_samples`.
         groups: attributes by which a test divides recall and false alarms, where they are learnt.
         common: the arguments of `vision_shared.datamodule.TaskData`.
 
@@ -144,6 +179,9 @@ class FaceData(TaskData, ABC):
             FileNotFoundError: the data is not there; says where to get it.
             InputError: a list, a picture or a choice that cannot be used.
         """
+        if self.region == CANVASES:
+            self._set_up_canvases(stage)
+            return
         if stage == "fit":
             self.train_set = self.training_samples()
         if stage in ("fit", "validate"):
@@ -152,6 +190,37 @@ class FaceData(TaskData, ABC):
             self.faces("test").check()
         if stage == "test":
             self.test_set = self.evaluation_samples(self.faces("test"))
+
+    def _set_up_canvases(self, stage: str) -> None:
+        if stage == "fit":
+            number = self.epoch_size or NUM_CANVASES
+            self.train_set = CanvasSamples(partial(self.composer, "train"), number)
+            self.faces("test").check()
+        if stage in ("fit", "validate"):
+            self.val_set = CanvasSamples(partial(self.composer, "val"), NUM_FIXED)
+        if stage == "test":
+            self.test_set = CanvasSamples(partial(self.composer, "test"), NUM_FIXED)
+
+    def composer(self, part: Part) -> Composer:
+        """Return what composes images of a part's people and its photographs without any."""
+        if self.size[0] != self.size[1]:
+            raise InputError(f"expected data.size=[N, N] of canvases, got {list(self.size)}")
+        layers = self.layers(part)
+        if not layers.faces:
+            raise InputError(f"{self.folder}: no face of the part {part} is clear and large enough")
+        return Composer(layers, self.photographs(part), self.size[0])
+
+    def layers(self, part: Part) -> Layers:
+        """Return the people of a part, to be pasted: whole images in the data set's own framing."""
+        faces = self.faces(part)
+        return Layers(FramedFaces(faces, typical_framing(self.faces("val"))), [], [])
+
+    def photographs(self, part: Part) -> list[NDArray[np.uint8]]:
+        """Return photographs without anyone, (H, W, 3): the folder's, or synthetic_people's."""
+        if self.backgrounds is not None:
+            return [read_picture(path) for path in background_paths(self.backgrounds, part)]
+        backgrounds = Backgrounds(split=part)
+        return [backgrounds.whole(index) for index in range(len(backgrounds))]
 
     def training_faces(self) -> Faces:
         """Those that train: without the held out ones where people are to be told apart."""
@@ -209,8 +278,12 @@ class FaceData(TaskData, ABC):
         """Whole pictures of a part, whatever ``region`` says."""
         return EvaluationSamples(self.faces(part), Regions("whole"), size)
 
-    def background_samples(self, part: Part, size: Size | None = None) -> BackgroundSamples:
-        """Pictures of nobody: a first half for ``train`` and ``val``, the other for ``test``.
+    def background_samples(
+        self, part: Part, size: Size | None = None
+    ) -> BackgroundSamples | BesideFaces:
+        """Background images: a first half for ``train`` and ``val``, the other for ``test``.
+
+        Where no folder of them is named, what lies beside the faces of the part stands in for them.
 
         Args:
             part: which of them.
@@ -218,12 +291,16 @@ class FaceData(TaskData, ABC):
 
         Raises:
             FileNotFoundError: their folder is not there.
-            InputError: no folder is named, or it holds fewer than two pictures.
+            InputError: the folder holds fewer than two images; or none is named, and no image has
+                room beside its face.
         """
         if self.backgrounds is None:
-            raise InputError(
-                "pictures without faces are needed: name their folder, data.backgrounds"
-            )
+            beside = BesideFaces(self.faces(part), size or self.eval_size)
+            if not len(beside):
+                raise InputError(
+                    "images without faces are needed: name their folder, data.backgrounds=DIR"
+                )
+            return beside
         return BackgroundSamples(background_paths(self.backgrounds, part), size or self.eval_size)
 
     def positive_rates(self) -> Tensor:
@@ -244,6 +321,8 @@ class FaceData(TaskData, ABC):
             return Regions("box", self.context)
         if self.region in FOUND:
             return Regions("found", self.context)
+        if self.region == "landmarks":
+            return Regions("box", self.context, boxes_of_landmarks(faces))
         path = Path(self.region)
         return Regions("box", self.context, read_boxes(path, faces.names), path)
 

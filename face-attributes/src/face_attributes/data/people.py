@@ -2,11 +2,14 @@
 
 Img/img_celeba/000001.jpg
 Anno/{list_attr,list_bbox,list_landmarks}_celeba.txt, Anno/identity_CelebA.txt
+Anno/people.csv                           age, sex, ancestry, tone of the skin
 Eval/list_eval_partition.txt
 backgrounds/000001.jpg                    photographs without people, and people seen from behind
 recipe.json                               what was rendered; another recipe renders anew
 """
 
+import csv
+import itertools
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -28,7 +31,10 @@ from vision_shared.inputs import InputError
 PEOPLE_ATTRIBUTES = tuple(name for name in CELEBA_ATTRIBUTES if name in {*LASTING, *PASSING})
 """Those of CelebA's attributes that the rendering defines, in CelebA's order."""
 
-VERSION = 1
+METADATA = ("age", "sex", "ancestry", "tone")
+"""Of a person, what people.csv holds; the tone of the skin is 0 (darkest) to 1 (lightest)."""
+
+VERSION = 2
 """Raise it when the folder would differ for the same samples."""
 
 
@@ -39,7 +45,9 @@ class Recipe:
     Attributes:
         side: height and width of the images, in pixels.
         people: identities of train, val and test; each is in one of them.
-        pictures: images rendered of each; some show no face and become background images.
+        pictures: images rendered of each, with faces of all sizes; some show no face and become
+            background images.
+        close_ups: images of each besides, which a face fills.
         backgrounds: photographs without people, besides.
         seed: not negative.
         photographs: folder of the photographs that stand behind; `None` for the packaged ones.
@@ -48,6 +56,7 @@ class Recipe:
     side: int
     people: Sequence[int]
     pictures: int
+    close_ups: int
     backgrounds: int
     seed: int
     photographs: str | None = None
@@ -55,8 +64,9 @@ class Recipe:
     def __post_init__(self) -> None:
         if self.side < 32 or len(self.people) != len(PARTS) or min(self.people) < 1:
             raise InputError(f"expected 32 px or more and people for {', '.join(PARTS)}: {self}")
-        if self.pictures < 1 or self.backgrounds < 2 or self.seed < 0:
-            raise InputError(f"expected 1 picture, 2 backgrounds and a seed of 0 or more: {self}")
+        least = min(self.pictures, self.close_ups, self.seed)
+        if least < 0 or self.pictures + self.close_ups < 1 or self.backgrounds < 2:
+            raise InputError(f"expected 1 picture or close-up, 2 backgrounds, a seed: {self}")
 
     def text(self) -> str:
         """Return what recipe.json holds."""
@@ -65,17 +75,22 @@ class Recipe:
             json.dumps({**versions, **asdict(self), "people": list(self.people)}, indent=2) + "\n"
         )
 
-    def samples(self, split: int) -> dataset.Recipe:
-        """Return the recipe of the samples of a split, by its index in `PARTS`."""
-        return dataset.Recipe(
-            "portraits",
-            count=self.people[split] * self.pictures,
-            size=self.side,
-            seed=self.seed,
-            split=PARTS[split],
-            per_identity=self.pictures,
-            backgrounds=self.photographs,
-        )
+    def sets(self, split: int) -> list[dataset.Recipe]:
+        """Return the recipes of the samples of a split, by its index in `PARTS`."""
+        kinds = {"portraits": self.pictures, "faces": self.close_ups}
+        return [
+            dataset.Recipe(
+                kind,
+                count=self.people[split] * number,
+                size=self.side,
+                seed=self.seed,
+                split=PARTS[split],
+                per_identity=number,
+                backgrounds=self.photographs,
+            )
+            for kind, number in kinds.items()
+            if number
+        ]
 
 
 @dataclass(frozen=True)
@@ -98,7 +113,7 @@ def render_once(folder: Path, recipe: Recipe, sets: Path) -> None:
     Raises:
         InputError: the folder holds something else than rendered people, or no photographs.
     """
-    number = sum(recipe.people) * recipe.pictures
+    number = sum(recipe.people) * (recipe.pictures + recipe.close_ups)
     rendering.render_once(
         folder, recipe.text(), lambda new: _write(new, recipe, sets), number, "people"
     )
@@ -110,7 +125,7 @@ def _write(folder: Path, recipe: Recipe, sets: Path) -> None:
     rows: list[_Row] = []
     without_face: dict[int, list[NDArray[np.uint8]]] = {n: [] for n in range(len(PARTS))}
     for split in range(len(PARTS)):
-        for sample in _samples(recipe.samples(split), sets):
+        for sample in samples(recipe, split, sets):
             label = main_face(sample)
             if label is not None:
                 name = f"{len(rows) + 1:06d}.jpg"
@@ -122,11 +137,22 @@ def _write(folder: Path, recipe: Recipe, sets: Path) -> None:
     _write_backgrounds(folder / "backgrounds", recipe, without_face)
 
 
+def samples(recipe: Recipe, split: int, sets: Path) -> Iterator[Sample]:
+    """Yield the rendered samples of a split, by its index in `PARTS`: portraits, then close-ups."""
+    return itertools.chain.from_iterable(_samples(each, sets) for each in recipe.sets(split))
+
+
 def _samples(recipe: dataset.Recipe, sets: Path) -> Iterator[Sample]:
     try:
         yield from dataset.read_set(dataset.render_set(recipe, sets))
     except (ValueError, FileNotFoundError) as error:
         raise InputError(str(error)) from None
+
+
+def read_metadata(folder: Path) -> dict[str, dict[str, str]]:
+    """Return what people.csv of a written data set says of each image, by its name."""
+    with (folder / "Anno/people.csv").open(newline="") as file:
+        return {row["image"]: row for row in csv.DictReader(file)}
 
 
 def main_face(sample: Sample) -> Labels | None:
@@ -151,10 +177,18 @@ def _write_lists(folder: Path, rows: list[_Row], side: int) -> None:
         anno / "list_bbox_celeba.txt", names, boxes, ("image_id", "x_1", "y_1", "width", "height")
     )
     write_table(anno / "list_landmarks_celeba.txt", names, points, landmarks)
+    _write_metadata(anno / "people.csv", rows)
     identities = np.array([[numbers[row.label.identity]] for row in rows])
     write_table(anno / "identity_CelebA.txt", names, identities)
     splits = np.array([[row.split] for row in rows])
     write_table(folder / "Eval" / "list_eval_partition.txt", names, splits)
+
+
+def _write_metadata(path: Path, rows: list[_Row]) -> None:
+    lines = [",".join(("image", *METADATA))]
+    for row in rows:
+        lines.append(",".join([row.name, *(str(row.label.metadata[key]) for key in METADATA)]))
+    path.write_text("\n".join(lines) + "\n")
 
 
 def _clipped(box: Sequence[float], side: int) -> NDArray[np.int64]:

@@ -26,6 +26,5 @@ DATA_SETS = {
     "lfwa": DataSet(LFWA, "lfwa", is_whole=False),
     "lfwa-73": DataSet(LFWA, "lfwa", is_whole=False),
     "people": DataSet(OWN / "people", "people"),
-    "portraits": DataSet(OWN / "portraits", "portraits"),
     "folder": DataSet(OWN / "folder", "folder"),
 }

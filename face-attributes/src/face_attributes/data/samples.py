@@ -34,7 +34,7 @@ class Regions:
             ``found``, boxes that are still to be found.
         context: enlarges boxes around their centres.
         boxes: (N, 4), by the row of the face.
-        listed_in: the file of these boxes, for messages.
+        listed_in: the file of these boxes, inside of whose pictures they have to lie.
     """
 
     kind: Literal["whole", "box", "found"]
@@ -47,10 +47,11 @@ class Regions:
         if self.kind == "whole":
             return whole(face.image)
         assert self.kind == "box"  # else `FaceData.show_found` has not been called
-        if self.boxes is None or self.listed_in is None:
+        if self.boxes is None:
             return enlarged(face_box(face), self.context)
-        height, width = face.image.shape[:2]
-        check_inside(self.boxes[index], width, height, self.listed_in, Path(face.name))
+        if self.listed_in is not None:
+            height, width = face.image.shape[:2]
+            check_inside(self.boxes[index], width, height, self.listed_in, Path(face.name))
         return enlarged(self.boxes[index], self.context)
 
 

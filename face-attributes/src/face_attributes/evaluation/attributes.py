@@ -61,6 +61,19 @@ def attribute_scores(answers: Answers) -> dict[str, Tensor]:
     }
 
 
+def calibration_error(answers: Answers, bins: int = 20) -> float:
+    """Return the expected calibration error over all known labels, in [0, 1]; NaN without any.
+
+    The mean, over bins of the probability weighted by their size, of the distance between what is
+    said and how often it is so (Guo et al. 2017).
+    """
+    known = answers.labels != 0
+    said, truth = answers.probabilities[known].double(), (answers.labels[known] > 0).double()
+    place = (said * bins).long().clamp_max(bins - 1)
+    sums = [said.new_zeros(bins).index_add(0, place, values) for values in (said, truth)]
+    return float((sums[0] - sums[1]).abs().sum() / len(said)) if len(said) else float("nan")
+
+
 def majority_answers(labels: Tensor, rates: Tensor) -> Answers:
     """Answer every image with each attribute's majority class elsewhere.
 
@@ -82,13 +95,16 @@ def systems_table(systems: Mapping[str, Answers], rates: Tensor) -> Table:
     rows = []
     for name, answers in {**systems, MAJORITY: majority_answers(labels, rates)}.items():
         scores = attribute_scores(answers)
-        rows.append([name, *(_percent(scores[measure].nanmean()) for measure in MEASURES)])
+        means = [scores[measure].nanmean() for measure in MEASURES]
+        error = torch.tensor(calibration_error(answers))
+        rows.append([name, *map(_percent, [*means, error])])
     return Table(
         "Attributes, means in %",
-        ["", *MEASURES.values()],
+        ["", *MEASURES.values(), "calibration error"],
         rows,
         f"{len(labels)} images, {labels.shape[1]} attributes; the majority class is that of "
-        "other images. A mean leaves out attributes for which a measure is not defined.",
+        "other images. A mean leaves out attributes for which a measure is not defined. The "
+        "calibration error is how far probabilities are from frequencies, over all labels.",
     )
 
 

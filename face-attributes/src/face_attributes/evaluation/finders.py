@@ -12,7 +12,7 @@ from face_attributes.evaluation.localisation import (
     centre_box,
     localisation_table,
 )
-from face_attributes.localize import Localizer
+from face_attributes.localize import Localizer, PyramidSearch
 from vision_shared.tables import Table
 
 
@@ -29,7 +29,7 @@ class FinderComparison:
     """
 
     def __init__(
-        self, localizers: Mapping[str, Localizer], threshold: float, typical: Tensor
+        self, localizers: Mapping[str, Localizer | PyramidSearch], threshold: float, typical: Tensor
     ) -> None:
         self.localizers = localizers
         self.threshold = threshold

@@ -1,6 +1,6 @@
 """Who pays for the mistakes, and answers that contradict themselves."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import torch
@@ -80,6 +80,39 @@ def subgroup_table(answers: Answers, names: Sequence[str], by: str) -> Table:
         f"perceptions. In brackets the examples behind a rate; none is given below {LEAST}."
     )
     return Table(f"By {by}", columns, rows, note)
+
+
+def people_table(answers: Answers, names: Sequence[str], groups: Mapping[str, Tensor]) -> Table:
+    """Return recall and balanced accuracy by groups of people, and the largest gap between two.
+
+    Means over the attributes that have `LEAST` positives and negatives in every group, so that all
+    groups are measured by the same.
+
+    Args:
+        answers: to N images.
+        names: of the A attributes.
+        groups: members (N,) bool by the group's name.
+    """
+    _expect_names(answers, names)
+    rates = [group_rates(answers, members) for members in groups.values()]
+    recall = torch.stack([each.recall for each in rates])
+    balanced = (recall + 1 - torch.stack([each.false_alarms for each in rates])) / 2
+    usable = balanced.isfinite().all(0)
+    rows = []
+    for index, (group, members) in enumerate(groups.items()):
+        means = [values[index, usable].mean() for values in (recall, balanced)]
+        rows.append([group, str(int(members.sum())), *(f"{100 * float(m):.1f}" for m in means)])
+    note = f"{int(usable.sum())} attributes with {LEAST} examples of both kinds in every group"
+    if usable.any():
+        gaps = (balanced.max(0).values - balanced.min(0).values).where(usable, -1.0)
+        worst = int(gaps.argmax())
+        order = balanced[:, worst].argsort()
+        low, high = list(groups)[int(order[0])], list(groups)[int(order[-1])]
+        note += (
+            f". Largest gap of balanced accuracy: {names[worst]}, {100 * float(gaps[worst]):.1f} "
+            f"points between {high} and {low}"
+        )
+    return Table("By people", ["%", "images", "recall", "balanced accuracy"], rows, note + ".")
 
 
 def contradictions(present: Tensor, names: Sequence[str]) -> dict[str, Tensor]:

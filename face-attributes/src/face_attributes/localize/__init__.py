@@ -7,6 +7,8 @@ decides whether there is any.
 
 from face_attributes.localize.cascade import Localisation, Localizer
 from face_attributes.localize.crops import crop_regions
+from face_attributes.localize.pyramid import PyramidSearch
+from face_attributes.localize.symmetry import fit_offset
 from face_attributes.localize.threshold import Decision, fit_threshold
 from face_attributes.localize.windows import WindowRule
 
@@ -14,7 +16,9 @@ __all__ = [
     "Decision",
     "Localisation",
     "Localizer",
+    "PyramidSearch",
     "WindowRule",
     "crop_regions",
+    "fit_offset",
     "fit_threshold",
 ]

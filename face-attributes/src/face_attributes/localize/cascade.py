@@ -1,5 +1,6 @@
 """From an image to boxes of faces: LNet_o, then LNet_s on what it proposes."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -97,9 +98,13 @@ class Localizer:
         found = self._search(response[0], pixels[0])
         kept = found.scores >= self.threshold
         regions = found.boxes[kept] * scale.repeat(2)
-        boxes = regions if self.lnet_s is None else self._refine(image, regions)
+        boxes = regions if self.lnet_s is None else self.refine(image, regions)
         full = pixels if small is image else _resize_map(pixels, image.shape[1:])
         return Localisation(boxes, found.scores[kept], found.peak * scale, full[0], regions)
+
+    def best_boxes(self, images: Sequence[Tensor]) -> Tensor:
+        """Return the best box of each image (3, H, W), of any sizes, (N, 4); ignores no score."""
+        return torch.stack([self(image).boxes[0] for image in images])
 
     @torch.no_grad()
     def best_regions(self, images: Tensor) -> tuple[Tensor, Tensor]:
@@ -156,7 +161,7 @@ class Localizer:
         windows = torch.cat([dense, component_windows(pixels, rule.levels), whole])
         return windows, score_windows(self.score, pixels, windows, rule.margin)
 
-    def _refine(self, image: Tensor, regions: Tensor) -> Tensor:
+    def refine(self, image: Tensor, regions: Tensor) -> Tensor:
         """Let LNet_s find the face in each region, (N, 4): its best window that holds the middle.
 
         Elsewhere may be a neighbour's face, or the border of the picture.

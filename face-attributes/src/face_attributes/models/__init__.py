@@ -3,8 +3,8 @@
 Every network has the same contract (`face_attributes.models.tagging`): an image (B, 3, H, W),
 float32 RGB in [0, 1]; it returns logits, the features that they are a linear function of, and its
 named maps. LNets (``lnet``, ``lite``, ``timm``) take images of any size and have an averaged
-``response``; ANet (``anet``) takes patches of its own size. ``lnets_anet`` holds all three of the
-method, each with that contract.
+``response``; so has ``tag_maps``, an LNet with a map for each tag. ANet (``anet``) takes patches of
+its own size. ``lnets_anet`` holds all three of the method, each with that contract.
 """
 
 from collections.abc import Callable, Mapping
@@ -17,6 +17,7 @@ from face_attributes.models.lite import LiteTrunk
 from face_attributes.models.lnet import LNet, PaperTrunk
 from face_attributes.models.lnets_anet import PARTS, LNetsANet
 from face_attributes.models.response_grid import ResponseGrid
+from face_attributes.models.tag_maps import TagMaps
 from face_attributes.models.tagging import Tagging
 from face_attributes.models.timm_trunk import TimmTrunk
 
@@ -26,6 +27,7 @@ __all__ = [
     "LNet",
     "LNetsANet",
     "ResponseGrid",
+    "TagMaps",
     "Tagging",
     "build_network",
     "five_corners",
@@ -42,8 +44,8 @@ def build_network(name: str, num_outputs: int, **settings: Any) -> nn.Module:
     """Build a network from plain settings, as a checkpoint records them.
 
     Args:
-        name: ``lnet``, ``lite`` or ``timm`` for an `LNet` of that trunk, ``anet``, or
-            ``lnets_anet`` for all of the method's networks.
+        name: ``lnet``, ``lite`` or ``timm`` for an `LNet` of that trunk, ``tag_maps``, ``anet``,
+            or ``lnets_anet`` for all of the method's networks.
         num_outputs: attributes.
         settings: ANet's own; of an LNet ``head`` and ``hidden``, and its trunk's; of all of them
             ``lnet_o``, ``lnet_s`` (or None) and ``anet``, the arguments for each, and
@@ -56,9 +58,12 @@ def build_network(name: str, num_outputs: int, **settings: Any) -> nn.Module:
         return _build_all(num_outputs, **settings)
     if name == "anet":
         return ANet(num_outputs, **settings)
+    if name == "tag_maps":
+        return TagMaps(num_outputs, **settings)
     if name not in TRUNKS:
         raise ValueError(
-            f"expected a network among {', '.join(TRUNKS)}, anet, lnets_anet, got {name!r}"
+            f"expected a network among {', '.join(TRUNKS)}, tag_maps, anet, lnets_anet, "
+            f"got {name!r}"
         )
     head = {key: settings.pop(key) for key in ("head", "hidden") if key in settings}
     return LNet(TRUNKS[name](**settings), num_outputs, **head)

@@ -45,7 +45,8 @@ def celeba_attributes(person: Person, moment: Moment, tie: bool = False) -> dict
         "Oval_Face": person.face_shape == "oval" and person.shape_weight > OVAL_FROM,
         "Bushy_Eyebrows": person.brow_weight > 1.3,
         "Smiling": moment.expression in ("smile", "grin"),
-        "Mouth_Slightly_Open": moment.units.get("jawOpen", 0) > 0.12,
+        # as annotators of photographs have it: lips that are apart, over teeth as over a gap
+        "Mouth_Slightly_Open": moment.expression == "grin" or moment.units.get("jawOpen", 0) > 0.12,
         "Eyeglasses": bool(moment.worn & {"glasses", "sunglasses"}),
         "Wearing_Hat": "hat" in moment.worn,
         "Wearing_Lipstick": "lipstick" in moment.worn,

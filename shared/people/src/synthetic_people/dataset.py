@@ -28,7 +28,7 @@ from synthetic_people import catalogue, scene
 from synthetic_people.backgrounds import Backgrounds
 from synthetic_people.sample import Garment, Labels, Sample
 
-VERSION = 2  # raise it when an image or a label would differ; sets are then rendered anew
+VERSION = 3  # raise it when an image or a label would differ; sets are then rendered anew
 SHARD = 64  # samples
 RECIPE = "recipe.json"
 KINDS = ("portraits", "faces", "bodies", "motion", "items")
