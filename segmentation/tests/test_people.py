@@ -12,7 +12,6 @@ from segmentation.data.people import PEOPLE_CLASSES, Recipe, people_set, render_
 from synthetic_people.parts import COLOURS
 from vision_shared.inputs import InputError
 
-
 SMALL = Recipe(32, 1, 1, 1, portraits=0, without_people=0)
 
 
