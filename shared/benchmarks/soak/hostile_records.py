@@ -84,7 +84,7 @@ def working_checkpoint(task: str) -> dict[str, Any]:
     assert isinstance(settings, dict) and isinstance(values, dict)
     settings = {**{k: v for k, v in settings.items() if k != "_target_"}, **FACTS[task]}
     module = find_task(task).load()(**copy.deepcopy(settings))
-    choice = {"voxel-flow": "rendered", "segmentation": "scenes", "face-attributes": "portraits",
+    choice = {"voxel-flow": "rendered", "segmentation": "people", "face-attributes": "portraits",
               "fashion": "garments"}[task]  # fmt: skip
     data = {k: v for k, v in values.items() if k != "_target_"}
     return {

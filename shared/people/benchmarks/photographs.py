@@ -1,22 +1,15 @@
-"""Photographs of people that packages hold, and what was labelled by eye: photographs/people.json.
+"""Photographs of people in packages, and their labels by eye: photographs/people.json."""
 
-They are looked for in DIR/<package>/<file>, in Python's installed packages and, for Debian's, where
-apt-get installs them. What is missing is named with the command that gets it.
-"""
-
-import importlib.util
 import json
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageDraw
 
-LIST = Path(__file__).parent / "photographs/people.json"
-MODULES = {"scikit-image": "skimage"}
-"""Python packages whose installed files are taken, and their modules."""
+from vision_shared.photographs import find_photographs
 
+LIST = Path(__file__).parent / "photographs/people.json"
 IGNORED = 255
 
 
@@ -56,33 +49,8 @@ class Photograph:
 
 def load_photographs(folder: Path | None = None, split: str | None = None) -> list[Photograph]:
     """Return the photographs that are there, and print how to get those that are not."""
-    content = json.loads(LIST.read_text())
-    photographs, missing = [], set()
-    for row in content["photographs"]:
-        if split is not None and row["split"] != split:
-            continue
-        path = _find(row, content["packages"][row["package"]]["roots"], folder)
-        if path is None:
-            missing.add(row["package"])
-        else:
-            photographs.append(_read(row, path, content["attributes"]))
-    for package in sorted(missing):
-        command = content["packages"][package]["get"].replace("DIR", str(folder or "DIR"))
-        print(f"without the photographs of {package}; to get them: {command}", file=sys.stderr)
-    return photographs
-
-
-def _find(row: dict, roots: list[str], folder: Path | None) -> Path | None:
-    """Return where a photograph lies, or None."""
-    places = [Path(root) for root in roots]
-    if folder is not None:
-        places.append(folder / row["package"])
-    module = MODULES.get(row["package"], row["package"])
-    spec = importlib.util.find_spec(module) if module.isidentifier() else None
-    if spec is not None and spec.origin is not None:
-        places.append(Path(spec.origin).parents[1])
-    found = (place / row["file"] for place in places if (place / row["file"]).is_file())
-    return next(found, None)
+    attributes = json.loads(LIST.read_text())["attributes"]
+    return [_read(row, path, attributes) for row, path in find_photographs(LIST, folder, split)]
 
 
 def _read(row: dict, path: Path, attributes: list[str]) -> Photograph:

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from face_attributes.models.response_grid import ResponseGrid, geometry
 from vision_shared.layers import Normalise
+from vision_shared.pretrained import create_network
 
 
 class TimmTrunk(nn.Module):
@@ -20,7 +21,7 @@ class TimmTrunk(nn.Module):
     Args:
         model: timm's name of it, e.g. ``resnet18``, ``mobilenetv3_small_100``.
         reduction: pixels between cells; LNet's are 16.
-        pretrained: load timm's weights, which it fetches from its hub unless they are cached.
+        pretrained: ImageNet weights, or a file of weights (`vision_shared.pretrained`).
         input_size: pixels a side of the regions that it is given in a cascade.
 
     Attributes:
@@ -31,15 +32,13 @@ class TimmTrunk(nn.Module):
     """
 
     def __init__(
-        self, model: str, reduction: int = 16, pretrained: bool = False, input_size: int = 224
+        self, model: str, reduction: int = 16, pretrained: bool | str = False, input_size: int = 224
     ) -> None:
         super().__init__()
         if model not in timm.list_models():
             raise ValueError(f"expected a model that timm has (timm.list_models()), got {model!r}")
         index = _find_level(model, reduction)
-        network: Any = timm.create_model(
-            model, pretrained=pretrained, features_only=True, out_indices=(index,)
-        )
+        network: Any = create_network(model, pretrained, features_only=True, out_indices=(index,))
         _expect_centred(model, network)
         config = network.default_cfg
         self.normalise = Normalise(config["mean"], config["std"])

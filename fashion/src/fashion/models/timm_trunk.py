@@ -10,10 +10,11 @@ from torch import nn
 
 from fashion.models.trunk import Trunk
 from vision_shared.layers import Normalise
+from vision_shared.pretrained import create_network
 
 
 def timm_trunk(
-    num_branches: int, model: str, stride: int = 8, grid: int = 4, pretrained: bool = False
+    num_branches: int, model: str, stride: int = 8, grid: int = 4, pretrained: bool | str = False
 ) -> Trunk:
     """Build a trunk of a timm network whose layers follow one another.
 
@@ -22,7 +23,7 @@ def timm_trunk(
         model: timm's name of it, e.g. ``resnet50``, ``convnext_tiny``, ``mobilenetv3_large_100``.
         stride: of the last level that is shared, pixels; the levels behind it are the branch.
         grid: as `Trunk`'s.
-        pretrained: load timm's weights, which it fetches from its hub unless they are cached.
+        pretrained: ImageNet weights, or a file of weights (`vision_shared.pretrained`).
 
     Raises:
         ValueError: no such network, one that is no sequence of maps (B, C, h, w), or no such
@@ -47,9 +48,9 @@ def timm_trunk(
     return Trunk(shared, branches, channels[level], stride, channels[-1], strides[-1], grid)
 
 
-def _levels(model: str, pretrained: bool = False) -> FeatureListNet:
+def _levels(model: str, pretrained: bool | str = False) -> FeatureListNet:
     """Build a timm network as the sequence of its layers, up to its last level."""
-    network: Any = timm.create_model(model, pretrained=pretrained)
+    network: Any = create_network(model, pretrained)
     names = [level["module"] for level in network.feature_info]
     try:
         levels = FeatureListNet(

