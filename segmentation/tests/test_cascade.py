@@ -89,9 +89,10 @@ def test_controls_compute_what_they_name() -> None:
         whole, packed = network.on_all_pixels(image), network.on_packed_maps(image)
         torch.testing.assert_close(packed.logits, whole.logits, rtol=1e-4, atol=1e-4)
         second = network.heads[1](network.stages[1](network.stages[0](image)))
-        torch.testing.assert_close(
-            network.on_all_pixels(image, 1).logits, enlarge(second, image.shape[-2:])
-        )
+        wanted = enlarge(second, image.shape[-2:])
+        torch.testing.assert_close(network.on_all_pixels(image, 1).logits, wanted)
+        packed = network.on_packed_maps(image, 1).logits
+        torch.testing.assert_close(packed, wanted, rtol=1e-4, atol=1e-4)
 
 
 def test_shares_count_cells_and_blocks() -> None:
@@ -126,10 +127,10 @@ def test_truth_gate_keeps_who_is_confident_and_wrong() -> None:
     network = cascade(0.6).train()
     logits = torch.tensor([[4.0, 0, 0, 0, 0]]).T[None, :, :, None]  # one pixel, sure of class 0
     for target, leaves in ((0, True), (1, False), (255, True)):
-        answer = network._leaves(logits, 0, torch.tensor([[[target]]]))
-        assert answer.item() is leaves
+        goes_on = network._going_on(logits, 1, None, torch.tensor([[[target]]]))
+        assert goes_on.item() is not leaves
     network.gate = "confidence"
-    assert network._leaves(logits, 0, torch.tensor([[[1]]])).item() is True
+    assert network._going_on(logits, 1, None, torch.tensor([[[1]]])).item() is False
 
 
 def test_cascade_step_trains_each_stage_on_its_own_region() -> None:

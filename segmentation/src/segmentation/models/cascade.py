@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from segmentation.models.budget import TimeBudget
 from segmentation.models.parsing import IGNORE, Head, Parsing, enlarge, shrink_target
 from vision_shared.layers.region import Region
 from vision_shared.layers.region_stage import RegionStage
@@ -44,6 +45,9 @@ class LayerCascade(nn.Module):
         fill: what later stages read where pixels have left: ``coarse`` features of blocks, or
             ``zero``, the paper's.
         block: side of the blocks, cells of the grid; odd ones have a cell in their centre.
+
+    Attributes:
+        budget: what limits the pixels that go on by the time that is left; None is no limit.
 
     Raises:
         ValueError: another fill, a block below 1, a threshold out of range, or another number of
@@ -79,6 +83,7 @@ class LayerCascade(nn.Module):
         self.gate = gate
         self.block = block if fill == "coarse" else 0
         self.weights = (1.0,) * later + (last_weight,)
+        self.budget: TimeBudget | None = None
         self._later: list[tuple[RegionStage, RegionStage]] = []
 
     def set_rho(self, rho: Sequence[float]) -> None:
@@ -124,7 +129,12 @@ class LayerCascade(nn.Module):
         """
         if not self.cascaded:
             return self.on_all_pixels(image)
-        return self._cascade(self.stages[0](image), image, target)
+        if self.budget is None:
+            return self._cascade(self.stages[0](image), image, target)
+        self.budget.begin()
+        parsing = self._cascade(self.stages[0](image), image, target)
+        self.budget.end()
+        return parsing
 
     def on_all_pixels(self, image: Tensor, last: int = -1) -> Parsing:
         """Segment images by every stage up to ``last`` on every pixel; that one predicts."""
@@ -146,19 +156,19 @@ class LayerCascade(nn.Module):
         logits, mask = first, torch.ones_like(first[:, 0], dtype=torch.bool)
         stages = torch.zeros_like(mask, dtype=torch.uint8)
         for s, later in enumerate(rest):
-            mask = mask & ~self._leaves(logits, s, None)
+            mask = self._going_on(logits, s + 1, mask, None)
             stages = stages + mask
             logits = torch.where(mask[:, None], later, logits)
         return Parsing(enlarge(logits, image.shape[-2:]), (), stages)
 
     @torch.no_grad()
-    def on_packed_maps(self, image: Tensor) -> Parsing:
+    def on_packed_maps(self, image: Tensor, last: int = -1) -> Parsing:
         """Segment images as `on_all_pixels` does, by the stages' packed dense pass.
 
         The fastest way to compute every pixel here, which a cascade's time is to be held against.
         """
         x = self.stages[0](image)
-        later = self._region_stages()
+        later = self._region_stages()[: last % len(self.stages)]
         for stage, _ in later:
             x = stage(x)
         return Parsing(enlarge(later[-1][1](x), image.shape[-2:]))
@@ -181,12 +191,12 @@ class LayerCascade(nn.Module):
         return logits
 
     def _cascade(self, x: Tensor, image: Tensor, target: Tensor | None) -> Parsing:
-        """Each stage on the pixels that are left; the stage that a pixel leaves at answers."""
+        """Each stage on the pixels that are left; the stage that a pixel leaves at predicts it."""
         if target is not None:
             target = shrink_target(target, x.shape[-2:])
-        answer = logits = self.heads[0](x)
+        scores_map = logits = self.heads[0](x)
         heads = [Head(logits, None, self.weights[0])]
-        mask = ~self._leaves(logits, 0, target)
+        mask = self._going_on(logits, 1, None, target)
         stages = mask.to(torch.uint8)
         region = Region(mask, self.block)
         tokens = region.gather(x)
@@ -194,14 +204,16 @@ class LayerCascade(nn.Module):
             tokens = stage(tokens, region)
             scores = head(tokens, region)
             # what is enlarged next to a region has to be in training what it is in a test
-            answer = region.scatter(scores, onto=answer.detach())
-            heads.append(Head(answer, mask, self.weights[s]))
+            scores_map = region.scatter(scores, onto=scores_map.detach())
+            heads.append(Head(scores_map, mask, self.weights[s]))
+            if self.budget is not None:
+                self.budget.end_stage(s)
             if s + 1 < len(self.stages):
-                mask = mask & ~self._leaves(answer, s, target)
+                mask = self._going_on(scores_map, s + 1, mask, target)
                 stages = stages + mask
                 child = region.subset(mask)
                 tokens, region = region.select(tokens, child), child
-        logits = enlarge(answer, image.shape[-2:])
+        logits = enlarge(scores_map, image.shape[-2:])
         return Parsing(logits, tuple(heads) if self.training else (), stages)
 
     def _region_stages(self) -> list[tuple[RegionStage, RegionStage]]:
@@ -217,11 +229,16 @@ class LayerCascade(nn.Module):
             ]
         return self._later
 
-    def _leaves(self, logits: Tensor, stage: int, target: Tensor | None) -> Tensor:
-        """(B, L, h, w) -> (B, h, w) bool: who is above the threshold.
+    def _going_on(
+        self, logits: Tensor, stage: int, reached: Tensor | None, target: Tensor | None
+    ) -> Tensor:
+        """(B, L, h, w) -> (B, h, w) bool: the pixels that go on to a stage, from 1 on.
 
         In float32, for half precision cannot tell 0.985 from what is near it. Unlabelled pixels
         leave by their largest probability.
+
+        Args:
+            reached: (B, h, w), the pixels that the stage before computed; None is all of them.
         """
         probabilities = logits.detach().float().softmax(1)
         confidence = probabilities.amax(1)
@@ -229,7 +246,9 @@ class LayerCascade(nn.Module):
             labelled = target != IGNORE
             truth = target.masked_fill(~labelled, 0)[:, None]
             confidence = torch.where(labelled, probabilities.gather(1, truth)[:, 0], confidence)
-        return confidence > self.rho[stage]
+        goes_on = ~(confidence > self.rho[stage - 1])
+        goes_on = goes_on if reached is None else goes_on & reached
+        return goes_on if self.budget is None else self.budget.select(stage, confidence, goes_on)
 
 
 def _head(channels: int, width: int, num_classes: int) -> nn.Sequential:
