@@ -11,6 +11,7 @@ from typing import Any
 
 from torch import nn
 
+from segmentation.models.adelaide import ContextualPairs
 from segmentation.models.cascade import LayerCascade
 from segmentation.models.deeplab import DeepLab
 from segmentation.models.dpn import DeepParsingNetwork
@@ -24,7 +25,13 @@ from segmentation.models.vgg import Vgg16
 __all__ = ["Head", "Parsing", "build_network"]
 
 TRUNKS = {"small": SmallTrunk, "inception": InceptionResNet, "timm": TimmTrunk, "vgg16": Vgg16}
-NETWORKS = {"cascade": LayerCascade, "deeplab": DeepLab, "dpn": DeepParsingNetwork, "fcn": FCN8s}
+NETWORKS = {
+    "adelaide": ContextualPairs,
+    "cascade": LayerCascade,
+    "deeplab": DeepLab,
+    "dpn": DeepParsingNetwork,
+    "fcn": FCN8s,
+}
 
 
 def build_network(
