@@ -11,7 +11,7 @@ import torch
 from omegaconf import DictConfig, OmegaConf, open_dict
 from pytorch_lightning import Callback, LightningModule, Trainer
 
-from segmentation.calibrate import Point, choose
+from segmentation.calibrate import SWEEP, Point, Target, refine, sweep
 from segmentation.calibrate import main as calibrate
 from segmentation.module import SegmentationModule
 from vision_shared.checkpoints import Checkpoint, CheckpointError, read_checkpoint
@@ -64,7 +64,7 @@ def test_every_network_trains_and_tells_its_results(
     printed = capsys.readouterr().out
     for text in ("mIoU", "background everywhere", "multiply-adds", "glasses", "best.ckpt"):
         assert text in printed
-    assert ("without the cascade" in printed) == (network == "cascade")
+    assert ("its own network on all pixels" in printed) == (network == "cascade")
     assert "test/miou" in json.loads((tmp_path / "results.json").read_text())
     assert list((tmp_path / "panels").glob("val_parsing_*.png"))
     assert 0 <= score <= 1
@@ -139,27 +139,54 @@ def test_calibration_stores_the_threshold(
     train(smoke())
     best = tmp_path / "checkpoints/last.ckpt"
     assert calibrate([str(best), "--lose", "100", "trainer=smoke"]) == 0
-    assert "rho 0.5 stored" in capsys.readouterr().out
+    printed = capsys.readouterr().out
     stored = read_checkpoint(tmp_path / "checkpoints/last-calibrated.ckpt")
-    assert stored.state_dict["net.rho"].tolist() == [0.5, 0.5]
+    rho = stored.state_dict["net.rho"].tolist()
+    assert len(rho) == 2 and stored.hyper_parameters["network"]["rho"] == pytest.approx(rho)
+    assert " stored in " in printed
     assert (tmp_path / "checkpoints/last-calibrated.png").stat().st_size > 1000
     assert calibrate([str(best)]) == 2
     assert "exists already" in capsys.readouterr().err
 
 
-POINTS = [
-    Point(0.5, 60.0, 5.0, 5e9, (1.0, 0.2)),
-    Point(0.9, 69.8, 8.0, 8e9, (1.0, 0.5)),
-    Point(1.0, 70.0, 12.0, 12e9, (1.0, 1.0)),
-]
+def point(rho: float | tuple[float, float], miou: float, milliseconds: float, macs: float) -> Point:
+    pair = (rho, rho) if isinstance(rho, float) else rho
+    return Point(pair, miou, milliseconds, macs, (1.0, 0.5, 0.5))
+
+
+POINTS = [point(0.5, 60.0, 5.0, 5e9), point(0.9, 70.2, 8.0, 8e9), point(1.0, 70.0, 12.0, 12e9)]
 
 
 def test_target_chooses_the_threshold() -> None:
-    assert choose(POINTS, 0.3, None).rho == 0.9
-    assert choose(POINTS, 0.1, None).rho == 1.0
-    assert choose(POINTS, None, 9.0).rho == 0.9
+    assert Target(0.3).choose(POINTS).rho == (0.9, 0.9)
+    assert Target(0.1).choose([POINTS[0], POINTS[2]]).rho == (1.0, 1.0)
+    assert Target(None, 9.0).choose(POINTS).rho == (0.9, 0.9)
     with pytest.raises(InputError, match=r"fastest takes 5\.0 ms"):
-        choose(POINTS, None, 4.0)
+        Target(None, 4.0).choose(POINTS)
+
+
+def test_loss_counts_from_the_best_of_the_sweep() -> None:
+    points = [point(0.9, 69.8, 8.0, 8e9), point(0.95, 70.2, 9.0, 9e9), point(1.0, 70.0, 12.0, 12e9)]
+    assert Target(0.3).choose(points).rho == (0.95, 0.95)
+
+
+def test_of_equal_points_the_highest_threshold_is_chosen() -> None:
+    equal = [point(rho, 70.0, 12.0, 12e9) for rho in (0.5, 0.9, 1.0)]
+    assert Target(0.3).choose(equal).rho == (1.0, 1.0)
+    assert Target(None, 20.0).choose(equal).rho == (1.0, 1.0)
+
+
+def test_each_stage_gets_a_threshold_of_its_own() -> None:
+    """The second stage may let go sooner than the first, by the best of all combinations."""
+
+    def measure(rho: tuple[float, ...]) -> Point:
+        first, second = rho
+        miou = 70.0 - 10 * (first < 0.92) - 10 * (second < 0.7)
+        return Point(rho, miou, 1.0, 5.0 + 4 * first + 2 * second, (1.0, 1.0, 1.0))
+
+    points = sweep(measure, SWEEP, 2)
+    assert Target(0.3).choose(points).rho == (0.92, 0.92)
+    assert refine(measure, points, Target(0.3)).rho == (0.92, 0.7)
 
 
 @pytest.mark.parametrize("network", ["deeplab", "fcn"])

@@ -1,6 +1,7 @@
 """The Lightning module: objective, metrics, optimiser and pictures of segmentation."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -27,8 +28,12 @@ from vision_shared.phases import OptimizerName, Phases, phased_optimizer
 from vision_shared.tables import Table
 from vision_shared.tasks import ExportSpec
 
-WITHOUT_CASCADE = "without the cascade"
+WITHOUT_CASCADE = "its own network on all pixels"
+EXITS_ALONE = "same exits, dense features"
+EARLIER_STAGE = "stage {} on all pixels"
 UNARY = "its unary term alone"
+
+Work = Callable[[Tensor], Parsing]
 
 
 class SegmentationModule(pl.LightningModule):
@@ -127,22 +132,34 @@ class SegmentationModule(pl.LightningModule):
 
     def test_step(self, batch: dict[str, Tensor], _: int) -> None:
         image, truth = batch["image"], batch["mask"]
-        parsing: Parsing = self.comparison.timed(
-            OURS, lambda: self.inference(self.net, image), self.device
-        )
+        parsing: Parsing = self.inference(self.net, image)
+        self.comparison.time(OURS, lambda x: self.inference(self.net, x), image)
         answers = {OURS: parsing.logits.argmax(1)}
         if "unary" in parsing.terms:
             unary = enlarge(parsing.terms["unary"], truth.shape[1:])
             answers[UNARY] = unary.argmax(1)
         if parsing.stages is not None:
-            whole = self.comparison.timed(
-                WITHOUT_CASCADE, lambda: self.net.on_all_pixels(image), self.device
-            )
-            answers[WITHOUT_CASCADE] = whole.logits.argmax(1)
-            number = len(self.net.stages)
-            self.comparison.update_stages(parsing.stages, answers[OURS], truth, number)
+            computed = self.net.computed_shares(parsing.stages)
+            self.comparison.update_stages(parsing.stages, answers[OURS], truth, computed)
+            for name, (work, timed) in self._controls().items():
+                answers[name] = work(image).logits.argmax(1)
+                self.comparison.time(name, timed, image)
         self.comparison.update(answers, truth)
         self._test_size = (image.shape[2], image.shape[3])
+
+    def _controls(self) -> dict[str, tuple[Work, Work]]:
+        """Return what a cascade is held against: by its name, the system, and its fastest form."""
+        net = self.net
+        systems: dict[str, tuple[Work, Work]] = {
+            WITHOUT_CASCADE: (net.on_all_pixels, net.on_packed_maps),
+            EXITS_ALONE: (net.on_dense_features, net.on_dense_features),
+        }
+        for stage in range(1, len(net.stages) - 1):
+            systems[EARLIER_STAGE.format(stage + 1)] = (
+                partial(net.on_all_pixels, last=stage),
+                partial(net.on_packed_maps, last=stage),
+            )
+        return systems
 
     def on_test_epoch_end(self) -> None:
         self._count_macs()
@@ -155,8 +172,9 @@ class SegmentationModule(pl.LightningModule):
             macs[OURS] = count_macs(self.net, image)
             return
         stages = stage_macs(self.net, image)
-        macs[OURS] = cascade_macs(stages, self.comparison.stages.reached())
-        macs[WITHOUT_CASCADE] = count_macs(self.net.on_all_pixels, image)
+        macs[OURS] = cascade_macs(stages, self.comparison.stages.computed_shares())
+        for name, (work, _) in self._controls().items():
+            macs[name] = count_macs(work, image)
 
     def tables(self) -> list[Table]:
         """Return the tables of the test that has just run, the controls beside ours."""

@@ -52,9 +52,19 @@ def _parse(arguments: Sequence[str] | None) -> Namespace:
     )
     add = parser.add_argument
     add("--compare", metavar="CKPT", help="a second checkpoint, for a video of both")
+    add(
+        "--milliseconds",
+        type=float,
+        metavar="MS",
+        help="hold a cascade to a time for each image: its thresholds adapt, of a video by the "
+        "last frames",
+    )
     add("--window", type=int, metavar="PIXELS", help="slide a window over larger pictures")
     add("--mirrored", action="store_true", help="look at the mirrored picture as well")
-    return parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    if options.milliseconds is not None and not options.milliseconds > 0:
+        parser.error(f"expected --milliseconds above 0, got {options.milliseconds:g}")
+    return options
 
 
 def _predict(options: Namespace) -> ExitCode:
@@ -130,7 +140,7 @@ class _Run:
         self.summary.facts["checkpoints"].append(path)
         try:
             inference = Inference(options.window, mirrored=options.mirrored)
-            return Segmenter.from_checkpoint(path, options.device, inference)
+            return Segmenter.from_checkpoint(path, options.device, inference, options.milliseconds)
         except (ValueError, OSError) as error:
             raise ModelError(str(error)) from error
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -20,6 +21,8 @@ from torch import nn
 from segmentation.data.labels import ClassList
 from segmentation.inference import Inference
 from segmentation.models import build_network
+from segmentation.models.budget import TimeBudget
+from segmentation.models.cascade import LayerCascade
 from vision_shared.checkpoints import fits_version, read_checkpoint
 from vision_shared.prediction import find_device, rebuild_network
 
@@ -55,9 +58,12 @@ class Segmenter:
         classes: of its answers.
         device: ``auto`` (a GPU where there is one), ``cpu`` or ``cuda``.
         inference: how the network is asked; by default the picture whole, once.
+        milliseconds: time of an image that a cascade is held to, see
+            `segmentation.models.budget.TimeBudget`; its thresholds are then upper ends.
 
     Raises:
-        ValueError: ``cuda`` without a usable GPU.
+        ValueError: ``cuda`` without a usable GPU, or a time without a cascade that sees an image
+            once.
     """
 
     def __init__(
@@ -66,15 +72,29 @@ class Segmenter:
         classes: ClassList,
         device: str = "auto",
         inference: Inference | None = None,
+        milliseconds: float | None = None,
     ) -> None:
         self.device = find_device(device)
         self.network = network.to(self.device).eval()
         self.classes = classes
         self.inference = inference or Inference()
+        self._known_sizes: set[tuple[int, ...]] = set()
+        if milliseconds is not None:
+            if not isinstance(network, LayerCascade) or not self.inference.looks_once:
+                raise ValueError(
+                    "expected a layer cascade, and no windows or mirroring, to hold a time"
+                )
+            if not network.cascaded:
+                network.begin("cascade")
+            network.budget = TimeBudget(milliseconds / 1000, partial(_now, self.device))
 
     @classmethod
     def from_checkpoint(
-        cls, path: str | Path, device: str = "auto", inference: Inference | None = None
+        cls,
+        path: str | Path,
+        device: str = "auto",
+        inference: Inference | None = None,
+        milliseconds: float | None = None,
     ) -> Self:
         """Rebuild what a training run of segmentation wrote; the file alone is needed.
 
@@ -87,16 +107,38 @@ class Segmenter:
         with fits_version(checkpoint.path):
             classes = read_classes(checkpoint.hyper_parameters)
         network = rebuild_network(checkpoint, _build)
-        return cls(network, classes, device, inference)
+        return cls(network, classes, device, inference, milliseconds)
 
     def __call__(self, image: NDArray[np.uint8]) -> Segmented:
         """Segment a picture (H, W, 3), RGB uint8."""
+        self._learn_costs(image)
         began = time.perf_counter()
-        pixels = torch.from_numpy(image).to(self.device).permute(2, 0, 1)[None].float() / 255
+        pixels = self._pixels(image)
         parsing = self.inference(self.network, pixels)
         labels = parsing.logits[0].argmax(0).byte().cpu().numpy()
         stages = None if parsing.stages is None else parsing.stages[0].cpu().numpy()
         return Segmented(labels, stages, time.perf_counter() - began)
+
+    def _learn_costs(self, image: NDArray[np.uint8]) -> None:
+        """Let a budget measure what an image of a size costs, before the first one counts."""
+        budget = getattr(self.network, "budget", None)
+        if budget is None or image.shape in self._known_sizes:
+            return
+        self._known_sizes = {image.shape}
+        pixels = self._pixels(image)
+        self.inference(self.network, pixels)  # packs weights, and is slow by that
+        budget.forget()
+        for _ in range(3):  # without a limit, then with what that taught
+            self.inference(self.network, pixels)
+
+    def _pixels(self, image: NDArray[np.uint8]) -> torch.Tensor:
+        return torch.from_numpy(image).to(self.device).permute(2, 0, 1)[None].float() / 255
+
+
+def _now(device: torch.device) -> float:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return time.perf_counter()
 
 
 def read_classes(hyper_parameters: Mapping[str, Any]) -> ClassList:

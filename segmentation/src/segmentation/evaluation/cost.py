@@ -1,6 +1,6 @@
 """Multiply-adds of convolutions and matrix products, for one image."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -28,6 +28,6 @@ def stage_macs(network: LayerCascade, image: Tensor) -> list[float]:
     return counts
 
 
-def cascade_macs(macs: list[float], reached: Tensor) -> float:
-    """Return a cascade's multiply-adds: each stage's, times the share of pixels that reach it."""
-    return sum(count * float(share) for count, share in zip(macs, reached, strict=True))
+def cascade_macs(macs: list[float], computed: Tensor | Sequence[float]) -> float:
+    """Return a cascade's multiply-adds: each stage's, times the share of cells that it computes."""
+    return sum(count * float(share) for count, share in zip(macs, computed, strict=True))
