@@ -51,6 +51,8 @@ class SegmentationModule(pl.LightningModule):
         inference: the arguments of `segmentation.inference.Inference`: windows, scales, mirroring.
         pretrained_rate: learning rate of a pretrained encoder, as a share of the phase's; others
             than trunk ``pyramid`` have none.
+        precision: of classes on held-out images by name, recorded with weights that ship; see
+            `segmentation.segmenter.Segmenter`. A training has none.
     """
 
     def __init__(
@@ -65,6 +67,7 @@ class SegmentationModule(pl.LightningModule):
         class_weights: Sequence[float] | None,
         inference: Mapping[str, Any] | None = None,
         pretrained_rate: float = 1.0,
+        precision: Mapping[str, float] | None = None,
     ) -> None:
         super().__init__()
         self.save_hyperparameters()
