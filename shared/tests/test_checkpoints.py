@@ -53,6 +53,10 @@ def test_weights_alone_read_back_as_a_checkpoint(tmp_path: Path) -> None:
     other = read_checkpoint(write(tmp_path / "other.ckpt", hyper_parameters={}))
     write_weights(tmp_path / "net.safetensors", other, overwrite=True)
     assert read_checkpoint(tmp_path / "net.safetensors").hyper_parameters == {}
+    write_weights(tmp_path / "half.safetensors", original, half=True)
+    half = read_checkpoint(tmp_path / "half.safetensors").state_dict["net.head.weight"]
+    assert half.dtype == torch.float16
+    torch.testing.assert_close(half.float(), original.state_dict["net.head.weight"].half().float())
     (tmp_path / "broken.safetensors").write_bytes(b"nonsense")
     with pytest.raises(CheckpointError, match="cannot be read as weights"):
         read_checkpoint(tmp_path / "broken.safetensors")

@@ -22,6 +22,7 @@ from segmentation.evaluation.results import class_iou, mean_iou
 from segmentation.inference import Inference
 from segmentation.models import Head, Parsing, build_network
 from segmentation.models.parsing import enlarge
+from segmentation.models.pyramid import pretrained_parameters
 from vision_shared.checkpoints import without_sources
 from vision_shared.phases import OptimizerName, Phases, phased_optimizer
 from vision_shared.tables import Table
@@ -48,6 +49,10 @@ class SegmentationModule(pl.LightningModule):
         hardest: share of each image's pixels, those of the largest loss, that train.
         class_weights: of the loss, one a class; null weighs all alike.
         inference: the arguments of `segmentation.inference.Inference`: windows, scales, mirroring.
+        pretrained_rate: learning rate of a pretrained encoder, as a share of the phase's; others
+            than trunk ``pyramid`` have none.
+        precision: of classes on held-out images by name, recorded with weights that ship; see
+            `segmentation.segmenter.Segmenter`. A training has none.
     """
 
     def __init__(
@@ -61,6 +66,8 @@ class SegmentationModule(pl.LightningModule):
         hardest: float,
         class_weights: Sequence[float] | None,
         inference: Mapping[str, Any] | None = None,
+        pretrained_rate: float = 1.0,
+        precision: Mapping[str, float] | None = None,
     ) -> None:
         super().__init__()
         self.save_hyperparameters()
@@ -73,6 +80,7 @@ class SegmentationModule(pl.LightningModule):
         self.poly_power = poly_power
         self.hardest = hardest
         self.class_weights = class_weights
+        self.pretrained_rate = pretrained_rate
         self.inference = Inference(**(inference or {}))
         self.val_confusion = MulticlassConfusionMatrix(len(self.classes), ignore_index=IGNORE)
         self.comparison = Comparison(self.classes)
@@ -179,8 +187,14 @@ class SegmentationModule(pl.LightningModule):
         return self.comparison.tables()
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
+        encoder = list(pretrained_parameters(self.net))
+        known = set(encoder)
+        rest = [p for p in self.parameters() if p.requires_grad and p not in known]
         return phased_optimizer(
-            self.parameters(),
+            [
+                {"params": rest},
+                *([{"params": encoder, "lr": self.pretrained_rate}] * bool(encoder)),
+            ],
             self.optimizer_name,
             self.weight_decay,
             lambda step: self.phases.learning_rate(self._progress(step), self.poly_power),

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from segmentation.segmenter import Segmenter
 
 TASK = "segmentation"
+SHIPPED = Path(__file__).parent / "weights" / "parsing.safetensors"
 
 EPILOG = """\
 INPUT is pictures, videos (animated GIF, WebP and PNG, too), and folders of them; OUT is a folder,
@@ -81,8 +82,9 @@ def _predict(options: Namespace) -> ExitCode:
         endings=ENDINGS,
         is_video=is_video,
     )
-    for checkpoint in filter(None, (options.checkpoint, options.compare)):
-        check_checkpoint(checkpoint, TASK)
+    check_checkpoint(options.checkpoint, TASK, SHIPPED)
+    if options.compare is not None:
+        check_checkpoint(options.compare, TASK)
     run = _Run(options, names)
     code = run.summary.process_each(list(names), run.segment, _line)
     run.summary.print(code)
@@ -126,10 +128,10 @@ class _Run:
         """Return the networks by the names that a comparison shows."""
         if not self._loaded:
             options = self._options
-            for named in (options.checkpoint, options.compare):
-                if named is not None:
-                    path = find_checkpoint(named, TASK)
-                    self._loaded[_name(path, self._loaded)] = self._load(path)
+            compared = [] if options.compare is None else [options.compare]
+            for named in (options.checkpoint, *compared):
+                path = find_checkpoint(named, TASK, SHIPPED)
+                self._loaded[_name(path, self._loaded)] = self._load(path)
         return self._loaded
 
     def _load(self, path: str) -> Segmenter:
@@ -139,7 +141,8 @@ class _Run:
         options = self._options
         self.summary.facts["checkpoints"].append(path)
         try:
-            inference = Inference(options.window, mirrored=options.mirrored)
+            asked = options.window is not None or options.mirrored
+            inference = Inference(options.window, mirrored=options.mirrored) if asked else None
             return Segmenter.from_checkpoint(path, options.device, inference, options.milliseconds)
         except (ValueError, OSError) as error:
             raise ModelError(str(error)) from error

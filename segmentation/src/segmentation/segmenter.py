@@ -7,7 +7,7 @@ segmented = segmenter(read_image("photo.jpg"))
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -27,6 +27,9 @@ from vision_shared.checkpoints import fits_version, read_checkpoint
 from vision_shared.prediction import find_device, rebuild_network
 
 TASK = "segmentation"
+
+LEAST_PRECISION = 0.5
+"""Of a class that is predicted, where weights say what theirs is on held-out images."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,7 @@ class Segmenter:
         classes: of its answers.
         device: ``auto`` (a GPU where there is one), ``cpu`` or ``cuda``.
         inference: how the network is asked; by default the picture whole, once.
+        unreliable: names of classes that are not predicted: their pixels get the next best class.
         milliseconds: time of an image that a cascade is held to, see
             `segmentation.models.budget.TimeBudget`; its thresholds are then upper ends.
 
@@ -73,10 +77,12 @@ class Segmenter:
         device: str = "auto",
         inference: Inference | None = None,
         milliseconds: float | None = None,
+        unreliable: Collection[str] = (),
     ) -> None:
         self.device = find_device(device)
         self.network = network.to(self.device).eval()
         self.classes = classes
+        self.unreliable = [i for i, name in enumerate(classes.names) if name in unreliable]
         self.inference = inference or Inference()
         self._known_sizes: set[tuple[int, ...]] = set()
         if milliseconds is not None:
@@ -98,6 +104,9 @@ class Segmenter:
     ) -> Self:
         """Rebuild what a training run of segmentation wrote; the file alone is needed.
 
+        Of weights whose precision was validated, classes below `LEAST_PRECISION` are not predicted.
+        Without ``inference`` the network is asked as the checkpoint says.
+
         Raises:
             FileNotFoundError: no such file.
             CheckpointError: not a checkpoint of segmentation, or not one of this version.
@@ -106,8 +115,12 @@ class Segmenter:
         checkpoint = read_checkpoint(path, task=TASK)
         with fits_version(checkpoint.path):
             classes = read_classes(checkpoint.hyper_parameters)
+            precision = dict(checkpoint.hyper_parameters.get("precision") or {})
+            unreliable = [name for name, value in precision.items() if value < LEAST_PRECISION]
+            recorded = checkpoint.hyper_parameters.get("inference") or {}
+            inference = inference or Inference(**recorded)
         network = rebuild_network(checkpoint, _build)
-        return cls(network, classes, device, inference, milliseconds)
+        return cls(network, classes, device, inference, milliseconds, unreliable)
 
     def __call__(self, image: NDArray[np.uint8]) -> Segmented:
         """Segment a picture (H, W, 3), RGB uint8."""
@@ -115,7 +128,9 @@ class Segmenter:
         began = time.perf_counter()
         pixels = self._pixels(image)
         parsing = self.inference(self.network, pixels)
-        labels = parsing.logits[0].argmax(0).byte().cpu().numpy()
+        logits = parsing.logits[0]
+        logits[self.unreliable] = -torch.inf
+        labels = logits.argmax(0).byte().cpu().numpy()
         stages = None if parsing.stages is None else parsing.stages[0].cpu().numpy()
         return Segmented(labels, stages, time.perf_counter() - began)
 

@@ -182,17 +182,28 @@ def write_checkpoint(
         torch.save(content, temporary)
 
 
-def write_weights(path: Path, checkpoint: Checkpoint, *, overwrite: bool = False) -> None:
+def write_weights(
+    path: Path, checkpoint: Checkpoint, *, overwrite: bool = False, half: bool = False
+) -> None:
     """Write a checkpoint's network alone, as safetensors.
+
+    Args:
+        path: of the file.
+        checkpoint: whose network it is.
+        overwrite: replace a file that is there.
+        half: write float32 tensors as float16, half the size; a network that loads them is float32.
 
     Raises:
         InputError: ``path`` is there and ``overwrite`` is false.
     """
+    import torch
     from safetensors.torch import save_file
 
     entry = record(checkpoint.task, data=checkpoint.data, commit=None)
     entry["hyper_parameters"] = checkpoint.hyper_parameters
     tensors = {name: v for name, v in checkpoint.state_dict.items() if name.startswith("net.")}
+    if half:
+        tensors = {n: v.half() if v.dtype == torch.float32 else v for n, v in tensors.items()}
     with new_file(path, overwrite=overwrite) as temporary:
         save_file(tensors, temporary, metadata={ENTRY: json.dumps(entry)})
 

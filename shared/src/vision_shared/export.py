@@ -1,7 +1,7 @@
 """Export a checkpoint's network: as a program that runs without the task's package, or as weights.
 
     python -m vision_shared.export CHECKPOINT -o network.pt2
-    python -m vision_shared.export CHECKPOINT -o network.safetensors
+    python -m vision_shared.export CHECKPOINT -o network.safetensors [--half]
 
 The program takes any size (and batch) the network takes. To run it: ``import vision_shared.layers``
 (it registers our operators), then ``torch.export.load("network.pt2").module()(*tensors)``.
@@ -66,6 +66,20 @@ def export(checkpoint: Checkpoint, output: Path, *, overwrite: bool = False) -> 
         return max(float((ours - theirs).abs().max()) for ours, theirs in pairs)
 
 
+def half_difference(checkpoint: Checkpoint) -> float:
+    """Return how far outputs move, at most, where the network's weights are rounded to float16."""
+    import torch
+
+    from vision_shared.tasks import ExportSpec, load_module
+
+    spec: ExportSpec = load_module(checkpoint).export_spec()  # type: ignore[operator]
+    spec.network.eval()
+    with torch.no_grad():
+        exact = spec.network(*spec.example)
+        rounded = spec.network.half().float()(*spec.example)
+    return max(float((a - b).abs().max()) for a, b in zip(exact, rounded, strict=True))
+
+
 def describe(checkpoint: Checkpoint) -> str | None:
     """Return the model card that the checkpoint's task writes; None of a task without one."""
     from vision_shared.tasks import find_task
@@ -85,6 +99,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "-o", "--output", type=Path, required=True, help=f"a name in {', '.join(SUFFIXES)}"
     )
     parser.add_argument("--overwrite", action="store_true")
+    parser.add_argument("--half", action="store_true", help="weights as float16, half the size")
     parser.add_argument("--task", help="the task that the checkpoint has to be of")
     options = parser.parse_args(arguments)
     if options.output.suffix not in SUFFIXES:
@@ -104,7 +119,9 @@ def _export(options: Namespace) -> ExitCode:
         check_output(card_path, overwrite=options.overwrite)
     if options.output.suffix == WEIGHTS_SUFFIX:
         load_module(checkpoint)  # else no one could use them
-        write_weights(options.output, checkpoint, overwrite=options.overwrite)
+        write_weights(options.output, checkpoint, overwrite=options.overwrite, half=options.half)
+        if options.half:
+            print(f"float16 moves the outputs by at most {half_difference(checkpoint):.1e}")
         print(f"{options.output}: {options.output.stat().st_size / 2**20:.1f} MiB")
     else:
         difference = export(checkpoint, options.output, overwrite=options.overwrite)

@@ -82,7 +82,7 @@ def _locate(shares: Sequence[float], progress: float) -> tuple[int, float]:
 
 
 def phased_optimizer(
-    parameters: Iterable[torch.nn.Parameter],
+    parameters: Iterable[torch.nn.Parameter] | Iterable[dict[str, Any]],
     name: OptimizerName,
     weight_decay: float,
     learning_rate: Callable[[int], float],
@@ -90,7 +90,8 @@ def phased_optimizer(
     """Return what ``configure_optimizers`` does of a module trained in phases.
 
     Args:
-        parameters: that any phase trains.
+        parameters: that any phase trains, or groups of them, as torch's optimisers take; the ``lr``
+            of a group is its share of the rate.
         name: ``adamw``, or ``sgd`` with momentum 0.9.
         weight_decay: of the optimiser.
         learning_rate: of an optimiser step, from `Phases.learning_rate`.

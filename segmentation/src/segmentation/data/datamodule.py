@@ -11,6 +11,7 @@ from torch.utils.data import DataLoader
 from segmentation.data.augment import Augmentation
 from segmentation.data.cityscapes import cityscapes_set
 from segmentation.data.coco import coco_set
+from segmentation.data.collage import Collage
 from segmentation.data.folder import open_folder
 from segmentation.data.labels import CITYSCAPES, VOC, ClassList
 from segmentation.data.people import PEOPLE_CLASSES, Classes, Recipe, people_set, render_once
@@ -22,6 +23,7 @@ from segmentation.data.samples import (
 )
 from segmentation.data.sets import SegmentationSet
 from segmentation.data.voc import voc_set
+from synthetic_people.backgrounds import Backgrounds
 from vision_shared.datamodule import TaskData
 from vision_shared.faults import name_some
 from vision_shared.inputs import InputError
@@ -99,7 +101,7 @@ class SegmentationData(TaskData, ABC):
             self.test_set = EvaluationSamples(self.checked("test"))
 
     def training_samples(self) -> TrainingSamples:
-        augmentation = Augmentation(crop_size=self.crop_size, scale=self.scale, jitter=self.jitter)
+        augmentation = self.augmentation()
         pictures = self.checked("train")
         if len(pictures) < self.batch_size and self.epoch_size is None:
             raise InputError(
@@ -107,7 +109,15 @@ class SegmentationData(TaskData, ABC):
                 f"data.batch_size={self.batch_size}: lower it, or set data.epoch_size"
             )
         check_crop(pictures, self.crop_size, self.scale[1])
-        return TrainingSamples(pictures, augmentation)
+        return TrainingSamples(pictures, augmentation, self.collage(pictures))
+
+    def augmentation(self) -> Augmentation:
+        """Return what makes training samples of pictures."""
+        return Augmentation(crop_size=self.crop_size, scale=self.scale, jitter=self.jitter)
+
+    def collage(self, pictures: SegmentationSet) -> Collage | None:
+        """Return what mixes training pictures, if anything does."""
+        return None
 
     def checked(self, split: Split) -> SegmentationSet:
         pictures = self.pictures(split)
@@ -132,6 +142,9 @@ class PeopleData(SegmentationData):
         sets: folder of rendered samples, from which `folder` is written.
         size, num_train, num_val, num_test, portraits, without_people, photographs: as of
             `segmentation.data.people.Recipe`.
+        collages: share of training images whose people stand elsewhere, as of
+            `segmentation.data.collage.Collage`.
+        focus, cameras: as of `segmentation.data.augment.Augmentation`.
         common: the arguments of `SegmentationData` but `classes`.
 
     Raises:
@@ -150,6 +163,9 @@ class PeopleData(SegmentationData):
         portraits: float,
         without_people: float,
         photographs: str | None,
+        collages: float,
+        focus: float,
+        cameras: bool,
         **common: Any,
     ) -> None:
         if classes not in PEOPLE_CLASSES:
@@ -167,6 +183,23 @@ class PeopleData(SegmentationData):
             without_people=without_people,
             photographs=photographs,
         )
+        self.collages = collages
+        self.focus = focus
+        self.cameras = cameras
+
+    def augmentation(self) -> Augmentation:
+        return Augmentation(
+            crop_size=self.crop_size,
+            scale=self.scale,
+            jitter=self.jitter,
+            focus=self.focus,
+            cameras=self.cameras,
+        )
+
+    def collage(self, pictures: SegmentationSet) -> Collage | None:
+        if not self.collages:
+            return None
+        return Collage(pictures, Backgrounds(self.recipe.photographs, "train"), self.collages)
 
     def prepare_data(self) -> None:
         """Render the people if the folder does not hold them."""
