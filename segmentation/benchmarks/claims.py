@@ -47,9 +47,11 @@ SYSTEMS = {  # pairwise relations, joint training, iterations: the talk's column
     "deeplab_v2": ("DeepLab-v2 (ASPP)", "yes", "no", "10"),
     "adelaide": ("contextual pairs (Adelaide)", "yes", "piecewise", "3 + 10"),
     "crf_rnn": ("CRF as RNN", "yes", "yes", "10"),
+    "boxsup": ("BoxSup (boxes alone)", "yes", "no", "10"),
     "dpn": ("DPN", "yes", "yes", "1"),
     "cascade": ("Layer Cascade", "no", "-", "-"),
 }
+BOXES = "+callbacks.boxes._target_=segmentation.box_supervision.BoxSupervision"
 FIGURES = {"miou": "mIoU, %", "trimap_iou": "near borders, %", "boundary_f": "boundary F, %"}
 ITERATIONS = range(1, 11)
 NOTE = "rendered people, test split"
@@ -235,7 +237,7 @@ def _train(
     options: argparse.Namespace, network: str, seed: int, *overrides: str, fork: Path | None
 ) -> Trained:
     chosen = [
-        f"module={network}",
+        *(["module=deeplab", BOXES] if network == "boxsup" else [f"module={network}"]),
         f"data.root={options.data}",
         f"trainer.max_epochs={options.epochs}",
         "++trainer.limit_val_batches=0",

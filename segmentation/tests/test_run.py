@@ -23,7 +23,7 @@ from vision_shared.run import build, make, train
 Config = Callable[..., DictConfig]
 TINY = ("experiment=smoke", "data.size=32", "data.crop_size=32", "module.network.trunk.width=8")
 """Of the people that all tests share."""
-NETWORKS = ("cascade", "crf_rnn", "deeplab", "dpn", "fcn")
+NETWORKS = ("adelaide", "cascade", "crf_rnn", "deeplab", "dpn", "fcn")
 
 
 @pytest.fixture
