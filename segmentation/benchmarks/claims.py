@@ -266,7 +266,12 @@ class StepEnds(pl.Callback):
         self.test, self.keep = test, keep
 
     def on_train_batch_end(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, *_: Any
+        self,
+        trainer: pl.Trainer,
+        pl_module: pl.LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
     ) -> None:
         assert isinstance(pl_module, SegmentationModule)
         total = trainer.estimated_stepping_batches

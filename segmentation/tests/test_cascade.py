@@ -80,6 +80,7 @@ def test_blocks_of_one_cell_are_exits_on_dense_features(training: bool) -> None:
     with torch.set_grad_enabled(training):
         fast = network(image, target)
     torch.testing.assert_close(fast.logits, dense.logits, rtol=1e-3, atol=1e-3)
+    assert fast.stages is not None and dense.stages is not None
     assert torch.equal(fast.stages, dense.stages)
 
 

@@ -52,7 +52,7 @@ def test_other_heads_are_refused(head: Any, dilations: list[int]) -> None:
 def test_systems_start_from_the_same_unary(name: str) -> None:
     torch.manual_seed(0)
     trunk = {"name": "small", "width": 8, "blocks": (1, 1, 1)}
-    settings = {"head": "large_fov", **AUXILIARY}
+    settings: dict[str, Any] = {"head": "large_fov", **AUXILIARY}
     net: Any = build_network(name, NUM_CLASSES, trunk, unary=settings)
     torch.manual_seed(0)
     alone = Unary(SmallTrunk(8, (1, 1, 1)), NUM_CLASSES, **settings)
@@ -103,7 +103,7 @@ def test_mean_field_follows_what_pairs_say() -> None:
     net = ContextualPairs(SmallTrunk(8, (1, 1, 1)), 2, iterations=1, strength=4.0).eval()
     for term in (net.around, net.above, net.below):
         torch.nn.init.zeros_(term.classifier.weight)
-        term.classifier.bias.data = torch.tensor([3.0, 0.0, 0.0, 3.0])
+        term.classifier.bias = torch.nn.Parameter(torch.tensor([3.0, 0.0, 0.0, 3.0]))
     scores = torch.zeros(1, 2, 5, 5)
     scores[:, 0] = 1.0
     scores[:, :, 2, 2] = torch.tensor([0.0, 0.5])

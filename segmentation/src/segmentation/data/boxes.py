@@ -109,9 +109,8 @@ def _grab_cut(image: Image, start: NDArray[np.uint8]) -> Inside:
     foreground = (labels == cv2.GC_FGD) | (labels == cv2.GC_PR_FGD)
     if foreground.all() or foreground.sum() < MIN_PIXELS:  # it models both sides by colours
         return foreground
-    models = np.zeros((1, 65)), np.zeros((1, 65))
+    background, inside = np.zeros((1, 65)), np.zeros((1, 65))  # its models of colours
     cv2.setRNGSeed(0)
-    cv2.grabCut(
-        np.ascontiguousarray(image), labels, None, *models, _ITERATIONS, cv2.GC_INIT_WITH_MASK
-    )
+    pixels, by_mask = np.ascontiguousarray(image), cv2.GC_INIT_WITH_MASK
+    cv2.grabCut(pixels, labels, (0, 0, 0, 0), background, inside, _ITERATIONS, by_mask)
     return (labels == cv2.GC_FGD) | (labels == cv2.GC_PR_FGD)

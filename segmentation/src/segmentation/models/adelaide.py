@@ -72,8 +72,9 @@ class ContextualPairs(nn.Module):
         crf: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__()
-        self.unary = Unary(trunk, num_classes, **{"head": "large_fov", **(unary or {})})
-        channels = trunk.channels[-1]  # type: ignore[index]
+        settings: dict[str, Any] = {"head": "large_fov", **(unary or {})}
+        self.unary = Unary(trunk, num_classes, **settings)
+        channels: int = trunk.channels[-1]  # type: ignore[index, assignment]
         self.around, self.above, self.below = (
             PairwiseTerm(channels, num_classes, width) for _ in range(3)
         )

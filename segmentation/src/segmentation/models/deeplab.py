@@ -43,7 +43,8 @@ class DeepLab(nn.Module):
         crf: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__()
-        self.unary = Unary(trunk, num_classes, **{"head": "large_fov", **(unary or {})})
+        settings: dict[str, Any] = {"head": "large_fov", **(unary or {})}
+        self.unary = Unary(trunk, num_classes, **settings)
         self.crf = MeanField(num_classes, **{"iterations": 10, **(crf or {})}, learns=joint)
         self.joint = joint
         self.train_iterations = train_iterations

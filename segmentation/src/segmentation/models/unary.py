@@ -5,7 +5,7 @@ CRFs", ICLR 2015. Atrous spatial pyramid pooling (ASPP): Chen et al., "DeepLab",
 """
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
 from torch import Tensor, nn
 
@@ -77,7 +77,8 @@ class Unary(nn.Module):
             x, heads = self.trunk(image), []
         else:
             x, heads = image, []
-            *earlier, last = self.trunk.stages  # type: ignore[misc]
+            stages: Any = self.trunk.stages
+            *earlier, last = stages
             for stage, classifier in zip(earlier, self.auxiliary, strict=True):
                 x = stage(x)
                 heads.append(Head(classifier(x)))

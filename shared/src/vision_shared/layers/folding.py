@@ -38,7 +38,7 @@ def fold_norms(module: nn.Module) -> nn.Module:
     folded = copy.deepcopy(module).eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     for conv_name, norm_name in _pairs(folded):
         conv, norm = folded.get_submodule(conv_name), folded.get_submodule(norm_name)
-        assert isinstance(conv, nn.Conv2d)
+        assert isinstance(conv, nn.Conv2d) and isinstance(norm, _BatchNorm)
         with torch.no_grad():
             folded.set_submodule(conv_name, fuse_conv_bn_eval(conv, norm))
         # timm has norms that activate
