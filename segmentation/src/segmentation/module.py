@@ -28,9 +28,9 @@ from vision_shared.phases import OptimizerName, Phases, phased_optimizer
 from vision_shared.tables import Table
 from vision_shared.tasks import ExportSpec
 
-WITHOUT_CASCADE = "its own network on all pixels"
-EXITS_ALONE = "same exits, dense features"
-EARLIER_STAGE = "stage {} on all pixels"
+WITHOUT_CASCADE = "all pixels"
+EXITS_ALONE = "exits alone"
+EARLIER_STAGE = "stage {} alone"
 UNARY = "its unary term alone"
 
 Work = Callable[[Tensor], Parsing]
