@@ -1,4 +1,4 @@
-"""What several tests need: the compose fixture, and a small checkpoint of a cascade."""
+"""What several tests need: the compose fixture, people rendered once, a checkpoint of a cascade."""
 
 from pathlib import Path
 
@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from segmentation.data.labels import ClassList
+from segmentation.data.people import Recipe, render_once
 from segmentation.models import build_network
 from vision_shared.checkpoints import write_checkpoint
 
@@ -18,6 +19,18 @@ NETWORK = {
     "rho": 0.4,
     "head_width": 4,
 }
+
+
+RECIPE = Recipe(32, 16, 4, 4, portraits=0.25, without_people=0.1)
+"""Of the smoke run, but smaller."""
+
+
+@pytest.fixture(scope="session")
+def people(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of all data, with the people of `RECIPE` where the smoke run has its own."""
+    root = tmp_path_factory.mktemp("rendered")
+    render_once(root / "segmentation/people-smoke", RECIPE, root / "synthetic-people")
+    return root
 
 
 @pytest.fixture

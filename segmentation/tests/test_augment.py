@@ -109,3 +109,27 @@ def test_impossible_request_raises_one_line(changes: dict[str, Any]) -> None:
     with pytest.raises(InputError, match=rf"data\.{next(iter(changes))}") as error:
         Augmentation(**arguments)
     assert "\n" not in str(error.value)
+
+
+def test_focus_shows_a_labelled_pixel_and_cameras_change_no_mask() -> None:
+    image, mask = coded_picture(96, 96)
+    mask = np.zeros_like(mask)
+    mask[10:14, 10:14] = 3
+    shown = {
+        focus: [
+            (Augmentation(crop_size=24, scale=(1, 1), jitter=0, focus=focus)(image, mask, s)[1] > 0)
+            for s in range(20)
+        ]
+        for focus in (0.0, 1.0)
+    }
+    assert all(crop.any() for crop in shown[1.0]) and not all(crop.any() for crop in shown[0.0])
+    plain, seen = (
+        [
+            Augmentation(crop_size=96, scale=(1, 1), jitter=0, cameras=c)(image, mask, s)
+            for s in (1, 2)
+        ]
+        for c in (False, True)
+    )
+    for before, after in zip(plain, seen, strict=True):
+        assert np.array_equal(before[1].sum(), after[1].sum())
+        assert not np.array_equal(before[0], after[0])

@@ -11,9 +11,12 @@ from segmentation.models.trunk import SmallTrunk
 NUM_CLASSES = 5
 
 
-def cascade(rho: float | list[float] = 0.7, gate: str = "truth") -> LayerCascade:
+def cascade(
+    rho: float | list[float] = 0.7, gate: str = "truth", fill: str = "coarse", block: int = 3
+) -> LayerCascade:
     torch.manual_seed(0)
-    network = LayerCascade(SmallTrunk(16, (1, 2, 2)), NUM_CLASSES, rho, gate, head_width=8)  # type: ignore[arg-type]
+    trunk = SmallTrunk(16, (1, 2, 2))
+    network = LayerCascade(trunk, NUM_CLASSES, rho, gate, 8, fill=fill, block=block)  # type: ignore[arg-type]
     for module in network.modules():  # statistics and sharp scores, as training would leave them
         if isinstance(module, nn.BatchNorm2d):
             nn.init.uniform_(module.running_mean, -0.2, 0.2)  # type: ignore[arg-type]
@@ -59,12 +62,46 @@ def images() -> tuple[Tensor, Tensor]:
 
 @pytest.mark.parametrize("rho", [0.7, [0.6, 0.9], 1e-6, 1.0])
 def test_regions_give_what_whole_maps_give(rho: float | list[float]) -> None:
-    network, (image, _) = cascade(rho), images()
+    network, (image, _) = cascade(rho, fill="zero"), images()
     with torch.no_grad():
         fast = network(image)
         logits, stages = on_whole_maps(network, image)
     torch.testing.assert_close(fast.logits, logits, rtol=1e-4, atol=1e-4)
     assert torch.equal(fast.stages, stages)
+
+
+@pytest.mark.parametrize("training", [False, True])
+def test_blocks_of_one_cell_are_exits_on_dense_features(training: bool) -> None:
+    """What has left then goes on as it is: exits alone differ from the network on all pixels."""
+    network, (image, target) = cascade(0.7, "confidence", block=1), images()
+    with torch.no_grad():
+        dense = network.on_dense_features(image)
+    network.train(training)
+    with torch.set_grad_enabled(training):
+        fast = network(image, target)
+    torch.testing.assert_close(fast.logits, dense.logits, rtol=1e-3, atol=1e-3)
+    assert fast.stages is not None and dense.stages is not None
+    assert torch.equal(fast.stages, dense.stages)
+
+
+def test_controls_compute_what_they_name() -> None:
+    network, (image, _) = cascade(), images()
+    with torch.no_grad():
+        whole, packed = network.on_all_pixels(image), network.on_packed_maps(image)
+        torch.testing.assert_close(packed.logits, whole.logits, rtol=1e-4, atol=1e-4)
+        second = network.heads[1](network.stages[1](network.stages[0](image)))
+        wanted = enlarge(second, image.shape[-2:])
+        torch.testing.assert_close(network.on_all_pixels(image, 1).logits, wanted)
+        packed = network.on_packed_maps(image, 1).logits
+        torch.testing.assert_close(packed, wanted, rtol=1e-4, atol=1e-4)
+
+
+def test_shares_count_cells_and_blocks() -> None:
+    network = cascade(block=3)
+    stages = torch.zeros(2, 6, 6, dtype=torch.uint8)
+    stages[0, 0, :2] = torch.tensor([1, 2])
+    assert network.computed_shares(stages) == [1.0, (2 + 4) / 72, (1 + 4) / 72]
+    assert cascade(fill="zero").computed_shares(stages) == [1.0, 2 / 72, 1 / 72]
 
 
 def test_stages_are_used_and_thresholds_move_pixels() -> None:
@@ -91,10 +128,10 @@ def test_truth_gate_keeps_who_is_confident_and_wrong() -> None:
     network = cascade(0.6).train()
     logits = torch.tensor([[4.0, 0, 0, 0, 0]]).T[None, :, :, None]  # one pixel, sure of class 0
     for target, leaves in ((0, True), (1, False), (255, True)):
-        answer = network._leaves(logits, 0, torch.tensor([[[target]]]))
-        assert answer.item() is leaves
+        goes_on = network._going_on(logits, 1, None, torch.tensor([[[target]]]))
+        assert goes_on.item() is not leaves
     network.gate = "confidence"
-    assert network._leaves(logits, 0, torch.tensor([[[1]]])).item() is True
+    assert network._going_on(logits, 1, None, torch.tensor([[[1]]])).item() is False
 
 
 def test_cascade_step_trains_each_stage_on_its_own_region() -> None:

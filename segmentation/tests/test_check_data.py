@@ -123,7 +123,7 @@ def test_files_that_no_split_reads_are_a_fault(
     assert f"{root / 'masks' / 'extra.png'}: no image of that name\n" in out
 
 
-@pytest.mark.parametrize("data", ["voc", "sbd", "coco", "cityscapes", "scenes"])
+@pytest.mark.parametrize("data", ["voc", "sbd", "coco", "cityscapes", "people"])
 def test_missing_data_set_says_where_to_get_it(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], data: str
 ) -> None:

@@ -13,22 +13,20 @@ from segmentation.data.datamodule import (
     CityscapesData,
     CocoData,
     FolderData,
-    ScenesData,
+    PeopleData,
     SegmentationData,
     VocData,
 )
 from segmentation.data.labels import CITYSCAPES, VOC
-from segmentation.data.scenes import SCENE_CLASSES
+from segmentation.data.people import PEOPLE_CLASSES
 from vision_shared.inputs import InputError
 from vision_shared.testing import are_equal, epochs, expect_epochs_to_repeat
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Rendered scenes."""
-    folder = tmp_path_factory.mktemp("data") / "scenes"
-    scenes_data(folder).prepare_data()
-    return folder
+@pytest.fixture
+def folder(people: Path) -> Path:
+    """Rendered people."""
+    return people / "segmentation/people-smoke"
 
 
 def arguments(folder: Path, **changes: Any) -> dict[str, Any]:
@@ -47,9 +45,12 @@ def arguments(folder: Path, **changes: Any) -> dict[str, Any]:
     return common | changes
 
 
-def scenes_data(folder: Path, **changes: Any) -> ScenesData:
-    recipe = {"size": 48, "num_train": 10, "num_val": 5, "num_test": 3}
-    return ScenesData(**recipe, **arguments(folder, **changes))
+def people_data(folder: Path, classes: Any = "parts", **changes: Any) -> PeopleData:
+    recipe: dict[str, Any] = {"size": 32, "num_train": 16, "num_val": 4, "num_test": 4}
+    recipe |= {"portraits": 0.25, "without_people": 0.1, "photographs": None}
+    recipe |= {"collages": 0.5, "focus": 0.5, "cameras": True}
+    sets = str(folder.parent / "synthetic-people")
+    return PeopleData(classes=classes, sets=sets, **recipe, **arguments(folder, **changes))
 
 
 def prepared(data: SegmentationData, stage: str = "fit") -> SegmentationData:
@@ -71,55 +72,55 @@ def make_folder(folder: Path, sizes: list[tuple[int, int]]) -> Path:
 
 
 def test_training_batch_has_shapes_types_and_ranges(folder: Path) -> None:
-    batches = epochs(prepared(scenes_data(folder)), 0)
-    assert len(batches) == 2  # of 10 pictures, the last 2 are left out
+    batches = epochs(prepared(people_data(folder, batch_size=3)), 0)
+    assert len(batches) == 5  # of 16 images, the last one is left out
     image, mask = batches[0]["image"], batches[0]["mask"]
-    assert (image.shape, image.dtype) == ((4, 3, 32, 32), torch.float32)
-    assert (mask.shape, mask.dtype) == ((4, 32, 32), torch.int64)
+    assert (image.shape, image.dtype) == ((3, 3, 32, 32), torch.float32)
+    assert (mask.shape, mask.dtype) == ((3, 32, 32), torch.int64)
     assert 0 <= float(image.min()) < float(image.max()) <= 1
-    assert set(mask.unique().tolist()) <= {*range(len(SCENE_CLASSES)), 255}
+    assert set(mask.unique().tolist()) <= {*range(len(PEOPLE_CLASSES["parts"])), 255}
     names = [f"train_{index:05d}" for index in batches[0]["index"].tolist()]
     assert batches[0]["name"] == names
 
 
 @pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")  # DataLoader, Python 3.12+
 def test_epochs_repeat_whatever_the_workers_and_after_a_resume(folder: Path) -> None:
-    expect_epochs_to_repeat(lambda **changes: prepared(scenes_data(folder, **changes)))
+    expect_epochs_to_repeat(lambda **changes: prepared(people_data(folder, **changes)))
 
 
 def test_seed_of_a_sample_decides_its_augmentation(folder: Path) -> None:
-    samples = prepared(scenes_data(folder)).train_set
+    samples = prepared(people_data(folder)).train_set
     first, again, other = samples[0, 1], samples[0, 1], samples[0, 2]
     assert torch.equal(first["image"], again["image"])
     assert not torch.equal(first["image"], other["image"])
 
 
 def test_evaluation_sees_whole_pictures_in_order(folder: Path) -> None:
-    data = prepared(scenes_data(folder, crop_size=16))
+    data = prepared(people_data(folder, crop_size=16, eval_batch_size=3))
     batches = list(data.val_dataloader())
     assert [tuple(batch["image"].shape) for batch in batches] == [
-        (2, 3, 48, 48),
-        (2, 3, 48, 48),
-        (1, 3, 48, 48),
+        (3, 3, 32, 32),
+        (1, 3, 32, 32),
     ]
     names = [name for batch in batches for name in batch["name"]]
-    assert names == [f"val_{i:05d}" for i in range(5)]
-    assert are_equal(batches, list(prepared(scenes_data(folder, seed=5)).val_dataloader()))
+    assert names == [f"val_{i:05d}" for i in range(4)]
+    other = prepared(people_data(folder, seed=5, eval_batch_size=3))
+    assert are_equal(batches, list(other.val_dataloader()))
     image, mask = data.val_set.pictures.read(0)
     assert np.array_equal((batches[0]["image"][0] * 255).round().permute(1, 2, 0), image)
     assert np.array_equal(batches[0]["mask"][0], mask)
 
 
-def test_test_scenes_have_masks(folder: Path) -> None:
-    batches = list(prepared(scenes_data(folder), "test").test_dataloader())
-    assert sum(len(batch["image"]) for batch in batches) == 3
+def test_test_images_have_masks(folder: Path) -> None:
+    batches = list(prepared(people_data(folder), "test").test_dataloader())
+    assert sum(len(batch["image"]) for batch in batches) == 4
     assert all((batch["mask"] > 0).any() for batch in batches)
 
 
 def test_classes_are_known_before_the_data_is_there(tmp_path: Path) -> None:
     absent = arguments(tmp_path / "absent")
     for data, classes in [
-        (scenes_data(tmp_path / "absent"), SCENE_CLASSES),
+        (people_data(tmp_path / "absent"), PEOPLE_CLASSES["parts"]),
         (VocData(train="train_aug", sbd=None, **absent), VOC),
         (CocoData(**absent), VOC),
         (CityscapesData(**absent), CITYSCAPES),
@@ -133,7 +134,7 @@ def test_voc_trains_on_the_chosen_part_and_tests_on_val(folder: Path) -> None:
     data = VocData(train="train", sbd=None, **arguments(folder))
     for stage in ("fit", "test"):
         data.setup(stage)
-    assert [len(data.train_set), len(data.val_set), len(data.test_set)] == [10, 5, 5]
+    assert [len(data.train_set), len(data.val_set), len(data.test_set)] == [16, 4, 4]
 
 
 @pytest.mark.parametrize("kind", [VocData, CocoData, CityscapesData])
@@ -165,11 +166,11 @@ def test_training_warns_of_classes_without_a_pixel(
 
 
 def test_missing_image_of_the_test_is_named_before_training(folder: Path, tmp_path: Path) -> None:
-    copied = Path(shutil.copytree(folder, tmp_path / "scenes"))
+    copied = Path(shutil.copytree(folder, tmp_path / "people"))
     name = (copied / "ImageSets/Segmentation/test.txt").read_text().split()[-1]
     (copied / "JPEGImages" / f"{name}.jpg").unlink()
     with pytest.raises(InputError, match=f"{name}.jpg: no such file, but the data set lists it"):
-        scenes_data(copied).setup("fit")
+        people_data(copied).setup("fit")
 
 
 def test_crop_above_every_picture_raises_and_above_some_pads(tmp_path: Path) -> None:
@@ -181,7 +182,7 @@ def test_crop_above_every_picture_raises_and_above_some_pads(tmp_path: Path) -> 
 
 
 def test_fewer_pictures_than_a_batch_raise_unless_the_epoch_has_a_size(folder: Path) -> None:
-    with pytest.raises(InputError, match=r"10 pictures.*data\.batch_size=11.*data\.epoch_size"):
-        prepared(scenes_data(folder, batch_size=11))
-    data = prepared(scenes_data(folder, batch_size=11, epoch_size=22))
+    with pytest.raises(InputError, match=r"16 pictures.*data\.batch_size=17.*data\.epoch_size"):
+        prepared(people_data(folder, batch_size=17))
+    data = prepared(people_data(folder, batch_size=17, epoch_size=34))
     assert len(list(data.train_dataloader())) == 2

@@ -20,10 +20,10 @@ def sample() -> tuple[Tensor, Tensor, Tensor]:
     return logits, target, losses
 
 
-def test_unlabelled_pixels_and_those_outside_the_region_do_not_count() -> None:
+def test_a_region_s_pixels_are_summed_and_divided_by_all_labelled_ones() -> None:
     logits, target, losses = sample()
     region = torch.rand(2, 6, 7) > 0.5
-    expected = losses[region & (target != 255)].mean()
+    expected = losses[region & (target != 255)].sum() / (target != 255).sum()
     torch.testing.assert_close(cross_entropy(logits, target, region=region), expected)
 
 

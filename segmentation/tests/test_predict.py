@@ -9,10 +9,12 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from segmentation.predict import main
 from segmentation.segmenter import Segmenter
+from vision_shared.checkpoints import read_checkpoint, write_checkpoint
 from vision_shared.images import read_image
 from vision_shared.inputs import ExitCode
 
@@ -75,6 +77,29 @@ def test_video_is_streamed_frame_by_frame(cascade_checkpoint: Path, tmp_path: Pa
     lines = [json.loads(line) for line in (out / "clip.jsonl").read_text().splitlines()]
     assert [line["time"] for line in lines] == pytest.approx([0, 0.1, 0.2, 0.3])
     assert all(sum(line["areas"].values()) == pytest.approx(1) for line in lines)
+
+
+def test_time_of_an_image_limits_who_goes_on(cascade_checkpoint: Path, tmp_path: Path) -> None:
+    source = write_picture(tmp_path / "photo.png")
+    checkpoint = read_checkpoint(cascade_checkpoint)
+    write_checkpoint(  # all pixels go on, if there is time
+        cascade_checkpoint,
+        task="segmentation",
+        hyper_parameters=checkpoint.hyper_parameters,
+        state_dict={**checkpoint.state_dict, "net.rho": torch.ones(2)},
+    )
+    stages = {}
+    for milliseconds in ("0.001", "100000"):
+        out = tmp_path / milliseconds
+        assert run(cascade_checkpoint, source, "-o", out, "--milliseconds", milliseconds) == 0
+        stages[milliseconds] = json.loads((out / "photo.json").read_text())["stages"]
+    assert stages["0.001"] == [1.0]
+    free = tmp_path / "free"
+    assert run(cascade_checkpoint, source, "-o", free) == 0
+    assert stages["100000"] == json.loads((free / "photo.json").read_text())["stages"]
+    assert stages["100000"] == [0.0, 0.0, 1.0]
+    windows = ("--window", "40", "--milliseconds", "20")
+    assert run(cascade_checkpoint, source, "-o", tmp_path / "w", *windows) == 2
 
 
 def test_comparison_shows_both_networks(

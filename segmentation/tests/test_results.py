@@ -13,6 +13,7 @@ from segmentation.evaluation.cost import cascade_macs, count_macs, stage_macs
 from segmentation.evaluation.objects import box_iou, class_boxes
 from segmentation.evaluation.results import MEASURES, Results, class_iou
 from segmentation.models.cascade import LayerCascade
+from segmentation.models.local_convolution import LocalConvolution
 from segmentation.models.trunk import SmallTrunk
 
 IMAGE = torch.zeros(1, 3, 64, 96)
@@ -215,3 +216,9 @@ def test_mean_is_over_two_classes_or_more_and_absent_ones_are_named() -> None:
     assert systems.rows[0] == ["mIoU, %", "-", "-"]
     assert systems.note.endswith("; mIoU without one, two: no pixel in the truth")
     assert [row[1] for row in classes.rows] == ["100.0", "-", "-", "-"]
+
+
+def test_macs_of_a_local_convolution_are_of_its_window() -> None:
+    layer = LocalConvolution(5)
+    values, image = torch.rand(1, 4, 8, 9), torch.rand(1, 3, 8, 9)
+    assert count_macs(lambda x: layer(values, x), image) == 8 * 9 * 25 * (3 + 4)

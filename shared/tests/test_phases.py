@@ -31,6 +31,16 @@ def test_every_phase_starts_at_its_rate_and_falls_to_zero() -> None:
     assert rates == [1.0, pytest.approx(0.5), pytest.approx(0, abs=1e-3), 0.1, 0.0]
 
 
+def test_a_phase_without_a_rate_goes_on_with_the_schedule_before() -> None:
+    table = [*TABLE[:1], {"step": "second", "share": 0.25}]
+    phases = Phases(table)
+    rates = [phases.learning_rate(p, 1.0) for p in (0.0, 0.5, 0.75, 0.9, 1.0)]
+    assert rates == pytest.approx([1.0, 0.5, 0.25, 0.1, 0.0])
+    assert phases.at(0.8)[0].step == "second"
+    with pytest.raises(ValueError, match="learning rate of the first phase"):
+        Phases(table[1:] + table[:1])
+
+
 def test_boundaries_that_no_float_meets_are_met() -> None:
     thirds = [{"step": str(i), "share": 1 / 3, "learning_rate": 1.0} for i in range(3)]
     steps = [int(Phases(thirds).at(step / 300)[0].step) for step in range(300)]

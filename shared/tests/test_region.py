@@ -176,7 +176,7 @@ def test_maps_and_tokens_are_checked() -> None:
         with pytest.raises(ValueError, match=message):
             region.gather(x)
     for values, onto, message in (
-        (tokens[:23], None, r"tokens \(M, C\) of sizes \(24, C\), got \(23, 5\)"),
+        (tokens[:23], None, r"tokens \(N, C\) of sizes \(24, C\), got \(23, 5\)"),
         (tokens.to("meta"), None, r"tokens on cpu, got meta"),
         (tokens, torch.zeros(2, 6, 3, 4), r"onto .* \(2, 5, 3, 4\), got \(2, 6, 3, 4\)"),
         (tokens, torch.zeros(2, 5, 3, 4).half(), r"onto in torch.float32, got torch.float16"),

@@ -227,3 +227,14 @@ def test_kernels_fit_the_operators(kernels_as_operators: None) -> None:
 
     leaves = [x.requires_grad_() for x in (source, weight, bias, residual)]
     assert torch.autograd.gradcheck(convolve, leaves, fast_mode=True)
+
+
+def test_blocks_of_inactive_pixels_are_read_as_on_a_cpu() -> None:
+    mask = torch.rand(2, 6, 7, generator=torch.Generator().manual_seed(0)) < 0.3
+    region = Region(mask, block=3)
+    _, _, weight, bias, _ = random_inputs(torch.float32, 9, 4, 4, 16, 24)
+    tokens = region.gather(torch.randn(2, 16, 6, 7))
+    table = region.neighbours((3, 3), (2, 2))
+    expected = region_conv_cpu.forward(tokens, table, weight, bias, None, True)
+    got = forward(tokens, table, weight, bias, None, True)
+    assert_close_to_float64(got, expected.double())

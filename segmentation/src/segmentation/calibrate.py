@@ -1,10 +1,12 @@
-"""Choose a cascade's threshold on a validation set, and store it in a checkpoint.
+"""Choose a cascade's thresholds on a validation set, and store them in a checkpoint.
 
     python -m segmentation.calibrate CKPT [--lose 0.3 | --milliseconds 20] [data=folder ...]
 
-Sweeps rho, prints and draws mIoU against time and multiply-adds, and writes a checkpoint with the
-rho that meets the target, beside the one it was given. The validation set is the one that the
-checkpoint was trained with, unless overrides in Hydra's syntax say otherwise.
+Sweeps a common rho, then moves the rho of one stage after another as long as that serves the
+target; prints and draws mIoU against time and multiply-adds, and writes a checkpoint with the
+thresholds that meet the target, beside the one it was given. A network of deep supervision alone
+is calibrated, too: its pixels leave from then on. The validation set is the one that the checkpoint
+was trained with, unless overrides in Hydra's syntax say otherwise.
 """
 
 # Nothing heavy is imported before the arguments are known to be good: --help has to be quick.
@@ -12,8 +14,9 @@ from __future__ import annotations
 
 import sys
 from argparse import Namespace
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,61 +34,126 @@ TASK = "segmentation"
 SWEEP = (0.5, 0.7, 0.8, 0.9, 0.92, 0.95, 0.97, 0.985, 0.995, 1.0)
 
 
+Rho = tuple[float, ...]
+
+
 @dataclass(frozen=True)
 class Point:
-    """A threshold and what it leads to.
+    """Thresholds and what they lead to.
 
     Attributes:
-        rho: for every stage but the last.
+        rho: one for every stage but the last.
         miou: on the validation set, %.
-        milliseconds: an image, wall time.
+        milliseconds: an image, wall time, each alone as `predict` has it; the median.
         macs: an image, multiply-adds.
-        reached: share of the cells that each stage computes.
+        computed: share of the cells that each stage computes, blocks included.
     """
 
-    rho: float
+    rho: Rho
     miou: float
     milliseconds: float
     macs: float
-    reached: tuple[float, ...]
+    computed: tuple[float, ...]
 
 
-def sweep(segmenter: Segmenter, batches: DataLoader, thresholds: Sequence[float]) -> list[Point]:
-    """Measure a cascade at each threshold; the last one has to be 1, which lets nobody leave.
+Measure = Callable[[Rho], Point]
+
+
+def measure_on(segmenter: Segmenter, batches: DataLoader) -> Measure:
+    """Return what measures a cascade at given thresholds, and leaves it with them.
 
     Raises:
-        ValueError: the network is no cascade in its cascade step.
+        ValueError: the network is no cascade.
     """
     from segmentation.models.cascade import LayerCascade
 
     network = segmenter.network
-    if not isinstance(network, LayerCascade) or not network.cascaded:
-        raise ValueError("expected a network trained as a cascade, to its step `cascade`")
-    return [_measure(segmenter, network, batches, rho) for rho in thresholds]
+    if not isinstance(network, LayerCascade):
+        raise ValueError("expected a layer cascade (module=cascade)")
+    if not network.cascaded:
+        network.begin("cascade")
+    return partial(_measure, segmenter, network, batches)
 
 
-def choose(points: Sequence[Point], lose: float | None, milliseconds: float | None) -> Point:
-    """Return the fastest point that loses at most so much mIoU, or the best one so fast.
+def sweep(measure: Measure, thresholds: Sequence[float], number: int) -> list[Point]:
+    """Measure at each threshold, the same of all ``number`` stages but the last.
+
+    The last threshold has to be 1, which lets no pixel leave.
+    """
+    return [measure((rho,) * number) for rho in thresholds]
+
+
+@dataclass(frozen=True)
+class Target:
+    """The aim of a calibration.
+
+    Attributes:
+        lose: at most so many points of mIoU below the best of the sweep; None for a time instead.
+        milliseconds: at most so many an image; used where ``lose`` is None.
+    """
+
+    lose: float | None
+    milliseconds: float | None = None
+
+    def order(self, point: Point) -> tuple[float, ...]:
+        """Return a key that is least for the best point: of equal ones the highest thresholds."""
+        first = point.macs if self.lose is not None else -point.miou
+        return (first, *(-rho for rho in point.rho))
+
+    def admits(self, points: Sequence[Point]) -> list[Point]:
+        """Return the points that meet the target.
+
+        Raises:
+            InputError: no point is fast enough.
+        """
+        if self.lose is not None:
+            least = max(point.miou for point in points) - self.lose
+            return [point for point in points if point.miou >= least]
+        assert self.milliseconds is not None
+        fast = [point for point in points if point.milliseconds <= self.milliseconds]
+        if not fast:
+            least_time = min(point.milliseconds for point in points)
+            raise InputError(
+                f"no threshold takes {self.milliseconds:g} ms or less; "
+                f"the fastest takes {least_time:.1f} ms"
+            )
+        return fast
+
+    def choose(self, points: Sequence[Point]) -> Point:
+        """Return the least costly point that loses no more, or the best one that is so fast."""
+        return min(self.admits(points), key=self.order)
+
+
+def refine(measure: Measure, points: list[Point], target: Target) -> Point:
+    """Move one stage's threshold at a time by a step of the sweep while the target gains by it.
 
     Args:
-        points: from `sweep`.
-        lose: at most so many points of mIoU below the threshold of 1.
-        milliseconds: at most so many an image; used where ``lose`` is None.
-
-    Raises:
-        InputError: no point is fast enough.
+        measure: from `measure_on`.
+        points: of the sweep; what is measured is added.
+        target: the aim.
     """
-    if lose is not None:
-        least = points[-1].miou - lose
-        return min((p for p in points if p.miou >= least), key=lambda p: p.macs)
-    assert milliseconds is not None
-    fast = [p for p in points if p.milliseconds <= milliseconds]
-    if not fast:
-        least_time = min(p.milliseconds for p in points)
-        raise InputError(
-            f"no threshold takes {milliseconds:g} ms or less; the fastest takes {least_time:.1f} ms"
-        )
-    return max(fast, key=lambda p: p.miou)
+    chosen, tried = target.choose(points), {point.rho for point in points}
+    while True:
+        steps = [rho for rho in _steps(chosen.rho) if rho not in tried]
+        if not steps:
+            return chosen
+        for rho in steps:
+            tried.add(rho)
+            points.append(measure(rho))
+        best = target.choose(points)
+        if best is chosen:
+            return chosen
+        chosen = best
+
+
+def _steps(rho: Rho) -> list[Rho]:
+    """Return the thresholds that differ in one stage by one step of the sweep."""
+    return [
+        (*rho[:stage], SWEEP[index], *rho[stage + 1 :])
+        for stage, value in enumerate(rho)
+        for index in (SWEEP.index(value) - 1, SWEEP.index(value) + 1)
+        if 0 <= index < len(SWEEP)
+    ]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -139,60 +207,68 @@ def _calibrate(options: Namespace) -> ExitCode:
         data = make_data(checkpoint, cfg.data)
         data.prepare_data()
         data.setup("validate")
+    trained = getattr(segmenter.network, "cascaded", True)
     try:
-        points = sweep(segmenter, data.val_dataloader(), SWEEP)
+        measure = measure_on(segmenter, data.val_dataloader())
     except ValueError as error:
         raise InputError(f"{path}: {error}") from error
+    if not trained:
+        print("trained by deep supervision alone: its pixels leave from now on")
+    number = len(segmenter.network.rho)  # type: ignore[arg-type]
+    points = sweep(measure, SWEEP, number)
+    dense = points[-1]
+    target = Target(options.lose, options.milliseconds)
+    chosen = refine(measure, points, target)
     print_tables([_table(points)])
-    chosen = choose(points, options.lose, options.milliseconds)
     draw(points, chosen, picture, overwrite=options.overwrite)
-    _store(checkpoint, chosen.rho, len(chosen.reached) - 1, output)
-    print(f"rho {chosen.rho:g} stored in {output}; the sweep is drawn in {picture}")
+    _store(checkpoint, chosen.rho, output)
+    if chosen.macs >= dense.macs:
+        print("nothing is saved: at these thresholds every pixel reaches the last stage")
+    print(f"rho {_text(chosen.rho)} stored in {output}; the sweep is drawn in {picture}")
     return ExitCode.DONE
 
 
-def _measure(segmenter: Segmenter, network: Any, batches: DataLoader, rho: float) -> Point:
+def _measure(segmenter: Segmenter, network: Any, batches: DataLoader, rho: Rho) -> Point:
     import torch
 
     from segmentation.evaluation.comparison import OURS, Comparison
     from segmentation.evaluation.cost import cascade_macs, stage_macs
 
-    number = len(network.stages)
-    network.set_rho([rho] * (number - 1))
+    network.set_rho(rho)
     comparison = Comparison(segmenter.classes)
     device = segmenter.device
     image = torch.zeros(0)
-    for index, batch in enumerate(batches):
+    for batch in batches:
         image, truth = batch["image"].to(device), batch["mask"].to(device)
-        if index == 0:
-            segmenter.inference(network, image)  # warms up, unmeasured
-        parsing = comparison.timed(OURS, lambda x=image: segmenter.inference(network, x), device)
+        comparison.time(OURS, lambda x: segmenter.inference(network, x), image)
+        parsing = segmenter.inference(network, image)
         labels = parsing.logits.argmax(1)
         comparison.update({OURS: labels}, truth)
         assert parsing.stages is not None
-        comparison.update_stages(parsing.stages, labels, truth, number)
+        computed = network.computed_shares(parsing.stages)
+        comparison.update_stages(parsing.stages, labels, truth, computed)
     assert comparison.stages is not None
-    reached = comparison.stages.reached()
+    shares = comparison.stages.computed_shares()
     return Point(
         rho,
         100 * float(comparison.systems[OURS].mean_iou()),
-        1000 * comparison.seconds[OURS] / comparison.num_images,
-        cascade_macs(stage_macs(network, torch.zeros_like(image[:1])), reached),
-        tuple(reached.tolist()),
+        comparison.milliseconds(OURS),
+        cascade_macs(stage_macs(network, torch.zeros_like(image[:1])), shares),
+        tuple(shares.tolist()),
     )
 
 
 def _table(points: Sequence[Point]) -> Table:
     from vision_shared.tables import Table
 
-    stages = [f"reach stage {s + 2}, %" for s in range(len(points[0].reached) - 1)]
+    stages = [f"stage {s + 2} computes, %" for s in range(len(points[0].computed) - 1)]
     rows = [
         [
-            f"{p.rho:g}",
+            _text(p.rho),
             f"{p.miou:.2f}",
             f"{p.milliseconds:.2f}",
             f"{p.macs / 1e6:.1f}",
-            *(f"{100 * share:.1f}" for share in p.reached[1:]),
+            *(f"{100 * share:.1f}" for share in p.computed[1:]),
         ]
         for p in points
     ]
@@ -201,8 +277,14 @@ def _table(points: Sequence[Point]) -> Table:
 
 
 def draw(points: Sequence[Point], chosen: Point, path: Path, *, overwrite: bool) -> None:
-    """Draw mIoU against time and against multiply-adds; the chosen point is marked."""
+    """Draw mIoU against time and against multiply-adds; the chosen point is marked.
+
+    Points of a common threshold are joined and named, others grey.
+    """
     from matplotlib.figure import Figure
+
+    common = [point for point in points if len(set(point.rho)) == 1]
+    moved = [point for point in points if len(set(point.rho)) > 1]
 
     figure = Figure(figsize=(9, 3.6), layout="constrained")
     left, right = figure.subplots(1, 2, sharey=True)
@@ -210,11 +292,12 @@ def draw(points: Sequence[Point], chosen: Point, path: Path, *, overwrite: bool)
         (left, "ms an image", lambda p: p.milliseconds),
         (right, "10^6 multiply-adds an image", lambda p: p.macs / 1e6),
     ):
-        axes.plot([value(p) for p in points], [p.miou for p in points], "o-", color="tab:blue")
+        axes.plot([value(p) for p in common], [p.miou for p in common], "o-", color="tab:blue")
+        axes.plot([value(p) for p in moved], [p.miou for p in moved], "o", color="tab:grey")
         axes.plot(value(chosen), chosen.miou, "o", color="tab:red", markersize=10)
-        for i, p in enumerate(points):  # above and below by turns, for the last ones stand close
+        for i, p in enumerate(common):  # above and below by turns, for the last ones stand close
             place = (-8, 7 if i % 2 else -15)
-            axes.annotate(f"{p.rho:g}", (value(p), p.miou), place, textcoords="offset points")
+            axes.annotate(_text(p.rho), (value(p), p.miou), place, textcoords="offset points")
         axes.set_xlabel(unit)
         axes.grid(alpha=0.3)
     left.set_ylabel("mIoU, %")
@@ -222,16 +305,24 @@ def draw(points: Sequence[Point], chosen: Point, path: Path, *, overwrite: bool)
         figure.savefig(temporary, dpi=110)
 
 
-def _store(checkpoint: Any, rho: float, number: int, path: Path) -> None:
+def _store(checkpoint: Any, rho: Rho, path: Path) -> None:
+    import torch
+
     from vision_shared.checkpoints import write_checkpoint
 
     parameters = dict(checkpoint.hyper_parameters)
-    parameters["network"] = {**parameters["network"], "rho": rho}
+    parameters["network"] = {**parameters["network"], "rho": list(rho)}
     state = dict(checkpoint.state_dict)
-    state["net.rho"] = state["net.rho"].new_full((number,), rho)
+    state["net.rho"] = state["net.rho"].new_tensor(rho)
+    state["net._extra_state"] = torch.tensor(True)  # in its cascade step
     write_checkpoint(
         path, task=TASK, hyper_parameters=parameters, state_dict=state, data=checkpoint.data
     )
+
+
+def _text(rho: Rho) -> str:
+    """Return a common threshold once, else one for each stage."""
+    return " / ".join(f"{value:g}" for value in (rho[:1] if len(set(rho)) == 1 else rho))
 
 
 def _report(line: str) -> None:

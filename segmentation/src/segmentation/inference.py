@@ -17,6 +17,9 @@ class Inference:
         overlap: of neighbouring windows, the least, in [0, 1).
         scales: of the image, one look at each.
         mirrored: look at the mirrored image as well, at each scale.
+        long_side: pixels; an image whose longer side has more is reduced to it first, for people
+            in photographs of telephones are far larger than a network has learned. None reduces
+            nothing.
 
     Raises:
         ValueError: a value out of range.
@@ -28,9 +31,12 @@ class Inference:
         overlap: float = 1 / 3,
         scales: Sequence[float] = (1.0,),
         mirrored: bool = False,
+        long_side: int | None = None,
     ) -> None:
         if window is not None and window < 1:
             raise ValueError(f"expected a window of at least 1 pixel, got {window}")
+        if long_side is not None and long_side < 32:
+            raise ValueError(f"expected a long side of at least 32 pixels, got {long_side}")
         if not 0 <= overlap < 1:
             raise ValueError(f"expected an overlap in [0, 1), got {overlap}")
         if not scales or not all(scale > 0 for scale in scales):
@@ -39,10 +45,11 @@ class Inference:
         self.overlap = overlap
         self.scales = tuple(scales)
         self.mirrored = mirrored
+        self.long_side = long_side
 
     @property
     def looks_once(self) -> bool:
-        """Whether a network sees an image exactly once."""
+        """Whether a network sees an image exactly once, reduced or not."""
         return self.window is None and self.scales == (1.0,) and not self.mirrored
 
     def __call__(self, network: nn.Module, image: Tensor) -> Parsing:
@@ -52,14 +59,31 @@ class Inference:
             What the network returns, where it looks once. Else ``logits`` alone, the logarithm of
             the probabilities' mean over all looks that a pixel got, each look weighing the same.
         """
+        size = image.shape[-2:]
         with torch.no_grad():
+            image = self._reduce(image)
             if self.looks_once:
-                return network(image)
+                parsing = network(image)
+                if image.shape[-2:] != size:
+                    parsing = parsing._replace(logits=enlarge(parsing.logits, size))
+                return parsing
             looks = [
                 self._look(network, image, scale, mirror)
                 for scale, mirror in product(self.scales, (False, True)[: 1 + self.mirrored])
             ]
-            return Parsing(torch.stack(looks).mean(0).clamp_min(1e-12).log())
+            logits = torch.stack(looks).mean(0).clamp_min(1e-12).log()
+            return Parsing(logits if logits.shape[-2:] == size else enlarge(logits, size))
+
+    def _reduce(self, image: Tensor) -> Tensor:
+        """Return images whose longer side has at most ``long_side`` pixels."""
+        longer = max(image.shape[-2:])
+        if self.long_side is None or longer <= self.long_side:
+            return image
+        factor = self.long_side / longer
+        size = [max(1, round(factor * side)) for side in image.shape[-2:]]
+        return nn.functional.interpolate(
+            image, size, mode="bilinear", antialias=True, align_corners=False
+        )
 
     def _look(self, network: nn.Module, image: Tensor, scale: float, mirror: bool) -> Tensor:
         """Return probabilities (B, L, H, W)."""

@@ -15,7 +15,10 @@ def cross_entropy(
     class_weights: Tensor | None = None,
     hardest: float = 1.0,
 ) -> Tensor:
-    """Mean cross-entropy of the pixels that are labelled, inside the region and hard enough.
+    """Cross-entropy of the pixels inside the region and hard enough, by the labelled ones' number.
+
+    Where the region has a tenth of the labelled pixels, the loss is a tenth of their mean: a
+    stage's pixels weigh the same however few have reached it.
 
     Args:
         logits: (B, L, H, W).
@@ -28,16 +31,20 @@ def cross_entropy(
     Returns:
         A scalar; 0, with a zero gradient, where no pixel counts.
     """
-    counts = target != IGNORE
-    if region is not None:
-        counts = counts & region
+    labelled = target != IGNORE
     losses = F.cross_entropy(logits.float(), target, reduction="none", ignore_index=IGNORE)
-    weights = counts.float()
+    weights = labelled.float()
     if class_weights is not None:
-        weights = weights * class_weights[target.masked_fill(~counts, 0)]
+        weights = weights * class_weights[target.masked_fill(~labelled, 0)]
+    share = 1.0
+    counts = labelled
+    if region is not None:
+        counts = labelled & region
+        inside = weights * region
+        share, weights = inside.sum() / weights.sum().clamp_min(1e-6), inside
     if hardest < 1:
         weights = weights * _hard(losses.detach(), counts, hardest)
-    return (losses * weights).sum() / weights.sum().clamp_min(1e-6)
+    return share * (losses * weights).sum() / weights.sum().clamp_min(1e-6)
 
 
 def _hard(losses: Tensor, counts: Tensor, share: float) -> Tensor:

@@ -1,6 +1,7 @@
 """The Lightning module: objective, metrics, optimiser and pictures of segmentation."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -21,13 +22,18 @@ from segmentation.evaluation.results import class_iou, mean_iou
 from segmentation.inference import Inference
 from segmentation.models import Head, Parsing, build_network
 from segmentation.models.parsing import enlarge
+from segmentation.models.pyramid import pretrained_parameters
 from vision_shared.checkpoints import without_sources
 from vision_shared.phases import OptimizerName, Phases, phased_optimizer
 from vision_shared.tables import Table
 from vision_shared.tasks import ExportSpec
 
-WITHOUT_CASCADE = "without the cascade"
+WITHOUT_CASCADE = "all pixels"
+EXITS_ALONE = "exits alone"
+EARLIER_STAGE = "stage {} alone"
 UNARY = "its unary term alone"
+
+Work = Callable[[Tensor], Parsing]
 
 
 class SegmentationModule(pl.LightningModule):
@@ -43,6 +49,10 @@ class SegmentationModule(pl.LightningModule):
         hardest: share of each image's pixels, those of the largest loss, that train.
         class_weights: of the loss, one a class; null weighs all alike.
         inference: the arguments of `segmentation.inference.Inference`: windows, scales, mirroring.
+        pretrained_rate: learning rate of a pretrained encoder, as a share of the phase's; others
+            than trunk ``pyramid`` have none.
+        precision: of classes on held-out images by name, recorded with weights that ship; see
+            `segmentation.segmenter.Segmenter`. A training has none.
     """
 
     def __init__(
@@ -56,6 +66,8 @@ class SegmentationModule(pl.LightningModule):
         hardest: float,
         class_weights: Sequence[float] | None,
         inference: Mapping[str, Any] | None = None,
+        pretrained_rate: float = 1.0,
+        precision: Mapping[str, float] | None = None,
     ) -> None:
         super().__init__()
         self.save_hyperparameters()
@@ -68,6 +80,7 @@ class SegmentationModule(pl.LightningModule):
         self.poly_power = poly_power
         self.hardest = hardest
         self.class_weights = class_weights
+        self.pretrained_rate = pretrained_rate
         self.inference = Inference(**(inference or {}))
         self.val_confusion = MulticlassConfusionMatrix(len(self.classes), ignore_index=IGNORE)
         self.comparison = Comparison(self.classes)
@@ -77,7 +90,10 @@ class SegmentationModule(pl.LightningModule):
     def training_step(self, batch: dict[str, Tensor], _: int) -> Tensor:
         self._begin_phase()
         parsing: Parsing = self.net(batch["image"], batch["mask"])
-        terms = [head.weight * self._loss(head, batch["mask"]) for head in parsing.heads]
+        terms = [
+            head.weight * self._loss(head, batch["mask"] if head.target is None else head.target)
+            for head in parsing.heads
+        ]
         self.log_dict({f"train/loss_{i}": term for i, term in enumerate(terms)})
         loss = torch.stack(terms).sum()
         self.log("train/loss", loss, prog_bar=True)
@@ -122,22 +138,34 @@ class SegmentationModule(pl.LightningModule):
 
     def test_step(self, batch: dict[str, Tensor], _: int) -> None:
         image, truth = batch["image"], batch["mask"]
-        parsing: Parsing = self.comparison.timed(
-            OURS, lambda: self.inference(self.net, image), self.device
-        )
+        parsing: Parsing = self.inference(self.net, image)
+        self.comparison.time(OURS, lambda x: self.inference(self.net, x), image)
         answers = {OURS: parsing.logits.argmax(1)}
         if "unary" in parsing.terms:
             unary = enlarge(parsing.terms["unary"], truth.shape[1:])
             answers[UNARY] = unary.argmax(1)
         if parsing.stages is not None:
-            whole = self.comparison.timed(
-                WITHOUT_CASCADE, lambda: self.net.on_all_pixels(image), self.device
-            )
-            answers[WITHOUT_CASCADE] = whole.logits.argmax(1)
-            number = len(self.net.stages)
-            self.comparison.update_stages(parsing.stages, answers[OURS], truth, number)
+            computed = self.net.computed_shares(parsing.stages)
+            self.comparison.update_stages(parsing.stages, answers[OURS], truth, computed)
+            for name, (work, timed) in self._controls().items():
+                answers[name] = work(image).logits.argmax(1)
+                self.comparison.time(name, timed, image)
         self.comparison.update(answers, truth)
         self._test_size = (image.shape[2], image.shape[3])
+
+    def _controls(self) -> dict[str, tuple[Work, Work]]:
+        """Return what a cascade is held against: by its name, the system, and its fastest form."""
+        net = self.net
+        systems: dict[str, tuple[Work, Work]] = {
+            WITHOUT_CASCADE: (net.on_all_pixels, net.on_packed_maps),
+            EXITS_ALONE: (net.on_dense_features, net.on_dense_features),
+        }
+        for stage in range(1, len(net.stages) - 1):
+            systems[EARLIER_STAGE.format(stage + 1)] = (
+                partial(net.on_all_pixels, last=stage),
+                partial(net.on_packed_maps, last=stage),
+            )
+        return systems
 
     def on_test_epoch_end(self) -> None:
         self._count_macs()
@@ -150,16 +178,23 @@ class SegmentationModule(pl.LightningModule):
             macs[OURS] = count_macs(self.net, image)
             return
         stages = stage_macs(self.net, image)
-        macs[OURS] = cascade_macs(stages, self.comparison.stages.reached())
-        macs[WITHOUT_CASCADE] = count_macs(self.net.on_all_pixels, image)
+        macs[OURS] = cascade_macs(stages, self.comparison.stages.computed_shares())
+        for name, (work, _) in self._controls().items():
+            macs[name] = count_macs(work, image)
 
     def tables(self) -> list[Table]:
         """Return the tables of the test that has just run, the controls beside ours."""
         return self.comparison.tables()
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
+        encoder = list(pretrained_parameters(self.net))
+        known = set(encoder)
+        rest = [p for p in self.parameters() if p.requires_grad and p not in known]
         return phased_optimizer(
-            self.parameters(),
+            [
+                {"params": rest},
+                *([{"params": encoder, "lr": self.pretrained_rate}] * bool(encoder)),
+            ],
             self.optimizer_name,
             self.weight_decay,
             lambda step: self.phases.learning_rate(self._progress(step), self.poly_power),

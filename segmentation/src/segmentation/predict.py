@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from segmentation.segmenter import Segmenter
 
 TASK = "segmentation"
+SHIPPED = Path(__file__).parent / "weights" / "parsing.safetensors"
 
 EPILOG = """\
 INPUT is pictures, videos (animated GIF, WebP and PNG, too), and folders of them; OUT is a folder,
@@ -52,9 +53,19 @@ def _parse(arguments: Sequence[str] | None) -> Namespace:
     )
     add = parser.add_argument
     add("--compare", metavar="CKPT", help="a second checkpoint, for a video of both")
+    add(
+        "--milliseconds",
+        type=float,
+        metavar="MS",
+        help="hold a cascade to a time for each image: its thresholds adapt, of a video by the "
+        "last frames",
+    )
     add("--window", type=int, metavar="PIXELS", help="slide a window over larger pictures")
     add("--mirrored", action="store_true", help="look at the mirrored picture as well")
-    return parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    if options.milliseconds is not None and not options.milliseconds > 0:
+        parser.error(f"expected --milliseconds above 0, got {options.milliseconds:g}")
+    return options
 
 
 def _predict(options: Namespace) -> ExitCode:
@@ -71,8 +82,9 @@ def _predict(options: Namespace) -> ExitCode:
         endings=ENDINGS,
         is_video=is_video,
     )
-    for checkpoint in filter(None, (options.checkpoint, options.compare)):
-        check_checkpoint(checkpoint, TASK)
+    check_checkpoint(options.checkpoint, TASK, SHIPPED)
+    if options.compare is not None:
+        check_checkpoint(options.compare, TASK)
     run = _Run(options, names)
     code = run.summary.process_each(list(names), run.segment, _line)
     run.summary.print(code)
@@ -116,10 +128,10 @@ class _Run:
         """Return the networks by the names that a comparison shows."""
         if not self._loaded:
             options = self._options
-            for named in (options.checkpoint, options.compare):
-                if named is not None:
-                    path = find_checkpoint(named, TASK)
-                    self._loaded[_name(path, self._loaded)] = self._load(path)
+            compared = [] if options.compare is None else [options.compare]
+            for named in (options.checkpoint, *compared):
+                path = find_checkpoint(named, TASK, SHIPPED)
+                self._loaded[_name(path, self._loaded)] = self._load(path)
         return self._loaded
 
     def _load(self, path: str) -> Segmenter:
@@ -129,8 +141,9 @@ class _Run:
         options = self._options
         self.summary.facts["checkpoints"].append(path)
         try:
-            inference = Inference(options.window, mirrored=options.mirrored)
-            return Segmenter.from_checkpoint(path, options.device, inference)
+            asked = options.window is not None or options.mirrored
+            inference = Inference(options.window, mirrored=options.mirrored) if asked else None
+            return Segmenter.from_checkpoint(path, options.device, inference, options.milliseconds)
         except (ValueError, OSError) as error:
             raise ModelError(str(error)) from error
 

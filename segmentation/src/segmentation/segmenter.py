@@ -7,8 +7,9 @@ segmented = segmenter(read_image("photo.jpg"))
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -20,10 +21,15 @@ from torch import nn
 from segmentation.data.labels import ClassList
 from segmentation.inference import Inference
 from segmentation.models import build_network
+from segmentation.models.budget import TimeBudget
+from segmentation.models.cascade import LayerCascade
 from vision_shared.checkpoints import fits_version, read_checkpoint
 from vision_shared.prediction import find_device, rebuild_network
 
 TASK = "segmentation"
+
+LEAST_PRECISION = 0.5
+"""Of a class that is predicted, where weights say what theirs is on held-out images."""
 
 
 @dataclass(frozen=True)
@@ -55,9 +61,13 @@ class Segmenter:
         classes: of its answers.
         device: ``auto`` (a GPU where there is one), ``cpu`` or ``cuda``.
         inference: how the network is asked; by default the picture whole, once.
+        unreliable: names of classes that are not predicted: their pixels get the next best class.
+        milliseconds: time of an image that a cascade is held to, see
+            `segmentation.models.budget.TimeBudget`; its thresholds are then upper ends.
 
     Raises:
-        ValueError: ``cuda`` without a usable GPU.
+        ValueError: ``cuda`` without a usable GPU, or a time without a cascade that sees an image
+            once.
     """
 
     def __init__(
@@ -66,17 +76,36 @@ class Segmenter:
         classes: ClassList,
         device: str = "auto",
         inference: Inference | None = None,
+        milliseconds: float | None = None,
+        unreliable: Collection[str] = (),
     ) -> None:
         self.device = find_device(device)
         self.network = network.to(self.device).eval()
         self.classes = classes
+        self.unreliable = [i for i, name in enumerate(classes.names) if name in unreliable]
         self.inference = inference or Inference()
+        self._known_sizes: set[tuple[int, ...]] = set()
+        if milliseconds is not None:
+            if not isinstance(network, LayerCascade) or not self.inference.looks_once:
+                raise ValueError(
+                    "expected a layer cascade, and no windows or mirroring, to hold a time"
+                )
+            if not network.cascaded:
+                network.begin("cascade")
+            network.budget = TimeBudget(milliseconds / 1000, partial(_now, self.device))
 
     @classmethod
     def from_checkpoint(
-        cls, path: str | Path, device: str = "auto", inference: Inference | None = None
+        cls,
+        path: str | Path,
+        device: str = "auto",
+        inference: Inference | None = None,
+        milliseconds: float | None = None,
     ) -> Self:
         """Rebuild what a training run of segmentation wrote; the file alone is needed.
+
+        Of weights whose precision was validated, classes below `LEAST_PRECISION` are not predicted.
+        Without ``inference`` the network is asked as the checkpoint says.
 
         Raises:
             FileNotFoundError: no such file.
@@ -86,17 +115,45 @@ class Segmenter:
         checkpoint = read_checkpoint(path, task=TASK)
         with fits_version(checkpoint.path):
             classes = read_classes(checkpoint.hyper_parameters)
+            precision = dict(checkpoint.hyper_parameters.get("precision") or {})
+            unreliable = [name for name, value in precision.items() if value < LEAST_PRECISION]
+            recorded = checkpoint.hyper_parameters.get("inference") or {}
+            inference = inference or Inference(**recorded)
         network = rebuild_network(checkpoint, _build)
-        return cls(network, classes, device, inference)
+        return cls(network, classes, device, inference, milliseconds, unreliable)
 
     def __call__(self, image: NDArray[np.uint8]) -> Segmented:
         """Segment a picture (H, W, 3), RGB uint8."""
+        self._learn_costs(image)
         began = time.perf_counter()
-        pixels = torch.from_numpy(image).to(self.device).permute(2, 0, 1)[None].float() / 255
+        pixels = self._pixels(image)
         parsing = self.inference(self.network, pixels)
-        labels = parsing.logits[0].argmax(0).byte().cpu().numpy()
+        logits = parsing.logits[0]
+        logits[self.unreliable] = -torch.inf
+        labels = logits.argmax(0).byte().cpu().numpy()
         stages = None if parsing.stages is None else parsing.stages[0].cpu().numpy()
         return Segmented(labels, stages, time.perf_counter() - began)
+
+    def _learn_costs(self, image: NDArray[np.uint8]) -> None:
+        """Let a budget measure what an image of a size costs, before the first one counts."""
+        budget = getattr(self.network, "budget", None)
+        if budget is None or image.shape in self._known_sizes:
+            return
+        self._known_sizes = {image.shape}
+        pixels = self._pixels(image)
+        self.inference(self.network, pixels)  # packs weights, and is slow by that
+        budget.forget()
+        for _ in range(3):  # without a limit, then with what that taught
+            self.inference(self.network, pixels)
+
+    def _pixels(self, image: NDArray[np.uint8]) -> torch.Tensor:
+        return torch.from_numpy(image).to(self.device).permute(2, 0, 1)[None].float() / 255
+
+
+def _now(device: torch.device) -> float:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return time.perf_counter()
 
 
 def read_classes(hyper_parameters: Mapping[str, Any]) -> ClassList:

@@ -42,8 +42,8 @@ def image_of(inputs: Path) -> Path:
 
 
 def scenes_of(inputs: Path) -> Path:
-    """Return the folder of rendered scenes, in VOC's layout."""
-    return inputs / "data/segmentation/scenes-smoke"
+    """Return the folder of rendered people, in VOC's layout."""
+    return inputs / "data/segmentation/people-smoke"
 
 
 def people_of(inputs: Path) -> Path:

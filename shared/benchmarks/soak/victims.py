@@ -64,7 +64,7 @@ def make_victims(inputs: Path) -> list[Victim]:
         Victim("index build", index, _index, lambda home, expected: []),  # all that counts is read
         Victim("predict: images", segment, _files, _torn_files),
         Victim("predict: video", interpolate, _files, _torn_files),
-        _preparation("rendered scenes", "segmentation", "data.num_train=60"),
+        _preparation("rendered people", "segmentation", "data.num_train=60"),
         _preparation("rendered portraits", "face-attributes", "data.render.people=[12,2,2]"),
         _preparation("rendered garments", "fashion", "data.render.items=[24,4,4]"),
         _preparation("clip cache", "voxel-flow", "data=video", f"data.folder={clip.parent}"),

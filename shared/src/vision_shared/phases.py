@@ -25,12 +25,13 @@ class Phase:
     Attributes:
         step: what the network is asked to ``begin``, a name that it knows.
         share: of the optimiser steps of the run, in (0, 1].
-        learning_rate: at the phase's start.
+        learning_rate: at the phase's start; None goes on with the schedule of the phase before,
+            which falls to 0 at the end of the last that does.
     """
 
     step: str
     share: float
-    learning_rate: float
+    learning_rate: float | None = None
 
 
 class Phases:
@@ -40,7 +41,8 @@ class Phases:
         table: the fields of each `Phase`, as a config writes them.
 
     Raises:
-        ValueError: no phase, a share out of range, or shares that do not sum to 1.
+        ValueError: no phase, a share out of range, shares that do not sum to 1, or no learning rate
+            of the first phase.
     """
 
     def __init__(self, table: Sequence[Mapping[str, Any]]) -> None:
@@ -48,22 +50,35 @@ class Phases:
         shares = [phase.share for phase in self.phases]
         if any(share <= 0 for share in shares) or abs(sum(shares) - 1) > 1e-6:
             raise ValueError(f"expected phases whose shares are above 0 and sum to 1, got {shares}")
+        if self.phases[0].learning_rate is None:
+            raise ValueError("expected a learning rate of the first phase, got None")
+        self._schedules: list[tuple[float, float]] = []  # share of the run, learning rate
+        for phase in self.phases:
+            if phase.learning_rate is not None:
+                self._schedules.append((phase.share, phase.learning_rate))
+            else:
+                share, rate = self._schedules.pop()
+                self._schedules.append((share + phase.share, rate))
 
     def at(self, progress: float) -> tuple[Phase, float]:
         """Return the phase at ``progress`` in [0, 1] of the run, and how far it is, in [0, 1]."""
-        start = 0.0
-        for phase in self.phases:
-            if progress < start + phase.share - 1e-9:
-                break
-            start += phase.share
-        else:  # at the very end
-            return phase, 1.0
-        return phase, max(0.0, (progress - start) / phase.share)
+        index, done = _locate([phase.share for phase in self.phases], progress)
+        return self.phases[index], done
 
     def learning_rate(self, progress: float, power: float) -> float:
-        """Return the rate on the "poly" schedule: each phase falls to 0 as (1 - p) ** power."""
-        phase, done = self.at(progress)
-        return phase.learning_rate * (1 - done) ** power
+        """Return the rate on the "poly" schedule, which falls to 0 as (1 - p) ** power."""
+        index, done = _locate([share for share, _ in self._schedules], progress)
+        return self._schedules[index][1] * (1 - done) ** power
+
+
+def _locate(shares: Sequence[float], progress: float) -> tuple[int, float]:
+    """Return the interval in which ``progress`` lies, and how far into it, in [0, 1]."""
+    start = 0.0
+    for index, share in enumerate(shares):
+        if progress < start + share - 1e-9:
+            return index, max(0.0, (progress - start) / share)
+        start += share
+    return len(shares) - 1, 1.0  # at the very end
 
 
 def phased_optimizer(

@@ -27,13 +27,25 @@ class Augmentation:
         scale: smallest and largest factor, drawn evenly.
         jitter: largest relative change of brightness, contrast and saturation, in [0, 1]; the hue
             turns by up to a tenth of it.
+        focus: share of crops that hold a labelled pixel of another class than 0, in [0, 1].
+        cameras: whether the pictures look as other cameras would have taken them, too: grey, with
+            another gamma and cast, unsharp, coarse, compressed, noisy. What is learned from renders
+            needs it.
 
     Raises:
         InputError: a crop below 1 pixel, factors that are not 0 < smallest <= largest, or a jitter
             outside [0, 1].
     """
 
-    def __init__(self, *, crop_size: int, scale: tuple[float, float], jitter: float) -> None:
+    def __init__(
+        self,
+        *,
+        crop_size: int,
+        scale: tuple[float, float],
+        jitter: float,
+        focus: float = 0.0,
+        cameras: bool = False,
+    ) -> None:
         check(crop_size, scale, jitter)
         # Else importing albumentations asks the network whether it is the latest release.
         os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
@@ -48,18 +60,12 @@ class Augmentation:
                     area_for_downscale="image",
                     p=1,
                 ),
-                A.RandomCrop(
-                    crop_size,
-                    crop_size,
-                    pad_if_needed=True,
-                    pad_position="random",
-                    fill=PADDING,
-                    fill_mask=IGNORE,
-                ),
+                *_crops(crop_size, focus),
                 A.HorizontalFlip(p=0.5),
                 A.ColorJitter(
                     brightness=jitter, contrast=jitter, saturation=jitter, hue=jitter / 10, p=0.8
                 ),
+                *(_cameras() if cameras else ()),
             ]
         )
 
@@ -71,6 +77,41 @@ class Augmentation:
         self.transform.set_random_state(np.random.default_rng(seed), random.Random(seed))
         out = self.transform(image=image, mask=mask)
         return out["image"], out["mask"]
+
+
+def _crops(side: int, focus: float) -> list[Any]:
+    import albumentations as A
+
+    padding = {"fill": PADDING, "fill_mask": IGNORE}
+    if not focus:
+        return [A.RandomCrop(side, side, pad_if_needed=True, pad_position="random", **padding)]
+    anywhere = A.RandomCrop(side, side, p=1 - focus)
+    labelled = A.CropNonEmptyMaskIfExists(side, side, ignore_values=[0, IGNORE], p=focus)
+    pad = A.PadIfNeeded(side, side, position="random", **padding)
+    return [pad, A.OneOf([labelled, anywhere], p=1)]
+
+
+def _cameras() -> list[Any]:
+    import albumentations as A
+
+    return [
+        A.ToGray(p=0.12),
+        A.RandomGamma((55, 180), p=0.5),
+        A.RGBShift(25, 25, 25, p=0.5),
+        A.OneOf(
+            [
+                A.Downscale(
+                    (0.3, 0.9),
+                    {"downscale": cv2.INTER_AREA, "upscale": cv2.INTER_LINEAR},
+                ),
+                A.ImageCompression(quality_range=(20, 90)),
+                A.Sharpen(),
+                A.GaussianBlur(blur_limit=(3, 5)),
+            ],
+            p=0.6,
+        ),
+        A.GaussNoise(std_range=(0.005, 0.04), p=0.5),
+    ]
 
 
 def check(crop_size: int, scale: tuple[float, float], jitter: float) -> None:

@@ -1,4 +1,4 @@
-"""Datamodules: rendered scenes, PASCAL VOC, COCO, Cityscapes, or a folder of the user's own."""
+"""Datamodules: rendered people, PASCAL VOC, COCO, Cityscapes, or a folder of the user's own."""
 
 import logging
 from abc import ABC, abstractmethod
@@ -11,18 +11,19 @@ from torch.utils.data import DataLoader
 from segmentation.data.augment import Augmentation
 from segmentation.data.cityscapes import cityscapes_set
 from segmentation.data.coco import coco_set
+from segmentation.data.collage import Collage
 from segmentation.data.folder import open_folder
 from segmentation.data.labels import CITYSCAPES, VOC, ClassList
-from segmentation.data.rendered import Recipe, render_once
+from segmentation.data.people import PEOPLE_CLASSES, Classes, Recipe, people_set, render_once
 from segmentation.data.samples import (
     EvaluationSamples,
     TrainingSamples,
     picture_size,
     same_size_batches,
 )
-from segmentation.data.scenes import SCENE_CLASSES
 from segmentation.data.sets import SegmentationSet
 from segmentation.data.voc import voc_set
+from synthetic_people.backgrounds import Backgrounds
 from vision_shared.datamodule import TaskData
 from vision_shared.faults import name_some
 from vision_shared.inputs import InputError
@@ -100,7 +101,7 @@ class SegmentationData(TaskData, ABC):
             self.test_set = EvaluationSamples(self.checked("test"))
 
     def training_samples(self) -> TrainingSamples:
-        augmentation = Augmentation(crop_size=self.crop_size, scale=self.scale, jitter=self.jitter)
+        augmentation = self.augmentation()
         pictures = self.checked("train")
         if len(pictures) < self.batch_size and self.epoch_size is None:
             raise InputError(
@@ -108,7 +109,15 @@ class SegmentationData(TaskData, ABC):
                 f"data.batch_size={self.batch_size}: lower it, or set data.epoch_size"
             )
         check_crop(pictures, self.crop_size, self.scale[1])
-        return TrainingSamples(pictures, augmentation)
+        return TrainingSamples(pictures, augmentation, self.collage(pictures))
+
+    def augmentation(self) -> Augmentation:
+        """Return what makes training samples of pictures."""
+        return Augmentation(crop_size=self.crop_size, scale=self.scale, jitter=self.jitter)
+
+    def collage(self, pictures: SegmentationSet) -> Collage | None:
+        """Return what mixes training pictures, if anything does."""
+        return None
 
     def checked(self, split: Split) -> SegmentationSet:
         pictures = self.pictures(split)
@@ -123,31 +132,81 @@ class SegmentationData(TaskData, ABC):
         return evaluation_loader(samples, batches, num_workers=self.num_workers)
 
 
-class ScenesData(SegmentationData):
-    """Rendered scenes (`segmentation.data.scenes`); nothing in them was photographed.
+class PeopleData(SegmentationData):
+    """Rendered 3-D people (`segmentation.data.people`).
 
-    They are rendered once, into `folder`. Which scenes there are does not depend on the seed.
+    They are rendered once, into `folder`. Which there are does not depend on the run's seed.
 
     Args:
-        size: of the pictures, in pixels.
-        num_train: scenes.
-        num_val: scenes.
-        num_test: scenes.
+        classes: `parts` of people, or `person`, all parts as one class.
+        sets: folder of rendered samples, from which `folder` is written.
+        size, num_train, num_val, num_test, portraits, without_people, photographs: as of
+            `segmentation.data.people.Recipe`.
+        collages: share of training images whose people stand elsewhere, as of
+            `segmentation.data.collage.Collage`.
+        focus, cameras: as of `segmentation.data.augment.Augmentation`.
         common: the arguments of `SegmentationData` but `classes`.
+
+    Raises:
+        InputError: a recipe that cannot be, or unknown classes.
     """
 
     def __init__(
-        self, *, size: int, num_train: int, num_val: int, num_test: int, **common: Any
+        self,
+        *,
+        classes: Classes,
+        sets: str,
+        size: int,
+        num_train: int,
+        num_val: int,
+        num_test: int,
+        portraits: float,
+        without_people: float,
+        photographs: str | None,
+        collages: float,
+        focus: float,
+        cameras: bool,
+        **common: Any,
     ) -> None:
-        super().__init__(SCENE_CLASSES, **common)
-        self.recipe = Recipe(size, num_train, num_val, num_test)
+        if classes not in PEOPLE_CLASSES:
+            names = ", ".join(PEOPLE_CLASSES)
+            raise InputError(f"expected data.classes among {names}, got {classes!r}")
+        super().__init__(PEOPLE_CLASSES[classes], **common)
+        self.kind: Classes = classes
+        self.sets = Path(sets)
+        self.recipe = Recipe(
+            size,
+            num_train,
+            num_val,
+            num_test,
+            portraits=portraits,
+            without_people=without_people,
+            photographs=photographs,
+        )
+        self.collages = collages
+        self.focus = focus
+        self.cameras = cameras
+
+    def augmentation(self) -> Augmentation:
+        return Augmentation(
+            crop_size=self.crop_size,
+            scale=self.scale,
+            jitter=self.jitter,
+            focus=self.focus,
+            cameras=self.cameras,
+        )
+
+    def collage(self, pictures: SegmentationSet) -> Collage | None:
+        if not self.collages:
+            return None
+        return Collage(pictures, Backgrounds(self.recipe.photographs, "train"), self.collages)
 
     def prepare_data(self) -> None:
-        """Render the scenes if the folder does not hold them."""
-        render_once(self.folder, self.recipe)
+        """Render the people if the folder does not hold them."""
+        render_once(self.folder, self.recipe, self.sets)
 
     def pictures(self, split: Split) -> SegmentationSet:
-        return voc_set(self.folder, split, classes=self.classes)
+        return people_set(self.folder, split, self.kind)
 
 
 class VocData(SegmentationData):

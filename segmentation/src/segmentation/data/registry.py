@@ -52,11 +52,10 @@ def _cityscapes(root: Path, split: str, _: Report) -> SegmentationSet:
     return cityscapes_set(root, split)
 
 
-def _scenes(root: Path, split: str, _: Report) -> SegmentationSet:
-    from segmentation.data.scenes import SCENE_CLASSES
-    from segmentation.data.voc import voc_set
+def _people(root: Path, split: str, _: Report) -> SegmentationSet:
+    from segmentation.data.people import people_set
 
-    return voc_set(root, split, classes=SCENE_CLASSES)
+    return people_set(root, split)
 
 
 def _folder(root: Path, split: str, _: Report) -> SegmentationSet:
@@ -77,6 +76,6 @@ DATA_SETS = {
     "cityscapes": DataSet(
         Path("data/cityscapes"), ALL, _cityscapes, optional=("test",), has_server=True
     ),
-    "scenes": DataSet(Path("data/segmentation/scenes"), ALL, _scenes),
+    "people": DataSet(Path("data/segmentation/people"), ALL, _people),
     "folder": DataSet(Path("data/segmentation/folder"), ALL[:2], _folder),
 }

@@ -16,24 +16,40 @@ from PIL import Image, UnidentifiedImageError
 from torch.utils.data import Dataset
 
 from segmentation.data.augment import Augmentation
+from segmentation.data.collage import Collage
 from segmentation.data.masks import Mask
 from segmentation.data.sets import SegmentationSet, camera_orientation
 from vision_shared.images import read_image
 
 
 class TrainingSamples(Dataset[dict[str, Any]]):
-    """Augmented pictures of one size, by the (index, seed) pairs of `EpochSampler`."""
+    """Augmented pictures of one size, by the (index, seed) pairs of `EpochSampler`.
 
-    def __init__(self, pictures: SegmentationSet, augmentation: Augmentation) -> None:
+    Args:
+        pictures: with masks.
+        augmentation: makes them one size.
+        collage: changes a picture and its mask before, by a seed; `None` changes nothing.
+    """
+
+    def __init__(
+        self,
+        pictures: SegmentationSet,
+        augmentation: Augmentation,
+        collage: Collage | None = None,
+    ) -> None:
         self.pictures = pictures
         self.augmentation = augmentation
+        self.collage = collage
 
     def __len__(self) -> int:
         return len(self.pictures)
 
     def __getitem__(self, index: tuple[int, int]) -> dict[str, Any]:
         number, seed = index
-        image, mask = self.augmentation(*self.pictures.read(number), seed)
+        image, mask = self.pictures.read(number)
+        if self.collage is not None:
+            image, mask = self.collage(image, mask, seed)
+        image, mask = self.augmentation(image, mask, seed)
         return make_sample(self.pictures, number, image, mask)
 
 

@@ -1,8 +1,9 @@
 """A network beside its controls on the same images: the tables of a test."""
 
+import statistics
 import time
-from collections.abc import Callable
-from typing import Any, TypeVar
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -14,8 +15,6 @@ from vision_shared.tables import Table
 
 OURS = "ours"
 BACKGROUND = "background everywhere"
-
-Answer = TypeVar("Answer")
 
 
 class Comparison:
@@ -31,7 +30,7 @@ class Comparison:
 
     def reset(self) -> None:
         self.systems: dict[str, Results] = {}
-        self.seconds: dict[str, float] = {}
+        self.seconds: dict[str, list[float]] = {}
         self.macs: dict[str, float] = {}
         self.num_images = 0
         self.stages: StageCounts | None = None
@@ -44,20 +43,32 @@ class Comparison:
                 self.systems[name] = Results(self.classes).to(truth.device)
             self.systems[name].update(labels, truth)
 
-    def update_stages(self, stages: Tensor, labels: Tensor, truth: Tensor, number: int) -> None:
-        """Add a cascade's stages (B, h, w) with the answers (B, H, W) and the truth."""
-        if self.stages is None:
-            self.stages = StageCounts(number)
-        self.stages.update(stages, labels, truth)
+    def update_stages(
+        self, stages: Tensor, labels: Tensor, truth: Tensor, computed: Sequence[float]
+    ) -> None:
+        """Add a cascade's stages (B, h, w) with the predicted and the true classes (B, H, W).
 
-    def timed(self, name: str, work: Callable[[], Answer], device: torch.device) -> Answer:
-        """Do a system's work on a batch, and add the wall time that it takes."""
-        _wait(device)
+        Args:
+            computed: share of the cells that each stage computes, by the network's account.
+        """
+        if self.stages is None:
+            self.stages = StageCounts(len(computed))
+        self.stages.update(stages, labels, truth, computed)
+
+    def time(self, name: str, work: Callable[[Tensor], Any], images: Tensor) -> None:
+        """Take the wall time of a system on the first of the images, alone, as `predict` has it."""
+        if name not in self.seconds:
+            self.seconds[name] = []
+            work(images[:1])  # warms up
+        _wait(images.device)
         began = time.perf_counter()
-        answer = work()
-        _wait(device)
-        self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - began
-        return answer
+        work(images[:1])
+        _wait(images.device)
+        self.seconds[name].append(time.perf_counter() - began)
+
+    def milliseconds(self, name: str) -> float:
+        """Return the median time of an image."""
+        return 1000 * statistics.median(self.seconds[name])
 
     def means(self) -> dict[str, Tensor]:
         """Return our figures by name, in [0, 1]."""
@@ -79,7 +90,7 @@ class Comparison:
             ("10^6 multiply-adds an image", self._mega_macs),
         ):
             rows.append([title, *(cost(name) for name in self.systems)])
-        note = f"{self.num_images} images; times are wall times{self._absent()}"
+        note = f"{self.num_images} images; times: one image at a time, medians{self._absent()}"
         return Table("Systems", ["", *self.systems], rows, note)
 
     def _classes(self) -> Table:
@@ -103,9 +114,7 @@ class Comparison:
         return f"; mIoU without {', '.join(absent)}: no pixel in the truth"
 
     def _milliseconds(self, name: str) -> str:
-        if name not in self.seconds:
-            return ""
-        return f"{1000 * self.seconds[name] / self.num_images:.1f}"
+        return f"{self.milliseconds(name):.1f}" if name in self.seconds else ""
 
     def _mega_macs(self, name: str) -> str:
         return f"{self.macs[name] / 1e6:.1f}" if name in self.macs else ""
@@ -122,27 +131,37 @@ class StageCounts:
         self.left = torch.zeros(number, dtype=torch.long)
         self.labelled = torch.zeros(number, dtype=torch.long)
         self.right = torch.zeros(number, dtype=torch.long)
+        self.computed = torch.zeros(number, dtype=torch.double)  # cells' worth, blocks included
 
-    def update(self, stages: Tensor, labels: Tensor, truth: Tensor) -> None:
+    def update(
+        self, stages: Tensor, labels: Tensor, truth: Tensor, computed: Sequence[float]
+    ) -> None:
         size, number = stages.shape[1:], len(self.left)
         labels, truth = shrink_target(labels, size), shrink_target(truth, size)
         known = truth != IGNORE
         for counts, of in ((self.left, ...), (self.labelled, known), (self.right, labels == truth)):
             counts += torch.bincount(stages[of].flatten().long(), minlength=number).cpu()
+        self.computed += stages.numel() * torch.tensor(computed, dtype=torch.double)
 
     def reached(self) -> Tensor:
-        """Return the share of all cells that each stage computes, in [0, 1]."""
+        """Return the share of all cells that reach each stage, in [0, 1]."""
         return self.left.flip(0).cumsum(0).flip(0) / self.left.sum().clamp_min(1)
+
+    def computed_shares(self) -> Tensor:
+        """Return the share of all cells that each stage computes, blocks of easy ones included."""
+        return self.computed / self.left.sum().clamp_min(1)
 
     def table(self) -> Table:
         reached = self.reached()
         shares = self.left / self.left.sum().clamp_min(1)
         right = self.right / self.labelled.clamp_min(1)
+        measured = (reached, self.computed_shares(), shares, right)
         rows = [
-            [f"stage {s + 1}", _percent(reached[s]), _percent(shares[s]), _percent(right[s])]
+            [f"stage {s + 1}", *(_percent(values[s]) for values in measured)]
             for s in range(len(self.left))
         ]
-        return Table("Cascade", ["%", "cells that reach it", "leave there", "right of those"], rows)
+        columns = ["%", "cells that reach it", "computed, with blocks", "leave there"]
+        return Table("Cascade", [*columns, "right of those"], rows)
 
 
 def _percent(value: Any) -> str:

@@ -11,20 +11,34 @@ from typing import Any
 
 from torch import nn
 
+from segmentation.models.adelaide import ContextualPairs
 from segmentation.models.cascade import LayerCascade
 from segmentation.models.deeplab import DeepLab
 from segmentation.models.dpn import DeepParsingNetwork
 from segmentation.models.fcn import FCN8s
 from segmentation.models.inception import InceptionResNet
 from segmentation.models.parsing import Head, Parsing
+from segmentation.models.pyramid import PyramidTrunk
 from segmentation.models.timm_trunk import TimmTrunk
 from segmentation.models.trunk import SmallTrunk
 from segmentation.models.vgg import Vgg16
 
 __all__ = ["Head", "Parsing", "build_network"]
 
-TRUNKS = {"small": SmallTrunk, "inception": InceptionResNet, "timm": TimmTrunk, "vgg16": Vgg16}
-NETWORKS = {"cascade": LayerCascade, "deeplab": DeepLab, "dpn": DeepParsingNetwork, "fcn": FCN8s}
+TRUNKS = {
+    "small": SmallTrunk,
+    "inception": InceptionResNet,
+    "pyramid": PyramidTrunk,
+    "timm": TimmTrunk,
+    "vgg16": Vgg16,
+}
+NETWORKS = {
+    "adelaide": ContextualPairs,
+    "cascade": LayerCascade,
+    "deeplab": DeepLab,
+    "dpn": DeepParsingNetwork,
+    "fcn": FCN8s,
+}
 
 
 def build_network(

@@ -11,22 +11,27 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from segmentation.models.budget import TimeBudget
 from segmentation.models.parsing import IGNORE, Head, Parsing, enlarge, shrink_target
+from vision_shared.layers.folding import Folded
 from vision_shared.layers.region import Region
 from vision_shared.layers.region_stage import RegionStage
 
 Gate = Literal["truth", "confidence"]
+Fill = Literal["zero", "coarse"]
 
 
 class LayerCascade(nn.Module):
     """Stages of a trunk, a classifier behind each, and a threshold that decides who goes on.
 
     A pixel leaves at the first stage whose largest probability is above ``rho``; what it has got
-    there is its answer. Later stages work on the rest alone: there every convolution takes what has
-    left as zero, and the trunk of what has left stays as it was (section 3.2; so does the official
-    region convolution). Trained in two steps (section 3.3): ``deep_supervision`` trains all stages
-    and classifiers on all pixels; ``cascade`` fine-tunes each on the pixels that reach it, with the
-    statistics of the batch normalisation as they are.
+    there is its prediction. Later stages compute the rest alone. To the paper, and to its region
+    convolution, what has left is zero from then on (section 3.2); that costs more accuracy than the
+    exits themselves, for a pixel that stays loses its surroundings. Here what has left goes on as
+    one token for each block of pixels, the mean of its features, which later stages compute as they
+    do a pixel: a coarse image of the easy around the hard. Trained in two steps (section 3.3):
+    ``deep_supervision`` trains all stages and classifiers on all pixels; ``cascade`` fine-tunes
+    each on the pixels that reach it, with the statistics of the batch normalisation as they are.
 
     Args:
         trunk: with ``stages`` and ``channels``; (B, 3, H, W) in [0, 1] in, one grid from the first
@@ -34,13 +39,20 @@ class LayerCascade(nn.Module):
         num_classes: L.
         rho: thresholds in (0, 1], one for each stage but the last, or one for all; 1 lets no pixel
             leave, which is deep supervision alone.
-        gate: who leaves in training: ``truth`` takes pixels whose true class is above ``rho``, as
-            the released code does, ``confidence`` what testing does.
+        gate: pixels that leave in training: ``truth`` takes those whose true class is above
+            ``rho``, as the released code does, ``confidence`` those that leave in a test.
         head_width: channels of the classifiers' 3x3 convolution.
-        last_weight: of the last stage's loss; the others have 1.
+        last_weight: weight of the last stage's loss; the others have 1.
+        fill: what later stages read where pixels have left: ``coarse`` features of blocks, or
+            ``zero``, the paper's.
+        block: side of the blocks, cells of the grid; odd ones have a cell in their centre.
+
+    Attributes:
+        budget: what limits the pixels that go on by the time that is left; None is no limit.
 
     Raises:
-        ValueError: a threshold out of range, or another number of them than stages ask for.
+        ValueError: another fill, a block below 1, a threshold out of range, or another number of
+            them than stages ask for.
     """
 
     steps = ("deep_supervision", "cascade")
@@ -50,11 +62,17 @@ class LayerCascade(nn.Module):
         trunk: nn.Module,
         num_classes: int,
         rho: float | Sequence[float] = 0.985,
-        gate: Gate = "truth",
+        gate: Gate = "confidence",
         head_width: int = 64,
         last_weight: float = 2.0,
+        fill: Fill = "coarse",
+        block: int = 3,
     ) -> None:
         super().__init__()
+        if fill not in ("zero", "coarse") or block < 1:
+            raise ValueError(
+                f"expected fill 'zero' or 'coarse' and a block of at least 1, got {fill!r}, {block}"
+            )
         self.stages: nn.ModuleList = trunk.stages  # type: ignore[assignment]
         self.heads = nn.ModuleList(
             [_head(channels, head_width, num_classes) for channels in trunk.channels]  # type: ignore
@@ -64,7 +82,10 @@ class LayerCascade(nn.Module):
         self.set_rho([rho] * later if isinstance(rho, float | int) else rho)
         self.cascaded = False
         self.gate = gate
+        self.block = block if fill == "coarse" else 0
         self.weights = (1.0,) * later + (last_weight,)
+        self.budget: TimeBudget | None = None
+        self._folded = Folded()
         self._later: list[tuple[RegionStage, RegionStage]] = []
 
     def set_rho(self, rho: Sequence[float]) -> None:
@@ -110,45 +131,97 @@ class LayerCascade(nn.Module):
         """
         if not self.cascaded:
             return self.on_all_pixels(image)
-        return self._cascade(self.stages[0](image), image, target)
+        if self.budget is None:
+            return self._cascade(self._first_stage(image), image, target)
+        self.budget.begin()
+        parsing = self._cascade(self._first_stage(image), image, target)
+        self.budget.end()
+        return parsing
 
-    def on_all_pixels(self, image: Tensor) -> Parsing:
-        """Segment images by every stage on every pixel; the last one answers."""
-        x = self.stages[0](image)
+    def on_all_pixels(self, image: Tensor, last: int = -1) -> Parsing:
+        """Segment images by every stage up to ``last`` on every pixel; that one predicts."""
         if not self.training:
-            for stage in self.stages[1:]:
+            x = image
+            for stage in [*self.stages[:last], self.stages[last]]:
                 x = stage(x)
-            return Parsing(enlarge(self.heads[-1](x), image.shape[-2:]))
-        logits = [self.heads[0](x)]
-        for stage, head in zip(self.stages[1:], self.heads[1:], strict=True):
-            x = stage(x)
-            logits.append(head(x))
+            return Parsing(enlarge(self.heads[last](x), image.shape[-2:]))
+        logits = self._dense_logits(image)
         heads = tuple(Head(y, None, w) for y, w in zip(logits, self.weights, strict=True))
         return Parsing(enlarge(logits[-1], image.shape[-2:]), heads)
 
+    def on_dense_features(self, image: Tensor) -> Parsing:
+        """Segment images with exits that save nothing: every stage computes every pixel.
+
+        A control: what the exits themselves cost, without what later stages miss.
+        """
+        first, *rest = self._dense_logits(image)
+        logits, mask = first, torch.ones_like(first[:, 0], dtype=torch.bool)
+        stages = torch.zeros_like(mask, dtype=torch.uint8)
+        for s, later in enumerate(rest):
+            mask = self._going_on(logits, s + 1, mask, None)
+            stages = stages + mask
+            logits = torch.where(mask[:, None], later, logits)
+        return Parsing(enlarge(logits, image.shape[-2:]), (), stages)
+
+    @torch.no_grad()
+    def on_packed_maps(self, image: Tensor, last: int = -1) -> Parsing:
+        """Segment images as `on_all_pixels` does, by the stages' packed dense pass.
+
+        The fastest way to compute every pixel here, which a cascade's time is to be held against.
+        """
+        x = self._first_stage(image)
+        later = self._region_stages()[: last % len(self.stages)]
+        for stage, _ in later:
+            x = stage(x)
+        return Parsing(enlarge(later[-1][1](x), image.shape[-2:]))
+
+    def computed_shares(self, stages: Tensor) -> list[float]:
+        """Return what share of the cells each stage computes, blocks of what has left included.
+
+        Args:
+            stages: (B, h, w), of a `Parsing`.
+        """
+        later = (Region(stages >= s, self.block) for s in range(1, len(self.stages)))
+        return [1.0, *(region.num_tokens / stages.numel() for region in later)]
+
+    def _dense_logits(self, image: Tensor) -> list[Tensor]:
+        """Return every stage's scores of every cell, (B, L, h, w) each."""
+        logits, x = [], image
+        for stage, head in zip(self.stages, self.heads, strict=True):
+            x = stage(x)
+            logits.append(head(x))
+        return logits
+
     def _cascade(self, x: Tensor, image: Tensor, target: Tensor | None) -> Parsing:
-        """Each stage on the pixels that are left; the stage that a pixel leaves at answers."""
+        """Each stage on the pixels that are left; the stage that a pixel leaves at predicts it."""
         if target is not None:
             target = shrink_target(target, x.shape[-2:])
-        answer = logits = self.heads[0](x)
+        scores_map = logits = self.heads[0](x)
         heads = [Head(logits, None, self.weights[0])]
-        mask = ~self._leaves(logits, 0, target)
+        mask = self._going_on(logits, 1, None, target)
         stages = mask.to(torch.uint8)
-        region = Region(mask)
+        region = Region(mask, self.block)
         tokens = region.gather(x)
         for s, (stage, head) in enumerate(self._region_stages(), 1):
             tokens = stage(tokens, region)
             scores = head(tokens, region)
             # what is enlarged next to a region has to be in training what it is in a test
-            answer = region.scatter(scores, onto=answer.detach())
-            heads.append(Head(answer, mask, self.weights[s]))
+            scores_map = region.scatter(scores, onto=scores_map.detach())
+            heads.append(Head(scores_map, mask, self.weights[s]))
+            if self.budget is not None:
+                self.budget.end_stage(s)
             if s + 1 < len(self.stages):
-                mask = mask & ~self._leaves(answer, s, target)
+                mask = self._going_on(scores_map, s + 1, mask, target)
                 stages = stages + mask
                 child = region.subset(mask)
                 tokens, region = region.select(tokens, child), child
-        logits = enlarge(answer, image.shape[-2:])
+        logits = enlarge(scores_map, image.shape[-2:])
         return Parsing(logits, tuple(heads) if self.training else (), stages)
+
+    def _first_stage(self, image: Tensor) -> Tensor:
+        if self.training or torch.is_grad_enabled() or torch.compiler.is_compiling():
+            return self.stages[0](image)
+        return self._folded(self.stages[0], image)
 
     def _region_stages(self) -> list[tuple[RegionStage, RegionStage]]:
         """Return the later stages and classifiers on regions; they share the parameters.
@@ -163,11 +236,16 @@ class LayerCascade(nn.Module):
             ]
         return self._later
 
-    def _leaves(self, logits: Tensor, stage: int, target: Tensor | None) -> Tensor:
-        """(B, L, h, w) -> (B, h, w) bool: who is above the threshold.
+    def _going_on(
+        self, logits: Tensor, stage: int, reached: Tensor | None, target: Tensor | None
+    ) -> Tensor:
+        """(B, L, h, w) -> (B, h, w) bool: the pixels that go on to a stage, from 1 on.
 
         In float32, for half precision cannot tell 0.985 from what is near it. Unlabelled pixels
         leave by their largest probability.
+
+        Args:
+            reached: (B, h, w), the pixels that the stage before computed; None is all of them.
         """
         probabilities = logits.detach().float().softmax(1)
         confidence = probabilities.amax(1)
@@ -175,7 +253,9 @@ class LayerCascade(nn.Module):
             labelled = target != IGNORE
             truth = target.masked_fill(~labelled, 0)[:, None]
             confidence = torch.where(labelled, probabilities.gather(1, truth)[:, 0], confidence)
-        return confidence > self.rho[stage]
+        goes_on = ~(confidence > self.rho[stage - 1])
+        goes_on = goes_on if reached is None else goes_on & reached
+        return goes_on if self.budget is None else self.budget.select(stage, confidence, goes_on)
 
 
 def _head(channels: int, width: int, num_classes: int) -> nn.Sequential:

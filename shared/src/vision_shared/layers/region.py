@@ -1,7 +1,8 @@
 """The active pixels of a batch, found once and used by every layer of a stage.
 
-Between the layers of a stage, features travel as tokens (M, C): a row for each of the M active
-pixels of the whole batch, image after image, rows from top to bottom, pixels from left to right.
+Between the layers of a stage, features travel as tokens (N, C): a row for each of the M active
+pixels of the whole batch, image after image, rows from top to bottom, pixels from left to right;
+behind them, where a region has blocks, a row for each block of inactive pixels.
 """
 
 import torch
@@ -22,8 +23,13 @@ class Region:
     region is asked is computed once and kept. A region may be empty, and its images may have
     different numbers of active pixels.
 
+    With blocks the inactive pixels of each block of ``block`` by ``block`` pixels share one token,
+    which is computed as an active pixel's is, at the block's centre: active pixels read it where
+    they would else read nothing. An image without active pixels has no blocks.
+
     Args:
         mask: (B, H, W) or (B, 1, H, W), bool, True where active. It takes no gradient.
+        block: side of the blocks of inactive pixels; 0 for none.
 
     Attributes:
         mask: (B, H, W).
@@ -34,8 +40,9 @@ class Region:
         ValueError: The mask is of another type or shape, or has more than 2^31 - 1 pixels.
     """
 
-    def __init__(self, mask: Tensor) -> None:
+    def __init__(self, mask: Tensor, block: int = 0) -> None:
         self.mask = _as_planes(mask)
+        self.block = block
         _, height, width = self.shape
         self.rows = region_rows(self.mask)
         active = self.mask.flatten()
@@ -46,6 +53,11 @@ class Region:
             self.rows // width % height,
             self.rows % width,
         )
+        self.blocks: Blocks | None = None
+        if block:
+            self.blocks = blocks = Blocks(self.mask, block)
+            self.places = torch.where(blocks.covered, blocks.places + self.num_active, self.places)
+            self._at = tuple(map(torch.cat, zip(self._at, blocks.centres, strict=True)))
         self._tables: dict[tuple[str, Pair, Pair], Tensor] = {}
         self._parent: tuple[Region, Tensor] | None = None
 
@@ -60,6 +72,11 @@ class Region:
         """M, the number of active pixels in the whole batch."""
         return self.rows.shape[0]
 
+    @property
+    def num_tokens(self) -> int:
+        """N, the number of active pixels and of blocks in the whole batch."""
+        return self._at[0].shape[0]
+
     def neighbours(self, kernel_size: Pair, dilation: Pair = (1, 1)) -> Tensor:
         """Return the token that each tap of a kernel reads for each active pixel.
 
@@ -68,8 +85,8 @@ class Region:
             dilation: dh and dw.
 
         Returns:
-            (kh * kw, M), int32, taps in raster order: tap (i, j) reads the same image at
-            ``y + (i - kh // 2) * dh, x + (j - kw // 2) * dw``; -1 where that is not active.
+            (kh * kw, N), int32, taps in raster order: tap (i, j) reads the same image at
+            ``y + (i - kh // 2) * dh, x + (j - kw // 2) * dw``; -1 where that has no token.
 
         Raises:
             ValueError: A size is even, or a dilation less than 1.
@@ -85,7 +102,7 @@ class Region:
         return self._table("readers", kernel_size, dilation)
 
     def gather(self, x: Tensor) -> Tensor:
-        """Return the tokens (M, C) of a map (B, C, H, W).
+        """Return the tokens (N, C) of a map (B, C, H, W); a block's is the mean of its pixels.
 
         Raises:
             ValueError: The map's size or device is not the mask's.
@@ -93,20 +110,33 @@ class Region:
         self.expect_map("x", x)
         pixels = x.permute(0, 2, 3, 1)
         if pixels.is_contiguous():
-            return pixels.flatten(0, 2).index_select(0, self.rows)
-        return pixels[self._at]
+            tokens = pixels.flatten(0, 2).index_select(0, self.rows)
+        else:
+            tokens = pixels[tuple(index[: self.num_active] for index in self._at)]
+        return tokens if self.blocks is None else torch.cat([tokens, self.blocks.means(x)])
+
+    def spread(self, tokens: Tensor) -> Tensor:
+        """Return the map (B, C, H, W) of tokens (N, C), each at all pixels that it stands for.
+
+        Pixels without a token are zero.
+        """
+        self.expect_tokens("tokens", tokens)
+        rows = torch.where(self.places < 0, tokens.shape[0], self.places)
+        pixels = F.pad(tokens, (0, 0, 0, 1)).index_select(0, rows)
+        return pixels.unflatten(0, self.shape).permute(0, 3, 1, 2)
 
     def scatter(self, tokens: Tensor, onto: Tensor | None = None) -> Tensor:
-        """Return the map (B, C, H, W) of tokens (M, C).
+        """Return the map (B, C, H, W) of the active pixels' tokens.
 
         Args:
-            tokens: (M, C).
+            tokens: (N, C).
             onto: (B, C, H, W), what inactive pixels are; zeros, channels last in memory, if None.
 
         Raises:
             ValueError: A size, type or device does not fit.
         """
         self.expect_tokens("tokens", tokens)
+        tokens, at = tokens[: self.num_active], [index[: self.num_active] for index in self._at]
         if onto is None:
             canvas = tokens.new_zeros(*self.shape, tokens.shape[1]).permute(0, 3, 1, 2)
         else:
@@ -118,29 +148,33 @@ class Region:
         if pixels.is_contiguous():
             pixels.flatten(0, 2).index_copy_(0, self.rows, tokens)
         else:
-            pixels[self._at] = tokens
+            pixels[tuple(at)] = tokens
         return canvas
 
     def subset(self, mask: Tensor) -> "Region":
-        """Return the region of a mask that is True only where this one is.
+        """Return the region of a mask that is True only where this one is, with blocks as this.
 
         Raises:
             ValueError: It is True elsewhere, or of another size or device.
         """
-        child = Region(mask)
+        child = Region(mask, self.block)
         child._parent = self, self._find(child)
         return child
 
     def select(self, tokens: Tensor, child: "Region") -> Tensor:
-        """Return those of the tokens (M, C) that are a smaller region's, (M', C).
+        """Return those of the tokens (N, C) that are a smaller region's, (N', C).
+
+        A block of the smaller one has the mean of what its pixels had.
 
         Raises:
             ValueError: The other region is not inside this one, or the tokens are not of this one.
         """
         self.expect_tokens("tokens", tokens)
-        if child._parent is not None and child._parent[0] is self:
-            return tokens[child._parent[1]]
-        return tokens[self._find(child)]
+        picks = child._parent[1] if child._parent and child._parent[0] is self else None
+        picked = tokens[self._find(child) if picks is None else picks]
+        if child.blocks is None:
+            return picked
+        return torch.cat([picked, child.blocks.means(self.spread(tokens))])
 
     def downsample(self, stride: int) -> "Region":
         """Return the region of cells of ``stride`` by ``stride`` pixels with an active one.
@@ -151,7 +185,7 @@ class Region:
         if stride < 1:
             raise ValueError(f"expected stride of at least 1, got {stride}")
         batch, height, width = self.shape
-        image, y, x = self._at
+        image, y, x = (index[: self.num_active] for index in self._at)
         cells = self.mask.new_zeros(
             batch, (height + stride - 1) // stride, (width + stride - 1) // stride
         )
@@ -168,11 +202,11 @@ class Region:
         expect_device(name, x, self.mask)
 
     def expect_tokens(self, name: str, x: Tensor, channels: int | None = None) -> None:
-        """Raise ValueError unless ``x`` is tokens (M, C) of this region."""
-        fits = x.ndim == 2 and x.shape[0] == self.num_active
+        """Raise ValueError unless ``x`` is tokens (N, C) of this region."""
+        fits = x.ndim == 2 and x.shape[0] == self.num_tokens
         if not fits or channels not in (None, x.shape[1]):
-            size = f"({self.num_active}, {channels or 'C'})"
-            raise ValueError(f"expected {name} (M, C) of sizes {size}, got {tuple(x.shape)}")
+            size = f"({self.num_tokens}, {channels or 'C'})"
+            raise ValueError(f"expected {name} (N, C) of sizes {size}, got {tuple(x.shape)}")
         expect_device(name, x, self.mask)
 
     def _find(self, child: "Region") -> Tensor:
@@ -206,6 +240,47 @@ class Region:
             return taps.flatten(2).flatten(0, 1)
         image, y, x = self._at
         return taps[:, :, image, y, x].flatten(0, 1)
+
+
+class Blocks:
+    """The inactive pixels of a mask, those of each square block together.
+
+    Args:
+        mask: (B, H, W), bool, True where active.
+        side: of the squares, pixels; those at the right and at the bottom may be cut.
+
+    Attributes:
+        covered: (B * H * W,), bool: the inactive pixels of images that have an active one.
+        places: (B * H * W,), int32: the block of each covered pixel, by its number.
+        centres: image, y and x of each block's centre, (K,) int64 each.
+    """
+
+    def __init__(self, mask: Tensor, side: int) -> None:
+        _, height, width = mask.shape
+        inactive = ~mask & mask.flatten(1).any(1)[:, None, None]
+        self.side, self.inactive = side, inactive[:, None]
+        self.counts = self._sum(self.inactive.float())  # (B, 1, h, w)
+        used = self.counts > 0
+        self.rows = region_rows(used)
+        _, _, tall, wide = used.shape
+        number = (used.flatten().cumsum(0, dtype=torch.int32) - 1).view(-1, tall, wide)
+        across = number.repeat_interleave(side, 2)[:, :, :width]
+        self.places = across.repeat_interleave(side, 1)[:, :height].flatten()
+        self.covered = inactive.flatten()
+        y, x = (
+            (index * side + side // 2).clamp(max=size - 1)
+            for index, size in ((self.rows // wide % tall, height), (self.rows % wide, width))
+        )
+        self.centres = self.rows // (tall * wide), y, x
+
+    def means(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) -> (K, C), the mean of each block's inactive pixels."""
+        sums = self._sum(x * self.inactive).permute(0, 2, 3, 1).flatten(0, 2)
+        counts = self.counts.flatten()[self.rows, None].to(x.dtype)
+        return sums.index_select(0, self.rows) / counts
+
+    def _sum(self, x: Tensor) -> Tensor:
+        return F.avg_pool2d(x, self.side, ceil_mode=True, divisor_override=1)
 
 
 def expect_kernel(kernel_size: Pair, dilation: Pair) -> None:

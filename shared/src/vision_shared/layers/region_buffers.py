@@ -7,6 +7,7 @@ added to, or into a buffer that an earlier step has done with.
 from typing import NamedTuple, Protocol
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vision_shared.kernels.region_stage_cpu import DenseConvolution, Product
@@ -92,7 +93,7 @@ class RegionRows:
     ) -> None:
         self.products, self.convolutions, self.region, self.x = products, convolutions, region, x
         self.onward = onward
-        self.num_rows = region.num_active
+        self.num_rows = region.num_tokens
         self.tables: dict[tuple[bool, tuple[int, int], tuple[int, int]], Tensor] = {}
         self.canvas: Tensor | None = None
         self.scratch = torch.empty(0)
@@ -107,10 +108,12 @@ class RegionRows:
         if self.convolutions is not None and _is_inside(step):
             self._convolve_all(i, step, source[: self.num_rows], outs[0])
             return
-        if step.frozen:
+        if step.frozen and self.region.blocks is None:
             source = self._thaw(source[: self.num_rows])
             table = self._table(step, source.shape[0] - 1)
         elif step.gathers:
+            if len(source) == self.num_rows:  # the stage's input, which only blocks let it read
+                source = F.pad(source, (0, 0, 0, 1))
             source[self.num_rows] = 0
             table = self._table(step, self.num_rows)
         else:
@@ -142,9 +145,10 @@ class RegionRows:
 
     def _table(self, step: Convolve, zeros: int) -> Tensor:
         """Return the rows to gather, an output's taps one after another; none is row ``zeros``."""
-        key = step.frozen, step.kernel_size, step.dilation
+        frozen = step.frozen and self.region.blocks is None
+        key = frozen, step.kernel_size, step.dilation
         if key not in self.tables:
-            find = self.region.pixels if step.frozen else self.region.neighbours
+            find = self.region.pixels if frozen else self.region.neighbours
             table = find(step.kernel_size, step.dilation).t()
             self.tables[key] = torch.where(table < 0, zeros, table).flatten()
         return self.tables[key]

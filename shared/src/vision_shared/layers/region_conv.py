@@ -167,7 +167,30 @@ def _convolve_tokens(
         out = out if residual is None else out + residual
         return out.relu() if relu else out
     table = region.neighbours(_kernel_size(weight), dilation)
+    if region.blocks is not None and torch.is_grad_enabled():
+        return _convolve_blocks(tokens, table, _taps(weight), bias, residual, relu)
     return region_conv(tokens, table, table, _taps(weight), bias, residual, relu)
+
+
+def _convolve_blocks(
+    tokens: Tensor,
+    table: Tensor,
+    taps: Tensor,
+    bias: Tensor | None,
+    residual: Tensor | None,
+    relu: bool,
+) -> Tensor:
+    """Return what `region_conv` does, by operators whose gradient adds up all readers of a block.
+
+    The operator's own takes one reader for each tap.
+    """
+    padded = F.pad(tokens, (0, 0, 0, 1))
+    rows = torch.where(table < 0, tokens.shape[0], table).t().flatten()
+    columns = padded.index_select(0, rows).view(table.shape[1], -1)
+    out = columns @ taps.flatten(0, 1)
+    out = out if bias is None else out + bias
+    out = out if residual is None else out + residual
+    return out.relu() if relu else out
 
 
 def _taps(weight: Tensor) -> Tensor:

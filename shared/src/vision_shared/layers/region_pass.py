@@ -47,7 +47,7 @@ def on_tokens(weights: dict[int, Weights], region: Region, x: Tensor | None) -> 
 
     def convolve(i: int, step: Convolve, source: Tensor, residual: Tensor | None) -> Tensor:
         weight, bias = weights[i]
-        if not step.frozen:
+        if not step.frozen or region.blocks is not None:
             return region_conv2d(
                 source,
                 weight,

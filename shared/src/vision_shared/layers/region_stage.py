@@ -160,7 +160,7 @@ class RegionStage(nn.Module):
         if region is not None and x.ndim == 2:
             region.expect_tokens("x", x, channels)
             for step in self.program.steps:
-                if isinstance(step, Convolve) and step.frozen:
+                if isinstance(step, Convolve) and step.frozen and region.blocks is None:
                     reader = step.filters[0].conv
                     raise ValueError(
                         f"expected a map, as {reader} reads inactive pixels; got tokens"
@@ -179,7 +179,7 @@ class RegionStage(nn.Module):
         if not self._runs_in_buffers(tokens):
             convolve = region_pass.on_tokens(self._weights(tokens), region, x)
             return region_pass.run(self, self.program, tokens, convolve)
-        crowded = region.num_active > _CROWDED * region.mask.numel()
+        crowded = region.num_active > _CROWDED * region.mask.numel() and region.blocks is None
         convolutions = self._packed.convolutions(self) if crowded else None
         products = self._packed.products(self)
         rows = region_buffers.RegionRows(products, convolutions, self._plan.onward, region, x)
@@ -218,6 +218,8 @@ class RegionStage(nn.Module):
         num_pixels = region.mask.numel()
         if region.num_active in (0, num_pixels):
             return region.num_active > 0
+        if region.blocks is not None:  # whose values a map does not have
+            return False
         setting = _setting(x, num_pixels)
         if setting not in self.break_even:
             if x.is_cuda and torch.cuda.is_current_stream_capturing():
