@@ -13,6 +13,8 @@ from segmentation.data.cityscapes import cityscapes_set
 from segmentation.data.coco import coco_set
 from segmentation.data.collage import Collage
 from segmentation.data.folder import open_folder
+from segmentation.data.human_parsing import Classes as ParsingClasses
+from segmentation.data.human_parsing import classes_of, human_parsing_set
 from segmentation.data.labels import CITYSCAPES, VOC, ClassList
 from segmentation.data.people import PEOPLE_CLASSES, Classes, Recipe, people_set, render_once
 from segmentation.data.samples import (
@@ -265,6 +267,25 @@ class CityscapesData(SegmentationData):
 
     def pictures(self, split: Split) -> SegmentationSet:
         return cityscapes_set(self.folder, "train" if split == "train" else "val")
+
+
+class HumanParsingData(SegmentationData):
+    """A human parsing set (`segmentation.data.human_parsing`); tests on its validation part.
+
+    Args:
+        name: `person_part`, `lip`, `atr` or `cihp`.
+        classes: `own`, `parts` (those of `PeopleData`) or `person`.
+        common: the arguments of `SegmentationData` but `classes`.
+    """
+
+    def __init__(self, *, name: str, classes: ParsingClasses, **common: Any) -> None:
+        super().__init__(classes_of(name, classes), **common)
+        self.name = name
+        self.kind: ParsingClasses = classes
+
+    def pictures(self, split: Split) -> SegmentationSet:
+        part = "train" if split == "train" else "val"
+        return human_parsing_set(self.name, self.folder, part, self.kind)
 
 
 class FolderData(SegmentationData):
