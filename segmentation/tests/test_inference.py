@@ -72,3 +72,20 @@ def test_windows_cover_everything_and_overlap_enough(length: int, overlap: float
 def test_values_out_of_range_are_refused(wrong: dict) -> None:
     with pytest.raises(ValueError, match="expected"):
         Inference(**wrong)
+
+
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_larger_images_are_reduced_and_answered_at_their_own_size(mirrored: bool) -> None:
+    seen: list[tuple[int, ...]] = []
+
+    class Watching(Pointwise):
+        def forward(self, image: Tensor) -> Parsing:
+            seen.append(tuple(image.shape[-2:]))
+            return super().forward(image)
+
+    inference = Inference(mirrored=mirrored, long_side=40)
+    assert inference(Watching(), torch.rand(1, 3, 60, 80)).logits.shape[-2:] == (60, 80)
+    assert inference(Watching(), torch.rand(1, 3, 30, 20)).logits.shape[-2:] == (30, 20)
+    assert set(seen) == {(30, 40), (30, 20)}
+    with pytest.raises(ValueError, match="long side"):
+        Inference(long_side=8)
