@@ -297,12 +297,12 @@ class HumanParsingData(SegmentationData):
 
     def __init__(self, *, name: str, classes: ParsingClasses, **common: Any) -> None:
         super().__init__(classes_of(name, classes), **common)
-        self.name = name
+        self.source = name
         self.kind: ParsingClasses = classes
 
     def pictures(self, split: Split) -> SegmentationSet:
         part = "train" if split == "train" else "val"
-        return human_parsing_set(self.name, self.folder, part, self.kind)
+        return human_parsing_set(self.source, self.folder, part, self.kind)
 
 
 class FolderData(SegmentationData):
