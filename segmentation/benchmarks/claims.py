@@ -1,13 +1,14 @@
-"""The papers' claims, run on rendered scenes: ``python segmentation/benchmarks/claims.py NAME``.
+"""The papers' claims, run on rendered people: ``python segmentation/benchmarks/claims.py NAME``.
 
 systems    the talk's table: FCN, DeepLab, CRF as RNN, DPN and Layer Cascade on one trunk and data
 ladder     DPN's steps: unary, + triple penalty, + label contexts, joint tuning
 one_pass   one pass of DPN against 1 to 10 iterations of CRF as RNN: mIoU and time
-cascade    Layer Cascade against the same network without it and against deep supervision alone
+cascade    Layer Cascade against deep supervision alone, an earlier stage's head, its own exits on
+           dense features, the paper's zeros, and the fastest dense computation
 all        these four; a network that several ask for is trained once
 
 Every network trains for as many steps on one thread; numbers are means over seeds with their
-deviations, of the test scenes, and are reported whichever way they fall. Times are CPU times of one
+deviations, of the test images, and are reported whichever way they fall. Times are CPU times of one
 thread for one image, medians, the systems in turns.
 """
 
@@ -15,6 +16,7 @@ import argparse
 import statistics
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,12 +24,19 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
-from segmentation.calibrate import SWEEP, sweep
+from segmentation.calibrate import SWEEP, measure_on, sweep
 from segmentation.evaluation.comparison import OURS
+from segmentation.evaluation.cost import count_macs
 from segmentation.evaluation.results import Results
 from segmentation.models import Parsing
 from segmentation.models.parsing import enlarge
-from segmentation.module import UNARY, WITHOUT_CASCADE, SegmentationModule
+from segmentation.module import (
+    EARLIER_STAGE,
+    EXITS_ALONE,
+    UNARY,
+    WITHOUT_CASCADE,
+    SegmentationModule,
+)
 from segmentation.segmenter import Segmenter
 from vision_shared.claims import configure, fit_and_test, mean_and_deviation, run_claim
 from vision_shared.tables import Table
@@ -35,16 +44,22 @@ from vision_shared.tables import Table
 SYSTEMS = {  # pairwise relations, joint training, iterations: the talk's columns
     "fcn": ("FCN-8s", "no", "-", "-"),
     "deeplab": ("DeepLab", "yes", "no", "10"),
+    "deeplab_v2": ("DeepLab-v2 (ASPP)", "yes", "no", "10"),
+    "adelaide": ("contextual pairs (Adelaide)", "yes", "piecewise", "3 + 10"),
     "crf_rnn": ("CRF as RNN", "yes", "yes", "10"),
     "dpn": ("DPN", "yes", "yes", "1"),
     "cascade": ("Layer Cascade", "no", "-", "-"),
 }
 FIGURES = {"miou": "mIoU, %", "trimap_iou": "near borders, %", "boundary_f": "boundary F, %"}
 ITERATIONS = range(1, 11)
-NOTE = "rendered scenes, test part"
+NOTE = "rendered people, test split"
 
 MACS = "10^6 multiply-adds"
 DEEP = "deep supervision alone, as many steps"
+ONE_STEP = (
+    "module.phases=[{step: deep_supervision, share: 0.85, learning_rate: 0.004},"
+    "{step: deep_supervision, share: 0.15}]"
+)
 LARGE = 256  # pixels to a side of the larger picture that the systems are timed on
 TIMED = 15  # images that systems are timed on
 
@@ -102,21 +117,26 @@ def ladder(options: argparse.Namespace) -> list[Table]:
 
 
 def one_pass(options: argparse.Namespace) -> list[Table]:
-    """Compare DPN's one pass with iterations of CRF as RNN, both on their own trained unary."""
+    """Compare DPN's one pass with iterations of dense CRFs on the same unary, DPN's own.
+
+    The dense CRF has DeepLab's fixed weights, or those that CRF as RNN has learned on its unary.
+    """
     found: dict[str, list[Scores]] = {}
     for seed in range(options.seeds):
-        dpn, crf = (train(options, network, seed) for network in ("dpn", "crf_rnn"))
-        for name, run in (("DPN", dpn), ("CRF as RNN", crf)):
-            unary = run.module.comparison.systems[UNARY].means()
-            found.setdefault(f"{name}: unary alone", []).append(percents(unary))
-        works: dict[str, Work] = {"DPN: one pass": dpn.module.net}
-        for iterations in ITERATIONS:
-            name = f"CRF as RNN: {iterations} iteration{'s' if iterations > 1 else ''}"
-            works[name] = iterated(crf.module.net, iterations)
+        dpn, crf, fixed = (train(options, n, seed) for n in ("dpn", "crf_rnn", "deeplab"))
+        net = dpn.module.net
+        unary = dpn.module.comparison.systems[UNARY].means()
+        found.setdefault("unary alone", []).append(percents(unary))
+        works: dict[str, Work] = {"DPN: one pass": net}
+        rows = {"DPN: one pass": evaluate(net, dpn)}
+        for title, run in (("dense CRF", fixed), ("CRF as RNN", crf)):
+            for iterations, scores in zip(ITERATIONS, evaluate_iterations(dpn, run), strict=True):
+                name = f"{title}: {iterations} iteration{'s' if iterations > 1 else ''}"
+                works[name] = partial(iterate, net, run.module.net.crf, iterations)
+                rows[name] = scores
         times = milliseconds(works, test_images(dpn))
-        scores = [evaluate(dpn.module.net, dpn), *evaluate_iterations(crf)]
-        for name, figures in zip(works, scores, strict=True):
-            found.setdefault(name, []).append(figures | {"ms": times[name]})
+        for name, scores in rows.items():
+            found.setdefault(name, []).append(scores | {"ms": times[name]})
     rows = [
         [
             name,
@@ -126,29 +146,23 @@ def one_pass(options: argparse.Namespace) -> list[Table]:
         for name, scores in found.items()
     ]
     columns = ["", *FIGURES.values(), "ms an image"]
-    return [Table("One pass against iterations", columns, rows, note(options))]
+    return [Table("One pass against iterations, on the same unary", columns, rows, note(options))]
 
 
 def cascade(options: argparse.Namespace) -> list[Table]:
-    """Compare the cascade with its own network without it; then sweep the threshold."""
-    deep = "module.phases=[{step: deep_supervision, share: 1.0, learning_rate: 0.004}]"
+    """Compare the cascade with its controls; then sweep the threshold.
+
+    All fork from one training at the end of its deep supervision, and take as many steps.
+    """
     found: dict[str, list[Scores]] = {}
     curve: dict[float, list[Scores]] = {}
     for seed in range(options.seeds):
-        alone = train(options, "cascade", seed, deep)
         run = train(options, "cascade", seed)
-        net = run.module.net
-        works: dict[str, Work] = {
-            DEEP: alone.module.net,
-            f"{DEEP}; its easy pixels leave": leaving(alone.module.net),
-            WITHOUT_CASCADE: net.on_all_pixels,
-            "layer cascade": net,
-        }
-        scores = [scores_of(alone), scores_leaving(alone)]
-        scores += [scores_of(run, WITHOUT_CASCADE), scores_of(run)]
-        times = milliseconds(works, test_images(run))
-        for name, figures in zip(works, scores, strict=True):
-            found.setdefault(name, []).append(figures | {"ms": times[name]})
+        fork = options.runs / options.claim / "cascade" / f"seed{seed}" / "fork.ckpt"
+        alone = train(options, "cascade", seed, ONE_STEP, fork=fork)
+        zeros = train(options, "cascade", seed, "module.network.fill=zero", fork=fork)
+        for name, scores in _cascade_rows(run, alone, zeros).items():
+            found.setdefault(name, []).append(scores)
         for point, scores in sweep_scores(run):
             curve.setdefault(point, []).append(scores)
     keys = [*FIGURES, "ms", "macs"]
@@ -158,25 +172,68 @@ def cascade(options: argparse.Namespace) -> list[Table]:
         [f"{rho:g}", *cells(scores, ["miou", "ms", "macs", *stages])]
         for rho, scores in curve.items()
     ]
-    titles = ["rho", "mIoU, %", "ms an image", MACS, *(f"reach {stage}, %" for stage in stages)]
+    titles = ["rho", "mIoU, %", "ms an image", MACS, *(f"{stage} computes, %" for stage in stages)]
     columns = ["", *FIGURES.values(), "ms an image", MACS]
     return [
         Table("Layer cascade", columns, rows, note(options)),
-        Table("Its threshold, on the test part", titles, points, note(options)),
+        Table("Its threshold, on the test split", titles, points, note(options)),
     ]
 
 
-def train(options: argparse.Namespace, network: str, seed: int, *overrides: str) -> Trained:
-    """Train a network for the claim's epochs and test the last weights; once, then remember it."""
+def _cascade_rows(run: Trained, alone: Trained, zeros: Trained) -> dict[str, Scores]:
+    """Return the rows of a seed; dense systems are timed by their fastest computation."""
+    net, deep = run.module.net, alone.module.net
+    second = EARLIER_STAGE.format(2)
+    size = test_images(run).shape[-2:]
+    image = torch.zeros(1, 3, *size)
+    dense = {
+        DEEP: (deep.on_all_pixels, deep.on_packed_maps),
+        f"{DEEP}: {second}": (
+            partial(deep.on_all_pixels, last=1),
+            partial(deep.on_packed_maps, last=1),
+        ),
+        f"{DEEP}: {EXITS_ALONE}": (deep.on_dense_features, deep.on_dense_features),
+    }
+    rows = {
+        name: evaluate(work, alone) | {"macs": count_macs(work, image) / 1e6}
+        for name, (work, _) in dense.items()
+    }
+    works: dict[str, Work] = {name: timed for name, (_, timed) in dense.items()}
+    for name in (WITHOUT_CASCADE, second, EXITS_ALONE):
+        rows[f"cascade: {name}"] = scores_of(run, name)
+    works[f"cascade: {WITHOUT_CASCADE}"] = net.on_packed_maps
+    works[f"cascade: {second}"] = partial(net.on_packed_maps, last=1)
+    works[f"cascade: {EXITS_ALONE}"] = net.on_dense_features
+    rows["layer cascade, zeros for what has left"] = scores_of(zeros)
+    works["layer cascade, zeros for what has left"] = zeros.module.net
+    rows["layer cascade"], works["layer cascade"] = scores_of(run), net
+    times = milliseconds(works, test_images(run))
+    return {name: scores | {"ms": times[name]} for name, scores in rows.items()}
+
+
+def train(
+    options: argparse.Namespace, network: str, seed: int, *overrides: str, fork: Path | None = None
+) -> Trained:
+    """Train a network for the claim's epochs and test the last weights; once, then remember it.
+
+    Args:
+        options: of the claim.
+        network: the choice of ``module``.
+        seed: of the run.
+        overrides: of the config.
+        fork: the checkpoint that the training goes on from.
+    """
     key = (network, seed, *overrides)
     if key not in TRAINED:
-        TRAINED[key] = _train(options, *key)
+        TRAINED[key] = _train(options, *key, fork=fork)
         score = scores_of(TRAINED[key])["miou"]
         print(" ".join(map(str, key)), f"{score:.2f} % mIoU", sep=": ", flush=True)
     return TRAINED[key]
 
 
-def _train(options: argparse.Namespace, network: str, seed: int, *overrides: str) -> Trained:
+def _train(
+    options: argparse.Namespace, network: str, seed: int, *overrides: str, fork: Path | None
+) -> Trained:
     chosen = [
         f"module={network}",
         f"data.root={options.data}",
@@ -187,39 +244,47 @@ def _train(options: argparse.Namespace, network: str, seed: int, *overrides: str
     ]
     folder = options.runs / options.claim / "-".join([network, *(["changed"] if overrides else [])])
     cfg = configure("segmentation", folder, chosen, seed)
-    watch = StepEnds()
-    run = fit_and_test(cfg, *([watch] if network == "dpn" else []))
+    watch = StepEnds(test=network == "dpn", keep=Path(cfg.output_dir) / "fork.ckpt")
+    run = fit_and_test(cfg, watch, checkpoint=fork)
     assert isinstance(run.module, SegmentationModule)
     run.module.eval()
     return Trained(run.module, run.data, watch.scores)
 
 
 class StepEnds(pl.Callback):
-    """Tests the network at the end of each step of its training."""
+    """Tests the network at the end of each step of its training, and keeps the first step's end.
 
-    def __init__(self) -> None:
+    Args:
+        test: whether to test.
+        keep: checkpoint of the end of the first step, which other trainings go on from.
+    """
+
+    def __init__(self, test: bool, keep: Path) -> None:
         self.scores: dict[str, Scores] = {}
-        self.step: str | None = None
+        self.test, self.keep = test, keep
 
-    def on_train_batch_start(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, *_: Any
     ) -> None:
         assert isinstance(pl_module, SegmentationModule)
-        phase, _ = pl_module.phases.at(trainer.global_step / trainer.estimated_stepping_batches)
-        if self.step not in (None, phase.step):
-            self._test(trainer, pl_module)
-        self.step = phase.step
+        total = trainer.estimated_stepping_batches
+        now, after = (
+            pl_module.phases.at(step / total)[0].step
+            for step in (trainer.global_step - 1, trainer.global_step)
+        )
+        if now == after and trainer.global_step < total:
+            return
+        if not self.scores and trainer.global_step < total:
+            trainer.save_checkpoint(self.keep)
+        self.scores[now] = self._scores(trainer, pl_module) if self.test else {}
 
-    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        self._test(trainer, pl_module)
-
-    def _test(self, trainer: pl.Trainer, module: Any) -> None:
+    def _scores(self, trainer: pl.Trainer, module: Any) -> Scores:
         data: Any = trainer.datamodule  # type: ignore[attr-defined]
         data.setup("test")
-        assert self.step is not None
         was_training = module.training
-        self.scores[self.step] = evaluate(module.net.eval(), Trained(module, data, {}))
+        scores = evaluate(module.net.eval(), Trained(module, data, {}))
         module.train(was_training)
+        return scores
 
 
 @torch.no_grad()
@@ -232,17 +297,26 @@ def evaluate(work: Work, run: Trained) -> Scores:
 
 
 @torch.no_grad()
-def evaluate_iterations(run: Trained) -> list[Scores]:
-    """Test a CRF network after each of its iterations."""
-    net: Any = run.module.net
-    results = [Results(run.module.classes) for _ in ITERATIONS]
-    for batch in run.data.test_dataloader():
-        image = batch["image"]
-        unary = enlarge(net.unary(image), image.shape[-2:])
-        refinements = net.crf.refinements(unary, image, len(results))
-        for result, refined in zip(results, refinements, strict=True):
+def evaluate_iterations(dpn: Trained, other: Trained) -> list[Scores]:
+    """Test another network's CRF on the unary of DPN, after each of its iterations."""
+    results = [Results(dpn.module.classes) for _ in ITERATIONS]
+    for batch in dpn.data.test_dataloader():
+        refinements = refine_unary(dpn.module.net, other.module.net.crf, batch["image"])
+        for result, refined in zip(results, refinements, strict=False):
             result.update(refined.argmax(1), batch["mask"])
     return [percents(result.means()) for result in results]
+
+
+def refine_unary(net: Any, crf: Any, image: Tensor, iterations: int | None = None) -> Iterator:
+    """Yield what each iteration of a CRF makes of the scores of DPN's unary."""
+    scores, _ = net.unary(image)
+    unary = enlarge(scores, image.shape[-2:]).log_softmax(1)
+    return crf.refinements(unary, image, iterations or len(ITERATIONS))
+
+
+def iterate(net: Any, crf: Any, iterations: int, image: Tensor) -> Parsing:
+    """Segment by DPN's unary and so many iterations of a CRF."""
+    return Parsing([*refine_unary(net, crf, image, iterations)][-1])
 
 
 @torch.no_grad()
@@ -262,53 +336,18 @@ def test_images(run: Trained) -> Tensor:
     return next(iter(run.data.test_dataloader()))["image"][:TIMED]
 
 
-def iterated(net: Any, iterations: int) -> Work:
-    """Return a CRF network that makes so many iterations."""
-
-    def work(image: Tensor) -> Parsing:
-        trained, net.crf.iterations = net.crf.iterations, iterations
-        try:
-            return net(image)
-        finally:
-            net.crf.iterations = trained
-
-    return work
-
-
-def leaving(net: Any) -> Work:
-    """Return a layer cascade that lets pixels leave, whatever the step it was trained in."""
-
-    def work(image: Tensor) -> Parsing:
-        trained, net.cascaded = net.cascaded, True
-        try:
-            return net(image)
-        finally:
-            net.cascaded = trained
-
-    return work
-
-
-def scores_leaving(run: Trained) -> Scores:
-    """Test a layer cascade that lets pixels leave, whatever the step it was trained in."""
-    net: Any = run.module.net
-    segmenter = Segmenter(net, run.module.classes, "cpu")
-    trained, net.cascaded = net.cascaded, True
-    point = sweep(segmenter, run.data.test_dataloader(), net.rho[:1].tolist())[0]
-    net.cascaded = trained
-    return evaluate(leaving(net), run) | {"macs": point.macs / 1e6}
-
-
 def sweep_scores(run: Trained) -> Iterator[tuple[float, Scores]]:
     """Yield each threshold of the sweep with its figures; the network keeps its own."""
     net = run.module.net
     own = net.rho.tolist()
-    for point in sweep(
-        Segmenter(net, run.module.classes, "cpu"), run.data.test_dataloader(), SWEEP
-    ):
-        net.set_rho([point.rho] * len(own))
+    segmenter = Segmenter(net, run.module.classes, "cpu")
+    measure = measure_on(segmenter, run.data.test_dataloader())
+    for point in sweep(measure, SWEEP, len(own)):
+        net.set_rho(point.rho)
         scores = {"miou": point.miou, "macs": point.macs / 1e6}
         scores |= milliseconds({"ms": net}, test_images(run))
-        yield point.rho, scores | {f"stage {s + 1}": 100 * x for s, x in enumerate(point.reached)}
+        shares = {f"stage {s + 1}": 100 * x for s, x in enumerate(point.computed)}
+        yield point.rho[0], scores | shares
     net.set_rho(own)
 
 

@@ -79,7 +79,7 @@ def test_mean_field_follows_edges() -> None:
 
 def network(joint: bool) -> DeepLab:
     torch.manual_seed(0)
-    return DeepLab(SmallTrunk(8, (1, 1, 1)), 4, joint=joint, train_iterations=2, fov={"width": 8})
+    return DeepLab(SmallTrunk(8, (1, 1, 1)), 4, joint=joint, train_iterations=2, unary={"width": 8})
 
 
 def test_crf_learns_only_where_it_is_joint() -> None:

@@ -126,7 +126,7 @@ def test_image_decides_where_the_energy_moves_a_border() -> None:
     net = network(stride=1, window=31, potts=8.0).eval()
     scores = torch.zeros(1, 4, 1, 2)
     scores[0, 0, 0, 0] = scores[0, 1, 0, 1] = 3
-    net.classifier.register_forward_hook(lambda *_: scores)
+    net.unary.classifier.register_forward_hook(lambda *_: scores)
     image = torch.zeros(1, 3, 8, 16)
     image[..., 10:] = 1  # the object ends at 10, the two cells at 8
     labels = net(image).logits.argmax(1)[0]

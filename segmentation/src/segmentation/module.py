@@ -92,7 +92,10 @@ class SegmentationModule(pl.LightningModule):
     def training_step(self, batch: dict[str, Tensor], _: int) -> Tensor:
         self._begin_phase()
         parsing: Parsing = self.net(batch["image"], batch["mask"])
-        terms = [head.weight * self._loss(head, batch["mask"]) for head in parsing.heads]
+        terms = [
+            head.weight * self._loss(head, batch["mask"] if head.target is None else head.target)
+            for head in parsing.heads
+        ]
         self.log_dict({f"train/loss_{i}": term for i, term in enumerate(terms)})
         loss = torch.stack(terms).sum()
         self.log("train/loss", loss, prog_bar=True)

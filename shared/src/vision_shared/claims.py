@@ -70,12 +70,13 @@ def configure(package: str, folder: Path, overrides: Sequence[str], seed: int) -
     return cfg
 
 
-def fit_and_test(cfg: DictConfig, *callbacks: pl.Callback) -> Run:
+def fit_and_test(cfg: DictConfig, *callbacks: pl.Callback, checkpoint: Path | None = None) -> Run:
     """Train a config for its fixed number of steps and test the last weights; keep no checkpoint.
 
     Args:
         cfg: from `configure`.
         callbacks: beside those of the config.
+        checkpoint: what the training goes on from; None starts it.
     """
     silence_libraries(cfg)
     pl.seed_everything(cfg.seed, workers=True, verbose=False)
@@ -83,7 +84,7 @@ def fit_and_test(cfg: DictConfig, *callbacks: pl.Callback) -> Run:
     trainer: Any = run.trainer
     kept = [c for c in trainer.callbacks if not isinstance(c, pl.callbacks.Checkpoint)]
     trainer.callbacks = [*kept, *callbacks]
-    trainer.fit(run.module, run.data)
+    trainer.fit(run.module, run.data, ckpt_path=None if checkpoint is None else str(checkpoint))
     trainer.test(run.module, run.data, verbose=False)
     return run
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from torch import nn
 
+from segmentation.models.adelaide import ContextualPairs
 from segmentation.models.cascade import LayerCascade
 from segmentation.models.deeplab import DeepLab
 from segmentation.models.dpn import DeepParsingNetwork
@@ -31,7 +32,13 @@ TRUNKS = {
     "timm": TimmTrunk,
     "vgg16": Vgg16,
 }
-NETWORKS = {"cascade": LayerCascade, "deeplab": DeepLab, "dpn": DeepParsingNetwork, "fcn": FCN8s}
+NETWORKS = {
+    "adelaide": ContextualPairs,
+    "cascade": LayerCascade,
+    "deeplab": DeepLab,
+    "dpn": DeepParsingNetwork,
+    "fcn": FCN8s,
+}
 
 
 def build_network(

@@ -13,6 +13,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from segmentation.models.budget import TimeBudget
 from segmentation.models.parsing import IGNORE, Head, Parsing, enlarge, shrink_target
+from vision_shared.layers.folding import Folded
 from vision_shared.layers.region import Region
 from vision_shared.layers.region_stage import RegionStage
 
@@ -84,6 +85,7 @@ class LayerCascade(nn.Module):
         self.block = block if fill == "coarse" else 0
         self.weights = (1.0,) * later + (last_weight,)
         self.budget: TimeBudget | None = None
+        self._folded = Folded()
         self._later: list[tuple[RegionStage, RegionStage]] = []
 
     def set_rho(self, rho: Sequence[float]) -> None:
@@ -130,9 +132,9 @@ class LayerCascade(nn.Module):
         if not self.cascaded:
             return self.on_all_pixels(image)
         if self.budget is None:
-            return self._cascade(self.stages[0](image), image, target)
+            return self._cascade(self._first_stage(image), image, target)
         self.budget.begin()
-        parsing = self._cascade(self.stages[0](image), image, target)
+        parsing = self._cascade(self._first_stage(image), image, target)
         self.budget.end()
         return parsing
 
@@ -167,7 +169,7 @@ class LayerCascade(nn.Module):
 
         The fastest way to compute every pixel here, which a cascade's time is to be held against.
         """
-        x = self.stages[0](image)
+        x = self._first_stage(image)
         later = self._region_stages()[: last % len(self.stages)]
         for stage, _ in later:
             x = stage(x)
@@ -215,6 +217,11 @@ class LayerCascade(nn.Module):
                 tokens, region = region.select(tokens, child), child
         logits = enlarge(scores_map, image.shape[-2:])
         return Parsing(logits, tuple(heads) if self.training else (), stages)
+
+    def _first_stage(self, image: Tensor) -> Tensor:
+        if self.training or torch.is_grad_enabled() or torch.compiler.is_compiling():
+            return self.stages[0](image)
+        return self._folded(self.stages[0], image)
 
     def _region_stages(self) -> list[tuple[RegionStage, RegionStage]]:
         """Return the later stages and classifiers on regions; they share the parameters.

@@ -1,4 +1,4 @@
-"""DeepLab with a large field of view and a dense CRF; CRF as RNN, where the CRF learns too.
+"""DeepLab: a large field of view and a dense CRF; CRF as RNN, where the CRF learns, too.
 
 Chen, Papandreou, Kokkinos, Murphy, Yuille, "Semantic Image Segmentation with Deep Convolutional
 Nets and Fully Connected CRFs", ICLR 2015. Zheng, Jayasumana, Romera-Paredes, Vineet, Su, Du, Huang,
@@ -12,48 +12,22 @@ import torch
 from torch import Tensor, nn
 
 from segmentation.models.mean_field import MeanField
-from segmentation.models.parsing import Head, Parsing, enlarge
-
-
-class LargeFOV(nn.Module):
-    """Trunk, one dilated 3x3 convolution and a classifier, on an eighth of the size.
-
-    Args:
-        trunk: three stages that keep an eighth of the size.
-        num_classes: L.
-        width: channels of the dilated convolution.
-        dilation: of it; 12 in DeepLab, whose images are 321 pixels wide.
-    """
-
-    def __init__(
-        self, trunk: nn.Module, num_classes: int, width: int = 256, dilation: int = 4
-    ) -> None:
-        super().__init__()
-        self.trunk = trunk
-        channels: tuple[int, ...] = trunk.channels  # type: ignore[assignment]
-        self.head = nn.Sequential(
-            nn.Conv2d(channels[-1], width, 3, padding=dilation, dilation=dilation, bias=False),
-            nn.BatchNorm2d(width),
-            nn.ReLU(),
-            nn.Conv2d(width, num_classes, 1),
-        )
-
-    def forward(self, image: Tensor) -> Tensor:
-        """(B, 3, H, W), RGB in [0, 1] -> scores (B, L, ceil(H / 8), ceil(W / 8))."""
-        return self.head(self.trunk(image))
+from segmentation.models.parsing import Parsing, enlarge
+from segmentation.models.unary import Unary
 
 
 class DeepLab(nn.Module):
-    """`LargeFOV`, whose answers mean-field inference refines at the image's own size.
+    """`Unary`, whose scores mean-field inference refines at the image's own size.
 
     Args:
-        trunk: three stages that keep an eighth of the size.
+        trunk: stages that keep an eighth of the size.
         num_classes: L.
         joint: false is DeepLab: the CRF's weights are fixed, and it is used in evaluation alone.
             True is CRF as RNN: a first step, ``unary``, trains without the CRF, and a second,
             ``joint``, all of it together.
         train_iterations: of mean field, where it trains; more are for evaluation.
-        fov: the arguments of `LargeFOV` but for the first two.
+        unary: the arguments of `Unary` but for the first two; ``large_fov`` is DeepLab's,
+            ``aspp`` DeepLab-v2's.
         crf: the arguments of `MeanField` but for the classes.
     """
 
@@ -65,11 +39,11 @@ class DeepLab(nn.Module):
         num_classes: int,
         joint: bool = False,
         train_iterations: int = 5,
-        fov: Mapping[str, Any] | None = None,
+        unary: Mapping[str, Any] | None = None,
         crf: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__()
-        self.unary = LargeFOV(trunk, num_classes, **(fov or {}))
+        self.unary = Unary(trunk, num_classes, **{"head": "large_fov", **(unary or {})})
         self.crf = MeanField(num_classes, **{"iterations": 10, **(crf or {})}, learns=joint)
         self.joint = joint
         self.train_iterations = train_iterations
@@ -89,12 +63,10 @@ class DeepLab(nn.Module):
 
     def forward(self, image: Tensor, target: Tensor | None = None) -> Parsing:
         """(B, 3, H, W), RGB in [0, 1] -> Parsing, whose ``terms`` hold the unary's scores."""
-        unary = enlarge(self.unary(image), image.shape[-2:])
-        if self.training and not self.joined:
-            return Parsing(unary, (Head(unary),))
-        if self.joint and not self.joined:
-            return Parsing(unary)
+        scores, auxiliary = self.unary(image)
+        unary = enlarge(scores, image.shape[-2:])
+        if (self.training or self.joint) and not self.joined:
+            return Parsing(unary, self.unary.heads(unary, auxiliary))
         iterations = self.train_iterations if self.training else self.crf.iterations
         refined = self.crf(unary, image, iterations)
-        heads = (Head(refined),) if self.training else ()
-        return Parsing(refined, heads, terms={"unary": unary})
+        return Parsing(refined, self.unary.heads(refined, auxiliary), terms={"unary": unary})

@@ -9,7 +9,8 @@ step of mean field, from p on, is what the layers b12 to b15 compute.
 """
 
 import math
-from typing import Literal, NamedTuple
+from collections.abc import Mapping
+from typing import Any, Literal, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -18,6 +19,7 @@ from torch import Tensor, nn
 from segmentation.models.label_context import LabelContexts
 from segmentation.models.local_convolution import LocalConvolution, Reading
 from segmentation.models.parsing import Head, Parsing, enlarge
+from segmentation.models.unary import Unary
 
 Activation = Literal["softmax", "sigmoid"]
 ACTIVATIONS = {"softmax": lambda scores: scores.log_softmax(1), "sigmoid": F.logsigmoid}
@@ -99,6 +101,8 @@ class DeepParsingNetwork(nn.Module):
         window: as `MeanFieldStep`'s, on that grid; by default the paper's 50 pixels of the image.
         reading: as `MeanFieldStep`'s, as the rest.
         activation: of the unary: ``sigmoid``, as the paper's, or ``softmax``.
+        unary: the arguments of `segmentation.models.unary.Unary` but for the first two; the paper's
+            is a classifier behind the trunk.
 
     Raises:
         ValueError: a stride below 1, or another activation.
@@ -117,6 +121,7 @@ class DeepParsingNetwork(nn.Module):
         components: int = 5,
         potts: float = 1.0,
         activation: Activation = "softmax",
+        unary: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__()
         if stride < 1 or activation not in ACTIVATIONS:
@@ -124,10 +129,7 @@ class DeepParsingNetwork(nn.Module):
                 f"expected a stride of at least 1 and the activation {' or '.join(ACTIVATIONS)}, "
                 f"got {stride}, {activation!r}"
             )
-        self.trunk = trunk
-        self.classifier = nn.Conv2d(trunk.channels[-1], num_classes, 1)  # type: ignore
-        nn.init.normal_(self.classifier.weight, std=0.01)
-        nn.init.zeros_(self.classifier.bias)  # type: ignore
+        self.unary = Unary(trunk, num_classes, **(unary or {}))
         if window is None:
             window = max(3, math.ceil(50 / stride))
         self.mean_field = MeanFieldStep(
@@ -180,14 +182,18 @@ class DeepParsingNetwork(nn.Module):
             Parsing with the ``terms`` of `MeanField`, on the energy's grid.
         """
         cells = self._average(image)
-        unary = self._unary(image, cells.shape[-2:])
+        scores, auxiliary = self.unary(image)
+        scores = scores.to(torch.promote_types(scores.dtype, torch.float32))
+        # b1 to b11: log-probabilities (B, L, h, w) on the energy's grid
+        unary = ACTIVATIONS[self.activation](enlarge(scores, cells.shape[-2:]))
         if self.step == "unary":
             logits, terms = unary, {"unary": unary}
         else:
             field = self.mean_field(unary, cells)
             logits, terms = field.logits, field._asdict()
             del terms["logits"]
-        heads = (Head(logits),) if self.training else ()
+        heads = self.unary.heads(logits, auxiliary)
+        heads = heads or ((Head(logits),) if self.training else ())
         return Parsing(enlarge(logits, image.shape[-2:]), heads, terms=terms)
 
     def _average(self, image: Tensor) -> Tensor:
@@ -195,15 +201,9 @@ class DeepParsingNetwork(nn.Module):
         right, down = (-size % self.stride for size in (image.shape[-1], image.shape[-2]))
         return F.avg_pool2d(F.pad(image, (0, right, 0, down), mode="replicate"), self.stride)
 
-    def _unary(self, image: Tensor, size: torch.Size) -> Tensor:
-        """Return the log-probabilities (B, L, *size): b1 to b11."""
-        scores = self.classifier(self.trunk(image))
-        scores = scores.to(torch.promote_types(scores.dtype, torch.float32))
-        return ACTIVATIONS[self.activation](enlarge(scores, size))
-
     def _modules_of_parts(self) -> dict[str, tuple[nn.Module, ...]]:
         return {
-            "unary": (self.trunk, self.classifier),
+            "unary": (self.unary,),
             "local_convolution": (self.mean_field.local_convolution,),
             "label_contexts": (self.mean_field.label_contexts,),
         }

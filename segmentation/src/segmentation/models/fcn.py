@@ -14,12 +14,15 @@ class FCN8s(nn.Module):
     Args:
         trunk: whose three stages end at an eighth, a 16th and a 32nd of the size.
         num_classes: L.
+        auxiliary: whether the scores of the earlier stages are supervised by themselves, too, each
+            with weight 1, and what all make together with 2.
     """
 
     steps = ("whole",)
 
-    def __init__(self, trunk: nn.Module, num_classes: int) -> None:
+    def __init__(self, trunk: nn.Module, num_classes: int, auxiliary: bool = False) -> None:
         super().__init__()
+        self.auxiliary = auxiliary
         self.stages: nn.ModuleList = trunk.stages  # type: ignore[assignment]
         self.scores = nn.ModuleList([nn.Conv2d(c, num_classes, 1) for c in trunk.channels])  # type: ignore
 
@@ -32,9 +35,11 @@ class FCN8s(nn.Module):
         for stage, score in zip(self.stages, self.scores, strict=True):
             x = stage(x)
             scores.append(score(x))
+        earlier = tuple(map(Head, scores[:-1])) if self.auxiliary else ()
         fused = scores.pop()
         while scores:
             finer = scores.pop()
             fused = finer + enlarge(fused, finer.shape[-2:])
         logits = enlarge(fused, image.shape[-2:])
-        return Parsing(logits, (Head(logits),) if self.training else ())
+        whole = Head(logits, weight=2.0 if earlier else 1.0)
+        return Parsing(logits, (*earlier, whole) if self.training else ())

@@ -17,11 +17,13 @@ class Head(NamedTuple):
         logits: (B, L, h, w), at any size.
         region: (B, h, w) bool, the pixels that the loss is of; None is all of them.
         weight: of its loss.
+        target: (B, h, w) class ids of its own, with 255 unlabelled; None is the image's.
     """
 
     logits: Tensor
     region: Tensor | None = None
     weight: float = 1.0
+    target: Tensor | None = None
 
 
 class Parsing(NamedTuple):
