@@ -37,6 +37,11 @@ def _parse(arguments: Sequence[str] | None) -> Namespace:
     parser.add_argument("overrides", nargs="*", help="Hydra overrides, e.g. data=folder")
     parser.add_argument("--long-side", type=int, help="larger images are reduced to these pixels")
     parser.add_argument(
+        "--least-parts",
+        type=float,
+        help="classes but the first are parts of one thing, predicted from this probability on",
+    )
+    parser.add_argument(
         "-o", "--output", type=Path, help="the checkpoint to write (default: NAME-validated.ckpt)"
     )
     parser.add_argument("--overwrite", action="store_true", help="replace an existing output")
@@ -58,11 +63,10 @@ def _validate(options: Namespace) -> ExitCode:
 
     checkpoint = read_checkpoint(path, task=TASK)
     settings: dict[str, Any] = checkpoint.hyper_parameters | {"precision": None}
-    if options.long_side is not None:
-        settings["inference"] = {**(settings["inference"] or {}), "long_side": options.long_side}
-    segmenter = Segmenter.from_checkpoint(
-        path, inference=Inference(**(settings["inference"] or {}))
-    )
+    asked = {"long_side": options.long_side, "least_parts": options.least_parts}
+    chosen = {name: value for name, value in asked.items() if value}
+    settings["inference"] = {**(settings["inference"] or {}), **chosen}
+    segmenter = Segmenter.from_checkpoint(path, inference=Inference(**settings["inference"]))
     segmenter.unreliable = []
     cfg, places = compose_config(checkpoint, options.overrides)
     with nothing_rendered_in(places):
