@@ -57,14 +57,18 @@ def to_stderr(line: str) -> None:
     print(f"predict: {line}", file=sys.stderr)
 
 
-def predict_parser(prog: str, description: str, epilog: str) -> CommandParser:
+def predict_parser(
+    prog: str, description: str, epilog: str, *, has_weights: bool = False
+) -> CommandParser:
     """Return the parser of a ``predict`` command that writes into a folder, with what all have.
 
     Args:
         prog: how it is called.
         description: what it does, in a sentence.
         epilog: what its inputs and outputs are; shown as it is.
+        has_weights: whether the package has weights, which are then the default.
     """
+    last = "a checkpoint, or `last`{}: the newest under ./runs{}"
     parser = CommandParser(
         prog=prog,
         description=description,
@@ -77,8 +81,10 @@ def predict_parser(prog: str, description: str, epilog: str) -> CommandParser:
     add(
         "--checkpoint",
         metavar="CKPT",
-        help="a checkpoint, or `last` (default): the newest under ./runs",
-        default="last",
+        help=last.format("", "; default: the weights that ship")
+        if has_weights
+        else last.format(" (default)", ""),
+        default=None if has_weights else "last",
     )
     add("--device", choices=("auto", "cpu", "cuda"), default="auto")
     add("--overwrite", action="store_true", help="replace existing outputs")
