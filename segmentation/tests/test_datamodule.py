@@ -49,6 +49,7 @@ def people_data(folder: Path, classes: Any = "parts", **changes: Any) -> PeopleD
     recipe: dict[str, Any] = {"size": 32, "num_train": 16, "num_val": 4, "num_test": 4}
     recipe |= {"portraits": 0.25, "without_people": 0.1, "photographs": None}
     recipe |= {"collages": 0.5, "focus": 0.5, "cameras": True}
+    recipe |= {"test_photographs": False}
     sets = str(folder.parent / "synthetic-people")
     return PeopleData(classes=classes, sets=sets, **recipe, **arguments(folder, **changes))
 

@@ -72,3 +72,36 @@ def test_windows_cover_everything_and_overlap_enough(length: int, overlap: float
 def test_values_out_of_range_are_refused(wrong: dict) -> None:
     with pytest.raises(ValueError, match="expected"):
         Inference(**wrong)
+
+
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_larger_images_are_reduced_and_answered_at_their_own_size(mirrored: bool) -> None:
+    seen: list[tuple[int, ...]] = []
+
+    class Watching(Pointwise):
+        def forward(self, image: Tensor) -> Parsing:
+            seen.append(tuple(image.shape[-2:]))
+            return super().forward(image)
+
+    inference = Inference(mirrored=mirrored, long_side=40)
+    assert inference(Watching(), torch.rand(1, 3, 60, 80)).logits.shape[-2:] == (60, 80)
+    assert inference(Watching(), torch.rand(1, 3, 30, 20)).logits.shape[-2:] == (30, 20)
+    assert set(seen) == {(32, 32), (30, 20)}
+    with pytest.raises(ValueError, match="long side"):
+        Inference(long_side=8)
+
+
+def test_parts_are_predicted_where_they_have_enough_together() -> None:
+    class Fixed(nn.Module):
+        def forward(self, image: Tensor) -> Parsing:
+            rows = torch.tensor([[0.45, 0.3, 0.25], [0.35, 0.3, 0.35], [0.3, 0.6, 0.1]])
+            return Parsing(rows.T.log()[None, :, None].expand(1, 3, image.shape[2], 3))
+
+    image = torch.rand(1, 3, 2, 3)
+    found = {
+        least: Inference(least_parts=least)(Fixed(), image).logits.argmax(1)[0, 0].tolist()
+        for least in (None, 0.5, 0.6)
+    }
+    assert found[0.5] == [1, 2, 1]
+    assert found[0.6] == [0, 2, 1]
+    assert found[None][0] == 0

@@ -8,6 +8,9 @@ from torch import Tensor, nn
 
 from segmentation.models.parsing import Parsing, enlarge
 
+STRIDE = 32
+"""Of the coarsest features of common encoders, in pixels; reduced sizes are its multiples."""
+
 
 class Inference:
     """How a network is asked at test time.
@@ -20,6 +23,9 @@ class Inference:
         long_side: pixels; an image whose longer side has more is reduced to it first, for people
             in photographs of telephones are far larger than a network has learned. None reduces
             nothing.
+        least_parts: class 0 stands for all but one kind of thing, whose parts the others are: they
+            are predicted where together they have this probability, for each alone has less at the
+            borders between them. None asks for the likeliest class.
 
     Raises:
         ValueError: a value out of range.
@@ -32,6 +38,7 @@ class Inference:
         scales: Sequence[float] = (1.0,),
         mirrored: bool = False,
         long_side: int | None = None,
+        least_parts: float | None = None,
     ) -> None:
         if window is not None and window < 1:
             raise ValueError(f"expected a window of at least 1 pixel, got {window}")
@@ -46,6 +53,7 @@ class Inference:
         self.scales = tuple(scales)
         self.mirrored = mirrored
         self.long_side = long_side
+        self.least_parts = least_parts
 
     @property
     def looks_once(self) -> bool:
@@ -64,15 +72,24 @@ class Inference:
             image = self._reduce(image)
             if self.looks_once:
                 parsing = network(image)
-                if image.shape[-2:] != size:
-                    parsing = parsing._replace(logits=enlarge(parsing.logits, size))
-                return parsing
+                return parsing._replace(logits=self._decide(parsing.logits, size))
             looks = [
                 self._look(network, image, scale, mirror)
                 for scale, mirror in product(self.scales, (False, True)[: 1 + self.mirrored])
             ]
             logits = torch.stack(looks).mean(0).clamp_min(1e-12).log()
-            return Parsing(logits if logits.shape[-2:] == size else enlarge(logits, size))
+            return Parsing(self._decide(logits, size))
+
+    def _decide(self, logits: Tensor, size: torch.Size) -> Tensor:
+        """Return scores at an image's own size whose largest is what is predicted."""
+        if logits.shape[-2:] != size:
+            logits = enlarge(logits, size)
+        if self.least_parts is not None:
+            rest, parts = logits[:, 0], logits[:, 1:].amax(1)
+            is_part = logits.float().softmax(1)[:, 0] <= 1 - self.least_parts
+            rest = torch.where(is_part, torch.minimum(rest, parts - 1e-3), parts + 1e-3)
+            logits = torch.cat([rest[:, None], logits[:, 1:]], 1)
+        return logits
 
     def _reduce(self, image: Tensor) -> Tensor:
         """Return images whose longer side has at most ``long_side`` pixels."""
@@ -80,7 +97,8 @@ class Inference:
         if self.long_side is None or longer <= self.long_side:
             return image
         factor = self.long_side / longer
-        size = [max(1, round(factor * side)) for side in image.shape[-2:]]
+        # encoders pad other sizes at one side, which shifts their coarse features
+        size = [max(1, round(factor * side / STRIDE)) * STRIDE for side in image.shape[-2:]]
         return nn.functional.interpolate(
             image, size, mode="bilinear", antialias=True, align_corners=False
         )

@@ -18,6 +18,7 @@ from segmentation.data.labels import IGNORE, ClassList
 from segmentation.drawing_contexts import draw_label_contexts
 from segmentation.evaluation.comparison import OURS, Comparison
 from segmentation.evaluation.cost import cascade_macs, count_macs, stage_macs
+from segmentation.evaluation.person import person_tables
 from segmentation.evaluation.results import class_iou, mean_iou
 from segmentation.inference import Inference
 from segmentation.models import Head, Parsing, build_network
@@ -84,6 +85,7 @@ class SegmentationModule(pl.LightningModule):
         self.inference = Inference(**(inference or {}))
         self.val_confusion = MulticlassConfusionMatrix(len(self.classes), ignore_index=IGNORE)
         self.comparison = Comparison(self.classes)
+        self.person_tables: list[Table] = []
         self._step: str | None = None
         self.phase_index = 0  # of the phase that has begun last, for the choice of the best weights
 
@@ -170,6 +172,14 @@ class SegmentationModule(pl.LightningModule):
     def on_test_epoch_end(self) -> None:
         self._count_macs()
         self.log_dict({f"test/{name}": value for name, value in self.comparison.means().items()})
+        data: Any = self.trainer.datamodule  # type: ignore[attr-defined]
+        photographs = data.photographs()
+        self.person_tables = person_tables(photographs, {OURS: self._find_people})
+
+    def _find_people(self, image: np.ndarray) -> np.ndarray:
+        """(H, W, 3) uint8 -> (H, W) bool, where any class but the first is."""
+        pixels = torch.from_numpy(image).to(self.device).permute(2, 0, 1)[None].float() / 255
+        return (self.inference(self.net, pixels).logits[0].argmax(0) > 0).cpu().numpy()
 
     def _count_macs(self) -> None:
         """Count for the size of the last image, looked at once."""
@@ -184,7 +194,7 @@ class SegmentationModule(pl.LightningModule):
 
     def tables(self) -> list[Table]:
         """Return the tables of the test that has just run, the controls beside ours."""
-        return self.comparison.tables()
+        return [*self.comparison.tables(), *self.person_tables]
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         encoder = list(pretrained_parameters(self.net))

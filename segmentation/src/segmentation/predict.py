@@ -50,6 +50,7 @@ def _parse(arguments: Sequence[str] | None) -> Namespace:
         "python -m segmentation.predict",
         "Give every pixel of pictures and videos a class.",
         EPILOG,
+        has_weights=True,
     )
     add = parser.add_argument
     add("--compare", metavar="CKPT", help="a second checkpoint, for a video of both")

@@ -13,8 +13,11 @@ from segmentation.data.cityscapes import cityscapes_set
 from segmentation.data.coco import coco_set
 from segmentation.data.collage import Collage
 from segmentation.data.folder import open_folder
+from segmentation.data.human_parsing import Classes as ParsingClasses
+from segmentation.data.human_parsing import classes_of, human_parsing_set
 from segmentation.data.labels import CITYSCAPES, VOC, ClassList
 from segmentation.data.people import PEOPLE_CLASSES, Classes, Recipe, people_set, render_once
+from segmentation.data.photographs import Photograph, read_photographs
 from segmentation.data.samples import (
     EvaluationSamples,
     TrainingSamples,
@@ -32,6 +35,9 @@ from vision_shared.loaders import evaluation_loader
 log = logging.getLogger(__name__)
 
 Split = Literal["train", "val", "test"]
+
+PHOTOGRAPH_SIDE = 256
+"""Pixels to the longer side of photographs in a test, about those of the images of people."""
 
 
 class SegmentationData(TaskData, ABC):
@@ -81,6 +87,10 @@ class SegmentationData(TaskData, ABC):
             FileNotFoundError: the data is not there; says where to get it.
             InputError: a list or a choice that cannot be used.
         """
+
+    def photographs(self) -> list[Photograph]:
+        """Return real photographs to look for people in after a test, where classes are theirs."""
+        return []
 
     def setup(self, stage: str) -> None:
         """List the files and read the first ones; those of the test, too, before a training.
@@ -145,6 +155,7 @@ class PeopleData(SegmentationData):
         collages: share of training images whose people stand elsewhere, as of
             `segmentation.data.collage.Collage`.
         focus, cameras: as of `segmentation.data.augment.Augmentation`.
+        test_photographs: whether a test looks for people in real photographs, too.
         common: the arguments of `SegmentationData` but `classes`.
 
     Raises:
@@ -166,6 +177,7 @@ class PeopleData(SegmentationData):
         collages: float,
         focus: float,
         cameras: bool,
+        test_photographs: bool,
         **common: Any,
     ) -> None:
         if classes not in PEOPLE_CLASSES:
@@ -186,6 +198,7 @@ class PeopleData(SegmentationData):
         self.collages = collages
         self.focus = focus
         self.cameras = cameras
+        self.test_photographs = test_photographs
 
     def augmentation(self) -> Augmentation:
         return Augmentation(
@@ -204,6 +217,12 @@ class PeopleData(SegmentationData):
     def prepare_data(self) -> None:
         """Render the people if the folder does not hold them."""
         render_once(self.folder, self.recipe, self.sets)
+
+    def photographs(self) -> list[Photograph]:
+        """Return those for development that are at hand: a run's settings may follow from it."""
+        if not self.test_photographs:
+            return []
+        return read_photographs("development", long_side=PHOTOGRAPH_SIDE)
 
     def pictures(self, split: Split) -> SegmentationSet:
         return people_set(self.folder, split, self.kind)
@@ -265,6 +284,25 @@ class CityscapesData(SegmentationData):
 
     def pictures(self, split: Split) -> SegmentationSet:
         return cityscapes_set(self.folder, "train" if split == "train" else "val")
+
+
+class HumanParsingData(SegmentationData):
+    """A human parsing set (`segmentation.data.human_parsing`); tests on its validation part.
+
+    Args:
+        name: `person_part`, `lip`, `atr` or `cihp`.
+        classes: `own`, `parts` (those of `PeopleData`) or `person`.
+        common: the arguments of `SegmentationData` but `classes`.
+    """
+
+    def __init__(self, *, name: str, classes: ParsingClasses, **common: Any) -> None:
+        super().__init__(classes_of(name, classes), **common)
+        self.source = name
+        self.kind: ParsingClasses = classes
+
+    def pictures(self, split: Split) -> SegmentationSet:
+        part = "train" if split == "train" else "val"
+        return human_parsing_set(self.source, self.folder, part, self.kind)
 
 
 class FolderData(SegmentationData):

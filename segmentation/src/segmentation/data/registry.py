@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -58,6 +59,12 @@ def _people(root: Path, split: str, _: Report) -> SegmentationSet:
     return people_set(root, split)
 
 
+def _human_parsing(name: str, root: Path, split: str, _: Report) -> SegmentationSet:
+    from segmentation.data.human_parsing import human_parsing_set
+
+    return human_parsing_set(name, root, split)
+
+
 def _folder(root: Path, split: str, _: Report) -> SegmentationSet:
     from segmentation.data.folder import folder_set
 
@@ -77,5 +84,9 @@ DATA_SETS = {
         Path("data/cityscapes"), ALL, _cityscapes, optional=("test",), has_server=True
     ),
     "people": DataSet(Path("data/segmentation/people"), ALL, _people),
+    **{
+        name: DataSet(Path("data") / name, ALL[:2], partial(_human_parsing, name))
+        for name in ("person_part", "lip", "atr", "cihp")
+    },
     "folder": DataSet(Path("data/segmentation/folder"), ALL[:2], _folder),
 }

@@ -55,8 +55,8 @@ class PyramidTrunk(nn.Module):
 class Pyramid(nn.Module):
     """Encoder and path back up: (B, 3, H, W) in [0, 1] -> (B, width, ceil(H/4), ceil(W/4)).
 
-    The encoder's batch normalisation keeps the statistics that it was pretrained with: those of
-    renders make it blind for photographs.
+    The batch normalisation of an encoder that was pretrained or is frozen keeps its statistics:
+    those of renders make it blind for photographs.
 
     Args:
         model, pretrained, width, frozen: as of `PyramidTrunk`.
@@ -74,13 +74,14 @@ class Pyramid(nn.Module):
         self.encoder = encoder
         self.lateral = nn.ModuleList([conv_bn_relu(inputs, width, 1) for inputs in channels])
         self.smooth = nn.ModuleList([conv_bn_relu(width, width, 3) for _ in channels[1:]])
+        self.keeps_statistics = bool(pretrained or frozen)
         if frozen:
             _freeze(encoder, frozen)
 
     def train(self, mode: bool = True) -> "Pyramid":
         super().train(mode)
         for module in self.encoder.modules():
-            if isinstance(module, _BatchNorm):
+            if isinstance(module, _BatchNorm) and self.keeps_statistics:
                 module.eval()
         return self
 

@@ -1,0 +1,112 @@
+"""Record how far each class can be trusted: python -m segmentation.validate CKPT [OVERRIDES]
+
+The precision of a class is the share of its predicted pixels that have it. It is measured on the
+validation split and stored in a checkpoint; `segmentation.segmenter.Segmenter` does not predict
+classes below `LEAST_PRECISION`.
+"""
+
+# Nothing heavy is imported before the arguments are known to be good: --help has to be quick.
+from __future__ import annotations
+
+from argparse import Namespace
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vision_shared.commands import run_command
+from vision_shared.inputs import CommandParser, ExitCode, check_output
+from vision_shared.prediction import answer, check_checkpoint, find_checkpoint, to_stderr
+
+if TYPE_CHECKING:
+    from segmentation.segmenter import Segmenter
+
+TASK = "segmentation"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Do what the command line names; return the exit code."""
+    return answer(lambda: _validate(_parse(arguments)), to_stderr)
+
+
+def _parse(arguments: Sequence[str] | None) -> Namespace:
+    parser = CommandParser(
+        prog="python -m segmentation.validate",
+        description="Store the precision of each class on a validation set in a checkpoint.",
+    )
+    parser.add_argument("checkpoint", help="a checkpoint, or `last`: the newest under ./runs")
+    parser.add_argument("overrides", nargs="*", help="Hydra overrides, e.g. data=folder")
+    parser.add_argument("--long-side", type=int, help="larger images are reduced to these pixels")
+    parser.add_argument(
+        "--least-parts",
+        type=float,
+        help="classes but the first are parts of one thing, predicted from this probability on",
+    )
+    parser.add_argument(
+        "-o", "--output", type=Path, help="the checkpoint to write (default: NAME-validated.ckpt)"
+    )
+    parser.add_argument("--overwrite", action="store_true", help="replace an existing output")
+    return parser.parse_intermixed_args(arguments)
+
+
+def _validate(options: Namespace) -> ExitCode:
+    check_checkpoint(options.checkpoint, TASK)
+    path = Path(find_checkpoint(options.checkpoint, TASK))
+    output = options.output or path.with_name(f"{path.stem}-validated.ckpt")
+    check_output(output, overwrite=options.overwrite)
+
+    from segmentation.inference import Inference
+    from segmentation.segmenter import LEAST_PRECISION, Segmenter
+    from vision_shared.checkpoints import read_checkpoint, write_checkpoint
+    from vision_shared.recorded_data import compose_config, make_data
+    from vision_shared.rendering import nothing_rendered_in
+    from vision_shared.tables import Table, print_tables
+
+    checkpoint = read_checkpoint(path, task=TASK)
+    settings: dict[str, Any] = checkpoint.hyper_parameters | {"precision": None}
+    asked = {"long_side": options.long_side, "least_parts": options.least_parts}
+    chosen = {name: value for name, value in asked.items() if value}
+    settings["inference"] = {**(settings["inference"] or {}), **chosen}
+    segmenter = Segmenter.from_checkpoint(path, inference=Inference(**settings["inference"]))
+    segmenter.unreliable = []
+    cfg, places = compose_config(checkpoint, options.overrides)
+    with nothing_rendered_in(places):
+        data = make_data(checkpoint, cfg.data)
+        data.prepare_data()
+        data.setup("validate")
+    precision = measure_precision(segmenter, data.val_dataloader())
+    rows = [
+        [name, f"{value:.2f}", "" if value >= LEAST_PRECISION else "is not predicted"]
+        for name, value in precision.items()
+    ]
+    print_tables([Table("Precision", ["", "precision", ""], rows, str(data.folder))])
+    write_checkpoint(
+        output,
+        task=TASK,
+        hyper_parameters=settings | {"precision": precision},
+        state_dict=checkpoint.state_dict,
+        data=checkpoint.data,
+    )
+    print(f"stored in {output}")
+    return ExitCode.DONE
+
+
+def measure_precision(segmenter: Segmenter, batches: Iterable[Any]) -> dict[str, float]:
+    """Return the precision of each class; 0 for one that is never predicted."""
+    import torch
+    from torchmetrics.classification import MulticlassConfusionMatrix
+
+    from segmentation.data.labels import IGNORE
+
+    confusion = MulticlassConfusionMatrix(len(segmenter.classes), ignore_index=IGNORE)
+    for batch in batches:
+        image = batch["image"].to(segmenter.device)
+        labels = segmenter.inference(segmenter.network, image).logits.argmax(1).cpu()
+        confusion.update(labels, batch["mask"])
+    matrix = confusion.compute().double()
+    precision = matrix.diagonal() / matrix.sum(0).clamp_min(1)
+    assert isinstance(precision, torch.Tensor)
+    return dict(zip(segmenter.classes.names, precision.tolist(), strict=True))
+
+
+if __name__ == "__main__":
+    run_command(main)
