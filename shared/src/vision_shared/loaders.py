@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterable, Sized
 from typing import TYPE_CHECKING, Any
 
@@ -10,9 +11,12 @@ import torch
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from vision_shared.samplers import EpochLoader, EpochSampler
+from vision_shared.signals import ENDING
 
 if TYPE_CHECKING:
     import pytorch_lightning as pl
+
+_GRACE = 60  # seconds that a loading process outlives a signal, if nothing ends it before
 
 
 def training_loader(
@@ -67,7 +71,7 @@ def epoch_loader(
         num_workers=num_workers,
         persistent_workers=num_workers > 0,
         pin_memory=torch.cuda.is_available(),
-        worker_init_fn=one_thread,
+        worker_init_fn=start_worker,
     )
 
 
@@ -88,10 +92,21 @@ def evaluation_loader(
         num_workers=num_workers,
         persistent_workers=num_workers > 0,
         pin_memory=torch.cuda.is_available(),
-        worker_init_fn=one_thread,
+        worker_init_fn=start_worker,
     )
 
 
-def one_thread(worker: int) -> None:
-    """Keep OpenCV from starting a thread on every core in every worker."""
+def start_worker(worker: int) -> None:
+    """Prepare a process that loads.
+
+    OpenCV would start a thread on every core in each. And a terminal or a scheduler signals every
+    process of a training: what loads goes on then, so that the one that trains can end its step and
+    write its checkpoint; it ends with that one, or some time later by itself.
+    """
     cv2.setNumThreads(0)
+
+    def end_later(*_: object) -> None:
+        signal.alarm(_GRACE)
+
+    for number in (signal.SIGINT, *ENDING):
+        signal.signal(number, end_later)
