@@ -3,19 +3,16 @@
 import hashlib
 import json
 import re
-import sys
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from inputs import checkpoint_of, module
+from inputs import PREPARE, checkpoint_of, module
 
 Digest = dict[str, str]
 """What an end state is compared by: a name and a digest of each thing in it."""
-
-PREPARE = [sys.executable, str(Path(__file__).with_name("prepare_data.py"))]
 
 
 @dataclass(frozen=True)
