@@ -174,7 +174,7 @@ def test_what_there_is_not_is_refused() -> None:
         make(pooled_at_truth_in=["both"])
     with pytest.raises(ValueError, match="step among pose, recognition, got 'joint'"):
         make().begin("joint")
-    with pytest.raises(ValueError, match="network fashionnet or dfa, got 'resnet'"):
+    with pytest.raises(ValueError, match="network fashionnet, frozen or dfa, got 'resnet'"):
         build_network("resnet", 5, 7, TRUNK)
     with pytest.raises(ValueError, match=r"states \(4, 8\), got \(4, 8, 2\) and \(4, 6\)"):
         make(landmarks_from="oracle")(

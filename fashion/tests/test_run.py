@@ -171,7 +171,7 @@ def test_training_goes_on_from_other_categories(smoke: Config, tmp_path: Path) -
     """Heads begin anew, all else is taken over."""
     train(smoke(f"output_dir={tmp_path}/first"))
     first = tmp_path / "first/checkpoints/last.ckpt"
-    module: Any = build(smoke(f"weights={first}", "data.attributes=[red,blue]")).module
+    module: Any = build(smoke(f"weights={first}", "data.attributes=[denim,striped]")).module
     given = read_checkpoint(first).weights()
     for name, value in module.net.state_dict().items():
         is_head = name.startswith("network.attributes.")

@@ -217,9 +217,9 @@ def _name(item: int, number: int, garment: Seen, view: str) -> str:
         return f"img/WOMEN/{category}/id_{item:08d}/{own}"
     pairs = [n for n, each in enumerate(SHOTS) if not each.is_catalogue]
     same = [n for n in pairs if SHOTS[n].setting == shot.setting]
-    kind = "shop" if shot.setting == "shop" else "consumer"
+    kind = "shop_" if shot.setting == "shop" else "comsumer_"  # sic
     where = f"img/{FOLDERS[garment.type]}/{category}/id_{item:08d}"
-    return f"{where}/{kind}_{same.index(number) + 1:02d}.jpg"
+    return f"{where}/{kind}{same.index(number) + 1:02d}.jpg"
 
 
 def _paired(shots: list[Shot]) -> list[Shot]:
