@@ -1,9 +1,12 @@
 """Copying, averaging and DIS flow on pictures whose motion is known."""
 
+from typing import Literal
+
 import cv2
 import numpy as np
 import pytest
 
+from voxel_flow.dense_flow import dense_flow
 from voxel_flow.evaluation.baselines import (
     BASELINES,
     dis_flow,
@@ -45,6 +48,17 @@ def test_dis_flow_is_the_motion_in_pixels_x_first(picture: np.ndarray) -> None:
     flow = dis_flow(moved(picture, 0), moved(picture, 1))
     assert flow.shape == (96, 96, 2)
     assert flow[12:-12, 12:-12].mean((0, 1)) == pytest.approx(MOTION, abs=0.1)
+
+
+@pytest.mark.parametrize("preset", ["fast", "medium"])
+@pytest.mark.parametrize(("height", "width"), [(4, 256), (16, 256), (31, 640), (256, 16), (8, 8)])
+def test_flow_of_narrow_pictures(
+    height: int, width: int, preset: Literal["fast", "medium"]
+) -> None:
+    # OpenCV alone ends the process at several of these
+    first = np.random.default_rng(0).integers(0, 256, (height, width), dtype=np.uint8)
+    flow = dense_flow(first, np.roll(first, 1, axis=1), preset)
+    assert flow.shape == (height, width, 2) and np.isfinite(flow).all()
 
 
 @pytest.mark.parametrize("time", [0.25, 0.5, 0.8])

@@ -7,7 +7,8 @@ import torch
 
 from vision_shared.video.reader import TimedFrame
 from voxel_flow.interpolation.figures import PANEL_WIDTH, ROWS, comparison_figure
-from voxel_flow.interpolation.interpolator import FrameInterpolator, TooFewFrames
+from voxel_flow.interpolation.interpolator import FrameInterpolator
+from voxel_flow.interpolation.timeline import TooFewFrames
 from voxel_flow.models import build_network
 
 HEADER, GAP = 18, 4

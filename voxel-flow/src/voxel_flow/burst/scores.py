@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vision_shared.face_scores import FaceScore, FaceScorer
+from voxel_flow.dense_flow import dense_flow
 
 Image = np.ndarray  # uint8 RGB, (H, W, 3)
 
@@ -109,11 +110,9 @@ def _exposure(image: Image) -> float:
 
 def _motion(grey: Sequence[Image]) -> NDArray[np.float64]:
     """Return for each frame how still its fastest parts are, in relation to the camera."""
-    flows = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
     speeds = []
     for one, other in pairwise(grey):
-        # OpenCV's stub lacks that a flow of None starts from rest.
-        flow = flows.calc(one, other, None)  # pyrefly: ignore[no-matching-overload]
+        flow = dense_flow(one, other, "fast")
         own = flow - np.median(flow, axis=(0, 1))
         fast = np.percentile(np.hypot(own[..., 0], own[..., 1]), 95)
         shake = np.hypot(*np.median(flow, axis=(0, 1)))

@@ -9,6 +9,8 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
+from voxel_flow.dense_flow import dense_flow
+
 Baseline = Callable[[np.ndarray, np.ndarray, float], np.ndarray]
 
 
@@ -33,9 +35,7 @@ def dis_flow(frame0: np.ndarray, frame1: np.ndarray) -> np.ndarray:
     OpenCV's Dense Inverse Search (Kroeger et al. 2016), preset medium, on the grey images.
     """
     grey0, grey1 = (cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in (frame0, frame1))
-    estimator = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-    # OpenCV's stub lacks that a flow of None starts from rest.
-    return estimator.calc(grey0, grey1, None)  # pyrefly: ignore[no-matching-overload]
+    return dense_flow(grey0, grey1, "medium")
 
 
 def symmetric_warp(

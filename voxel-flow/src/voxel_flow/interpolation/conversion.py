@@ -27,7 +27,7 @@ from vision_shared.video.segments import Segments, fingerprint, write_joined
 from vision_shared.video.writer import VideoWriter
 from voxel_flow.interpolation.cuts import Tally
 from voxel_flow.interpolation.figures import comparison_figure
-from voxel_flow.interpolation.interpolator import FrameInterpolator, TooFewFrames
+from voxel_flow.interpolation.interpolator import FrameInterpolator
 from voxel_flow.interpolation.jobs import Job, Writing
 from voxel_flow.interpolation.modes import Compare, Mode
 from voxel_flow.interpolation.stills import (
@@ -36,6 +36,7 @@ from voxel_flow.interpolation.stills import (
     write_animation,
     write_images,
 )
+from voxel_flow.interpolation.timeline import TooFewFrames
 
 if TYPE_CHECKING:
     from voxel_flow.interpolation.adaptation import Adaptation

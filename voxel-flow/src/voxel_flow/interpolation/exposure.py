@@ -12,6 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from voxel_flow.dense_flow import dense_flow
+
 SMALLEST = 0.02
 """Natural logarithm of a gain that matters; below, frames are used as they are."""
 LARGEST = 0.5
@@ -74,8 +76,7 @@ def _aligned(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     grey = [
         cv2.cvtColor(frame.round().astype(np.uint8), cv2.COLOR_RGB2GRAY) for frame in (one, other)
     ]
-    flows = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
-    flow = flows.calc(*grey, None)  # pyrefly: ignore[no-matching-overload]
+    flow = dense_flow(grey[0], grey[1], "fast")
     y, x = np.mgrid[: one.shape[0], : one.shape[1]].astype(np.float32)
     return cv2.remap(
         other, x + flow[..., 0], y + flow[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE

@@ -12,8 +12,9 @@ from vision_shared import panels
 from vision_shared.video.reader import TimedFrame
 from voxel_flow.drawing import draw_sample, titles
 from voxel_flow.interpolation.cuts import mark_cuts
-from voxel_flow.interpolation.interpolator import FrameInterpolator, TooFewFrames
+from voxel_flow.interpolation.interpolator import FrameInterpolator
 from voxel_flow.interpolation.pictures import Source
+from voxel_flow.interpolation.timeline import TooFewFrames
 
 ROWS = 4
 PANEL_WIDTH = 360  # pixels, at most

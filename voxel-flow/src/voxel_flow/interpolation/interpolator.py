@@ -9,11 +9,9 @@ with VideoReader("in.mp4") as reader:
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from copy import copy, deepcopy
 from fractions import Fraction
-from itertools import pairwise
-from math import ceil, floor
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Self, TypedDict, Unpack
 
@@ -23,10 +21,11 @@ from torch import Tensor, nn
 from vision_shared.checkpoints import read_checkpoint
 from vision_shared.prediction import find_device, rebuild_network
 from vision_shared.video.reader import TimedFrame
-from voxel_flow.interpolation.cuts import Span, Tally, find_spans
+from voxel_flow.interpolation.cuts import Tally
 from voxel_flow.interpolation.exposure import row_gain
 from voxel_flow.interpolation.pictures import Source, to_frame, with_alpha
 from voxel_flow.interpolation.tiling import SMALLEST_TILE, synthesise
+from voxel_flow.interpolation.timeline import Targets, at_rate, evenly, extend, fill, stretch
 from voxel_flow.models import Synthesis, build_network
 from voxel_flow.models.synthesis import blend
 
@@ -42,9 +41,6 @@ PRECISIONS: dict[str, torch.dtype] = {
     "fp16": torch.float16,
     "bf16": torch.bfloat16,
 }
-# (the first frame's time, a frame's, the next one's or None after the last) -> times in between,
-# the frame's own included, the next one's not
-_Targets = Callable[[Fraction, Fraction, Fraction | None], Iterable[Fraction]]
 
 
 class Estimation(TypedDict, total=False):
@@ -55,10 +51,6 @@ class Estimation(TypedDict, total=False):
     scale: float
     tile: int
     quality: Quality
-
-
-class TooFewFrames(ValueError):
-    """A source without the two frames, of one scene where it matters, that are needed."""
 
 
 class FrameInterpolator:
@@ -160,12 +152,7 @@ class FrameInterpolator:
         if times < 1:
             raise ValueError(f"expected times of at least 1, got {times}")
 
-        def targets(_: Fraction, start: Fraction, end: Fraction | None) -> Iterable[Fraction]:
-            if end is None:
-                return [start]
-            return (start + (end - start) * k / times for k in range(times))
-
-        return self._fill(frames, targets, tally, skip)
+        return self._fill(frames, evenly(times), tally, skip)
 
     def slow_down(
         self, frames: Iterable[TimedFrame], times: int, tally: Tally | None = None, *, skip: int = 0
@@ -179,7 +166,7 @@ class FrameInterpolator:
             ValueError: ``times`` below 1.
         """
         made = self.multiply(frames, times, tally, skip=skip)
-        return _stretch(made, times)
+        return stretch(made, times)
 
     def resample(
         self,
@@ -199,13 +186,7 @@ class FrameInterpolator:
         if rate <= 0:
             raise ValueError(f"expected a rate above 0, got {rate}")
 
-        def targets(origin: Fraction, start: Fraction, end: Fraction | None) -> Iterable[Fraction]:
-            first = ceil((start - origin) * rate)
-            is_last = end is None
-            stop = floor((start - origin) * rate) + 1 if is_last else ceil((end - origin) * rate)
-            return (origin + k / rate for k in range(first, stop))
-
-        return self._fill(frames, targets, tally, skip)
+        return self._fill(frames, at_rate(rate), tally, skip)
 
     def extend(
         self, frames: Iterable[TimedFrame], count: int, tally: Tally | None = None, *, skip: int = 0
@@ -222,7 +203,8 @@ class FrameInterpolator:
         """
         if count < 1:
             raise ValueError(f"expected a count of at least 1, got {count}")
-        return self._extend(frames, count, Tally() if tally is None else tally, skip)
+        tally = Tally() if tally is None else tally
+        return extend(frames, count, self._make, tally, skip=skip, device=self.device)
 
     def synthesise(self, first: Tensor, second: Tensor, time: float) -> Tensor:
         """Return the frame at ``time``, of two frames (3, H, W), RGB in [0, 1], at 0 and 1.
@@ -272,47 +254,10 @@ class FrameInterpolator:
             return synthesise(self.network, pair, moment, scale=self.scale, tile=self.tile)
 
     def _fill(
-        self, frames: Iterable[TimedFrame], targets: _Targets, tally: Tally | None, skip: int
+        self, frames: Iterable[TimedFrame], targets: Targets, tally: Tally | None, skip: int
     ) -> Iterator[TimedFrame]:
         tally = Tally() if tally is None else tally
-        index = 0
-        origin: Fraction | None = None
-        following: Source | None = None
-        for span in find_spans(frames):
-            tally.count(span)
-            current = following or Source(span.frames[0], self.device)
-            following = None if span.following is None else Source(span.following, self.device)
-            origin = current.timed.time if origin is None else origin
-            ends = span.times if following is not None else [*span.times, None]
-            for start, end in pairwise(ends):
-                assert start is not None
-                for time in targets(origin, start, end):
-                    made = self._frame_at(time, span, current, following, tally, index >= skip)
-                    yield made
-                    index += 1
-
-    def _frame_at(
-        self,
-        time: Fraction,
-        span: Span,
-        current: Source,
-        following: Source | None,
-        tally: Tally,
-        is_wanted: bool,
-    ) -> TimedFrame:
-        start = current.timed.time
-        if time == start:
-            return current.timed
-        if following is None:  # duplicates at the end
-            return TimedFrame([f for f in span.frames if f.time <= time][-1].frame, time)
-        end = following.timed.time
-        if span.ends_in_cut:
-            nearer = current if time - start <= end - time else following
-            return TimedFrame(nearer.timed.frame, time)
-        tally.num_synthesised += 1
-        if not is_wanted:
-            return TimedFrame(current.timed.frame, time)
-        return self._make(current, following, time)
+        return fill(frames, targets, self._make, tally, skip=skip, device=self.device)
 
     def _make(self, first: Source, second: Source, time: Fraction) -> TimedFrame:
         share = float((time - first.timed.time) / (second.timed.time - first.timed.time))
@@ -326,32 +271,6 @@ class FrameInterpolator:
             image = with_alpha(image, alpha[0].clamp(0, 1))
         return TimedFrame(to_frame(image, first.timed.frame), time)
 
-    def _extend(
-        self, frames: Iterable[TimedFrame], count: int, tally: Tally, skip: int
-    ) -> Iterator[TimedFrame]:
-        pair: tuple[TimedFrame, TimedFrame] | None = None
-        last: TimedFrame | None = None
-        step: Fraction | None = None
-        for span in find_spans(frames):
-            tally.count(span)
-            for timed in span.frames:
-                step = None if last is None else timed.time - last.time
-                last = timed
-                yield timed
-            if span.following is not None:
-                pair = None if span.ends_in_cut else (span.frames[0], span.following)
-        if last is None or step is None:
-            raise TooFewFrames("expected two frames or more to go on from")
-        sources = pair and (Source(pair[0], self.device), Source(pair[1], self.device))
-        for k in range(1, count + 1):
-            time = last.time + k * step
-            if sources is None:  # the last frame is a scene of its own
-                yield TimedFrame(last.frame, time)
-                continue
-            tally.num_synthesised += 1
-            is_wanted = tally.num_source + k > skip
-            yield self._make(*sources, time) if is_wanted else TimedFrame(last.frame, time)
-
 
 def load_network(path: str | Path) -> nn.Module:
     """Rebuild a checkpoint's network on the CPU.
@@ -362,15 +281,3 @@ def load_network(path: str | Path) -> nn.Module:
     """
     checkpoint = read_checkpoint(path, task=TASK)
     return rebuild_network(checkpoint, lambda made_with: build_network(**made_with["network"]))
-
-
-def _stretch(made: Iterable[TimedFrame], times: int) -> Iterator[TimedFrame]:
-    last = step = None
-    for frame, time in made:
-        stretched = TimedFrame(frame, time * times)
-        step = None if last is None else stretched.time - last.time
-        last = stretched
-        yield stretched
-    if last is not None and step is not None:
-        for k in range(1, times):
-            yield TimedFrame(last.frame, last.time + k * step)
