@@ -38,7 +38,8 @@ def make_tree(root: Path, data: str, prefix: str = "") -> Path:
     for split, names in NAMES.items():
         part = {"train": "Training", "val": "Validation"}[split]
         images, masks, listed = (
-            place and root / prefix / place.format(split=split, part=part) for place in PLACES[data]
+            root / prefix / place.format(split=split, part=part) if place else None
+            for place in PLACES[data]
         )
         assert images is not None and masks is not None
         for folder in (images, masks):

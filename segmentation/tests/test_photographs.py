@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,10 +16,10 @@ from vision_shared.inputs import InputError
 
 def write_list(folder: Path, size: tuple[int, int]) -> Path:
     """Return a list of one photograph whose left half shows a person with a hole."""
-    row = {"split": "test", "package": "p", "file": "a.png", "size": [100, 50]}
+    row: dict[str, Any] = {"split": "test", "package": "p", "file": "a.png", "size": [100, 50]}
     row["people"] = [[[0, 0], [49, 0], [49, 49], [0, 49]]]
-    row |= {"holes": [[[10, 10], [19, 10], [19, 19], [10, 19]]]}
-    row |= {"ignore": [[[90, 0], [99, 0], [99, 49], [90, 49]]]}
+    row["holes"] = [[[10, 10], [19, 10], [19, 19], [10, 19]]]
+    row["ignore"] = [[[90, 0], [99, 0], [99, 49], [90, 49]]]
     package = {"get": "get it into DIR/p", "licence": "", "roots": []}
     path = folder / "list.json"
     path.write_text(json.dumps({"packages": {"p": package}, "photographs": [row]}))

@@ -1,5 +1,7 @@
 """The trunk on a pretrained encoder: its grid, what learns, and its statistics."""
 
+from typing import Any
+
 import pytest
 import torch
 
@@ -28,7 +30,7 @@ def test_encoder_keeps_its_statistics_and_its_first_blocks() -> None:
     running = [name for name in state if "running" in name]
     assert all(torch.equal(state[n], after[n]) for n in running if ".encoder." in n)
     assert not all(torch.equal(state[n], after[n]) for n in running)
-    encoder = trunk.stages[0].encoder
+    encoder: Any = trunk.stages[0].encoder
     learn = [any(p.requires_grad for p in block.parameters()) for block in encoder.blocks]
     assert learn == [False] * 3 + [True] * 4
     assert not encoder.conv_stem.weight.requires_grad

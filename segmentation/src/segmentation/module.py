@@ -199,7 +199,8 @@ class SegmentationModule(pl.LightningModule):
     def configure_optimizers(self) -> OptimizerLRScheduler:
         encoder = list(pretrained_parameters(self.net))
         known = set(encoder)
-        rest = [p for p in self.parameters() if p.requires_grad and p not in known]
+        # Whatever a phase freezes is there from the start: a resumed run has the same groups.
+        rest = [p for p in self.parameters() if p not in known]
         return phased_optimizer(
             [
                 {"params": rest},

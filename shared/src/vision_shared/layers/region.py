@@ -264,8 +264,8 @@ class Blocks:
         self.rows = region_rows(used)
         _, _, tall, wide = used.shape
         number = (used.flatten().cumsum(0, dtype=torch.int32) - 1).view(-1, tall, wide)
-        across = number.repeat_interleave(side, 2)[:, :, :width]
-        self.places = across.repeat_interleave(side, 1)[:, :height].flatten()
+        rows, columns = (torch.arange(n, device=mask.device) // side for n in (height, width))
+        self.places = number.index_select(1, rows).index_select(2, columns).flatten()
         self.covered = inactive.flatten()
         y, x = (
             (index * side + side // 2).clamp(max=size - 1)
@@ -280,7 +280,9 @@ class Blocks:
         return sums.index_select(0, self.rows) / counts
 
     def _sum(self, x: Tensor) -> Tensor:
-        return F.avg_pool2d(x, self.side, ceil_mode=True, divisor_override=1)
+        # padded, for torch.export cannot prove of ceil_mode that it takes every size
+        whole = F.pad(x, (0, self.side - 1, 0, self.side - 1))
+        return F.avg_pool2d(whole, self.side, divisor_override=1)
 
 
 def expect_kernel(kernel_size: Pair, dilation: Pair) -> None:
