@@ -58,7 +58,7 @@ def _parse(arguments: Sequence[str] | None) -> Namespace:
         "--milliseconds",
         type=float,
         metavar="MS",
-        help="hold a cascade to a time for each image: its thresholds adapt, of a video by the "
+        help="hold a cascade's network to a time an image: its thresholds adapt, of a video by the "
         "last frames",
     )
     add("--window", type=int, metavar="PIXELS", help="slide a window over larger pictures")
