@@ -182,9 +182,8 @@ def paste(
     x, y = anchor - 0.5  # OpenCV's pixel 0 is centred at 0
     to_x, to_y = at - 0.5
     move = np.array([[c, -s, to_x - c * x + s * y], [s, c, to_y - s * x - c * y]], np.float32)
-    warped = cv2.warpAffine(pixels, move, canvas.shape[1::-1], flags=cv2.INTER_LINEAR)
-    moved = np.asarray(warped, np.float32)
-    return canvas * (1 - moved[..., 3:] / 255) + moved[..., :3]
+    moved = cv2.warpAffine(pixels, move, canvas.shape[1::-1], flags=cv2.INTER_LINEAR)
+    return np.asarray(canvas * (1 - moved[..., 3:] / 255) + moved[..., :3], np.float32)
 
 
 def _paste_face(
