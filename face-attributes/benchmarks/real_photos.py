@@ -17,10 +17,10 @@ import argparse
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import detectors
+import detectors  # pyrefly: ignore[missing-import]
 import numpy as np
 import torch
-from detectors import Detector, Image8
+from detectors import Detector, Image8  # pyrefly: ignore[missing-import]
 from numpy.typing import NDArray
 from PIL import Image
 from skimage.data import lfw_subset

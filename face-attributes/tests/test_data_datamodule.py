@@ -18,6 +18,7 @@ from face_attributes.data.datamodule import CelebaData, FolderData, PeopleData
 from face_attributes.data.face_data import FaceData
 from face_attributes.data.names import CELEBA_ATTRIBUTES
 from face_attributes.data.people import PEOPLE_ATTRIBUTES
+from face_attributes.data.samples import BackgroundSamples
 from face_attributes.data.text import write_table
 from vision_shared.inputs import InputError
 from vision_shared.testing import are_equal, epochs, expect_epochs_to_repeat
@@ -239,6 +240,7 @@ def test_fewer_training_pictures_are_a_part_of_more(folder: Path) -> None:
 def test_backgrounds_are_halved(folder: Path) -> None:
     data = wild(folder)
     first, second = (data.background_samples(part) for part in ("val", "test"))
+    assert isinstance(first, BackgroundSamples) and isinstance(second, BackgroundSamples)
     assert [path.stem for path in (*first.paths, *second.paths)] == [
         f"{i:06d}" for i in range(1, 6)
     ]
@@ -262,6 +264,7 @@ def test_what_lies_beside_faces_stands_in_for_backgrounds(
         assert sample["image"].shape == (3, 24, 24)
         x1, y1, x2, y2 = samples.faces.boxes[row]
         region = samples._region(row)
+        assert region is not None
         assert region[0] >= x2 or region[2] <= x1 or region[1] >= y2 or region[3] <= y1
 
 

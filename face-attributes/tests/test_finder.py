@@ -25,7 +25,7 @@ def test_parts_that_have_not_learnt_yet_are_not_used(
     tmp_path: Path, part: str, has_lnet_s: bool
 ) -> None:
     finder = FaceFinder.from_checkpoint(write(tmp_path / "a.ckpt", ALL, 0.0, part=part))
-    assert finder.localizer is not None
+    assert finder.localizer is not None and finder.tagger is not None
     assert (finder.localizer.lnet_s is not None) == has_lnet_s
     expected = finder.localizer.lnet_s if has_lnet_s else finder.localizer.lnet_o
     assert finder.tagger.network is expected
@@ -39,6 +39,7 @@ def test_network_that_learnt_identities_describes_nobody(tmp_path: Path) -> None
 
 def test_faces_of_a_picture_are_described_in_one_pass(anet: Path) -> None:
     tagger = FaceFinder.from_checkpoint(anet).tagger
+    assert tagger is not None
     sizes = []
     tagger.network.register_forward_pre_hook(lambda _, given: sizes.append(len(given[0])))
     regions = torch.tensor([[0.0, 0, 40, 50], [10, 5, 60, 70], [-5, 0, 30, 40]])

@@ -153,7 +153,10 @@ def test_one_batch_is_learnt_by_heart() -> None:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"name": "resnet"}, r"network among lnet, lite, timm, anet, lnets_anet, got 'resnet'"),
+        (
+            {"name": "resnet"},
+            r"network among lnet, lite, timm, tag_maps, anet, lnets_anet, got 'resnet'",
+        ),
         ({"name": "lite", "head": "max"}, r"head gap or paper, got 'max'"),
         ({"name": "timm", "model": "no_such"}, r"model that timm has .* got 'no_such'"),
         (

@@ -143,17 +143,18 @@ def test_neurons_of_two_checkpoints_stand_side_by_side(
 
     # the image named as the highest of a neuron is the one with its highest feature
     neuron = facts["neurons"][3]
-    network = FaceFinder.from_checkpoint(after).tagger.network
+    tagger = FaceFinder.from_checkpoint(after).tagger
+    assert tagger is not None
     data = open_data(read_checkpoint(after), [])
     images = {
         sample["name"]: sample["image"] for sample in map(data.test_set.__getitem__, range(number))
     }
     with torch.no_grad():
         high, low = (
-            float(network(images[neuron[which][index]][None]).features[0, 3])
+            float(tagger.network(images[neuron[which][index]][None]).features[0, 3])
             for which, index in (("highest", -1), ("lowest", 0))
         )
-        all_of_it = network(torch.stack(list(images.values()))).features[:, 3]
+        all_of_it = tagger.network(torch.stack(list(images.values()))).features[:, 3]
     assert (low, high) == pytest.approx((float(all_of_it.min()), float(all_of_it.max())), abs=1e-5)
 
     assert main([str(after), "-o", str(tmp_path / "alone")]) == ExitCode.DONE

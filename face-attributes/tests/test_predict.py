@@ -69,7 +69,7 @@ def test_cascade_and_anet_of_one_checkpoint_are_used(
     boxes = [face["box"] for face in lines(tmp_path / "out")[0]["faces"]]
     assert np.array(boxes) == pytest.approx(found.boxes.numpy(), abs=0.01)
     assert not torch.equal(found.boxes, found.regions)
-    assert finder.tagger.size == (55, 47)
+    assert finder.tagger is not None and finder.tagger.size == (55, 47)
 
 
 @pytest.mark.parametrize("crop", ["aligned", "whole"])
@@ -87,6 +87,7 @@ def test_cut_out_pictures_are_one_face_each(
         aside, above = 0.1 * (right - left), 0.1 * (bottom - top)
         box = [left - aside, top - above, right + aside, bottom + above]
     pixels = torch.from_numpy(image).permute(2, 0, 1).float() / 255
+    assert finder.tagger is not None
     with torch.no_grad():
         (said,) = finder.tagger(pixels, torch.tensor([box])).tolist()
     assert list(face["attributes"].values()) == pytest.approx(said, abs=2e-3)

@@ -38,7 +38,7 @@ def layer(side: int, attributes: tuple[bool, ...] = (True, False)) -> Layer:
     """A red square that stands for a face."""
     rgba = np.full((side, side, 4), 255, np.uint8)
     rgba[..., 1:3] = 0
-    return Layer(rgba, np.float32([side / 2, side / 2, side]), np.array(attributes))
+    return Layer(rgba, np.array([side / 2, side / 2, side], np.float32), np.array(attributes))
 
 
 @pytest.fixture(scope="module")
@@ -152,7 +152,9 @@ def test_canvas_follows_from_its_generator(composer: Composer) -> None:
 
 def test_cells_on_a_face_are_told_from_those_off_it() -> None:
     grid = ResponseGrid(8, 0.5)
-    target = cell_targets([torch.tensor([[40.5, 24.5, 36.0]]), torch.zeros(0, 3)], (8, 10), grid)
+    target = cell_targets(
+        [torch.tensor([[40.5, 24.5, 36.0]]), torch.zeros(0, 3)], torch.Size((8, 10)), grid
+    )
     assert target[0, 3, 5] == 1
     assert target[0, 3, 7] == -1
     assert target[0, 0, 0] == 0

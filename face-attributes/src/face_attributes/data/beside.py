@@ -67,10 +67,10 @@ def largest_beside(
     >>> largest_beside(np.array([10, 10, 30, 30]), 100, 50).tolist()
     [36.0, 0.0, 100.0, 50.0]
     """
-    left, top, right, bottom = enlarged(np.float32(box), CLEAR)
-    beside = np.float32(
+    left, top, right, bottom = enlarged(np.asarray(box, np.float32), CLEAR)
+    beside = np.array(
         [[0, 0, left, height], [right, 0, width, height],
-         [0, 0, width, top], [0, bottom, width, height]]
+         [0, 0, width, top], [0, bottom, width, height]], np.float32
     )  # fmt: skip
     shorter = (beside[:, 2:] - beside[:, :2]).min(1)
     areas = np.where(shorter >= SMALLEST, (beside[:, 2:] - beside[:, :2]).prod(1), 0)

@@ -81,13 +81,13 @@ class Composer:
             at = rng.uniform(margin, self.side - margin, 2)
             if all(np.abs(at - s[:2]).max() >= 0.4 * (side + s[2]) for s in squares):
                 people.append(_any(rng, self.layers.faces))
-                squares.append(np.float32([*at, side]))
+                squares.append(np.array([*at, side], np.float32))
                 canvas = _paste_face(rng, canvas, people[-1], at, side)
         return self._finish(rng, canvas, people, squares)
 
     def crop(self, rng: np.random.Generator, side: int) -> NDArray[np.uint8]:
         """Return a random square of a random photograph, mirrored half of the time."""
-        photograph = self.photographs[rng.integers(len(self.photographs))]
+        photograph = self.photographs[int(rng.integers(len(self.photographs)))]
         height, width = photograph.shape[:2]
         share = math.exp(rng.uniform(math.log(SMALLEST_CROP), 0))
         span = max(16, int(min(height, width) * share))
@@ -170,19 +170,20 @@ def paste(
     """Return a canvas with a layer on it, whose square's centre comes to ``at`` (x, y)."""
     rgba, anchor = layer.rgba, layer.square[:2]
     if flip:
-        rgba, anchor = rgba[:, ::-1], np.float32([rgba.shape[1] - anchor[0], anchor[1]])
+        rgba, anchor = rgba[:, ::-1], np.array([rgba.shape[1] - anchor[0], anchor[1]], np.float32)
     pixels = rgba.astype(np.float32)
     pixels[..., :3] *= pixels[..., 3:] / 255
     if scale < 0.7:  # averaged, lest it alias
         size = max(4, round(pixels.shape[1] * scale)), max(4, round(pixels.shape[0] * scale))
-        anchor = anchor * np.float32([size[0] / pixels.shape[1], size[1] / pixels.shape[0]])
+        share = size[0] / pixels.shape[1], size[1] / pixels.shape[0]
+        anchor = anchor * np.array(share, np.float32)
         pixels, scale = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), 1.0
     c, s = scale * math.cos(angle), scale * math.sin(angle)
     x, y = anchor - 0.5  # OpenCV's pixel 0 is centred at 0
     to_x, to_y = at - 0.5
-    move = np.float32([[c, -s, to_x - c * x + s * y], [s, c, to_y - s * x - c * y]])
+    move = np.array([[c, -s, to_x - c * x + s * y], [s, c, to_y - s * x - c * y]], np.float32)
     moved = cv2.warpAffine(pixels, move, canvas.shape[1::-1], flags=cv2.INTER_LINEAR)
-    return canvas * (1 - moved[..., 3:] / 255) + moved[..., :3]
+    return np.asarray(canvas * (1 - moved[..., 3:] / 255) + moved[..., :3], np.float32)
 
 
 def _paste_face(
@@ -202,7 +203,7 @@ def _frame(
     """Paint some sides of an image grey, up to the faces that it has, or to any place."""
     side = len(image)
     low, high = np.full(2, 1.0 * side), np.zeros(2)
-    anywhere = np.float32([*rng.uniform(0.2, 0.8, 2) * side, 0.3 * side])
+    anywhere = np.array([*rng.uniform(0.2, 0.8, 2) * side, 0.3 * side], np.float32)
     for x, y, size in squares or [anywhere]:
         low = np.minimum(low, np.array([x, y]) - 0.5 * size)
         high = np.maximum(high, np.array([x, y]) + 0.5 * size)
@@ -213,4 +214,4 @@ def _frame(
 
 
 def _any(rng: np.random.Generator, layers: Sequence[Layer]) -> Layer:
-    return layers[rng.integers(len(layers))]
+    return layers[int(rng.integers(len(layers)))]

@@ -50,7 +50,7 @@ class FramedFaces(Sequence[Layer]):
             image = np.asarray(cv2.resize(image, None, fx=scale, fy=scale), np.uint8)
             square = square * scale
         opaque = np.full(image.shape[:2], 255, np.uint8)
-        return Layer(np.dstack([image, opaque]), np.float32(square), face.attributes > 0)
+        return Layer(np.dstack([image, opaque]), square.astype(np.float32), face.attributes > 0)
 
 
 def typical_framing(faces: Faces) -> NDArray[np.float32]:
@@ -63,7 +63,7 @@ def typical_framing(faces: Faces) -> NDArray[np.float32]:
     known = [share for share in measured if np.isfinite(share).all()]
     if not known:
         raise InputError(f"{faces.listed_in}: no box and no landmarks, which a finder needs")
-    return np.float32(np.median(known, 0))
+    return np.median(known, 0).astype(np.float32)
 
 
 def face_share(face: Face) -> NDArray[np.floating]:

@@ -54,7 +54,7 @@ def face_square(landmarks: NDArray[np.floating]) -> NDArray[np.float32]:
     """
     eyes, mouth = landmarks[:2].mean(0), landmarks[3:].mean(0)
     side = SIDE * np.hypot(*(mouth - eyes))
-    return np.float32([*(EYES_SHARE * eyes + (1 - EYES_SHARE) * mouth), side])
+    return np.array([*(EYES_SHARE * eyes + (1 - EYES_SHARE) * mouth), side], np.float32)
 
 
 def cut_layers(samples: Iterable[Sample], attributes: Sequence[str]) -> Layers:
@@ -75,9 +75,11 @@ def cut_layers(samples: Iterable[Sample], attributes: Sequence[str]) -> Layers:
                 square = face_square(label.landmarks)
                 has = np.array([label.attributes[name] for name in attributes], bool)
                 faces.append(_cut(sample.image, mask, square, has))
-            elif label.metadata["face_yaw"] > TURNED and label.head_box[3] > SMALLEST:
+            elif float(label.metadata["face_yaw"]) > TURNED and label.head_box[3] > SMALLEST:
                 x, y, width, height = label.head_box
-                square = np.float32([x + width / 2, y + height / 2, HEAD_TO_FACE * height])
+                square = np.array(
+                    [x + width / 2, y + height / 2, HEAD_TO_FACE * height], np.float32
+                )
                 backs.append(_cut(sample.image, mask, square, none))
             if (top := _collar(label, len(mask))) is not None and mask[top:].mean() > SMALL_BODY:
                 image, mask = sample.image[top:], mask[top:]
@@ -106,7 +108,7 @@ def _collar(label: Labels, height: int) -> int | None:
 def _upper_edge(mask: NDArray[np.bool_]) -> NDArray[np.float32]:
     columns = np.flatnonzero(mask.any(0))
     width = float(columns[-1] + 1 - columns[0])
-    return np.float32([columns[0] + width / 2, 0, width])
+    return np.array([columns[0] + width / 2, 0, width], np.float32)
 
 
 def _cut(
@@ -121,5 +123,5 @@ def _cut(
     rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
     window = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     rgba = np.dstack([image[window], (alpha[window] * 255).astype(np.uint8)])
-    moved = square - np.float32([columns[0], rows[0], 0])
+    moved = square - np.array([columns[0], rows[0], 0], np.float32)
     return Layer(rgba, moved, attributes)

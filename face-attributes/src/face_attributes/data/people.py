@@ -185,7 +185,7 @@ def _write_lists(folder: Path, rows: list[_Row], side: int) -> None:
 
 
 def _write_metadata(path: Path, rows: list[_Row]) -> None:
-    lines = [",".join(("image", *METADATA))]
+    lines: list[str] = [",".join(("image", *METADATA))]
     for row in rows:
         lines.append(",".join([row.name, *(str(row.label.metadata[key]) for key in METADATA)]))
     path.write_text("\n".join(lines) + "\n")
