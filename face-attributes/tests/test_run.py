@@ -57,7 +57,8 @@ def test_every_choice_composes(config: Config, override: str, trainer: str) -> N
 def test_every_network_builds_with_the_attributes_of_its_data(config: Config, network: str) -> None:
     with torch.device("meta"):
         cfg = config("face_attributes", f"module={network}")
-        for node in (cfg.module.network, cfg.module.network.get("lnet_o")):
+        network = cfg.module.network
+        for node in (network, network.get("lnet_o"), network.get("backbone")):
             if node is not None and "pretrained" in node:
                 node.pretrained = False
         module: Any = build(cfg).module
