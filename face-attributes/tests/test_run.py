@@ -57,8 +57,8 @@ def test_every_choice_composes(config: Config, override: str, trainer: str) -> N
 def test_every_network_builds_with_the_attributes_of_its_data(config: Config, network: str) -> None:
     with torch.device("meta"):
         cfg = config("face_attributes", f"module={network}")
-        network = cfg.module.network
-        for node in (network, network.get("lnet_o"), network.get("backbone")):
+        settings = cfg.module.network
+        for node in (settings, settings.get("lnet_o"), settings.get("backbone")):
             if node is not None and "pretrained" in node:
                 node.pretrained = False
         module: Any = build(cfg).module
