@@ -166,7 +166,7 @@ def _parse(arguments: Sequence[str] | None) -> Namespace:
         prog="python -m segmentation.calibrate",
         description="Choose a cascade's threshold on a validation set.",
     )
-    parser.add_argument("checkpoint", help="a checkpoint, or `last`: the newest under ./runs")
+    parser.add_argument("checkpoint", help="a checkpoint, its address, or `last` (in ./runs)")
     parser.add_argument("overrides", nargs="*", help="Hydra overrides, e.g. data=folder")
     target = parser.add_mutually_exclusive_group()
     target.add_argument(

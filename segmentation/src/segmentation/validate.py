@@ -33,7 +33,7 @@ def _parse(arguments: Sequence[str] | None) -> Namespace:
         prog="python -m segmentation.validate",
         description="Store the precision of each class on a validation set in a checkpoint.",
     )
-    parser.add_argument("checkpoint", help="a checkpoint, or `last`: the newest under ./runs")
+    parser.add_argument("checkpoint", help="a checkpoint, its address, or `last` (in ./runs)")
     parser.add_argument("overrides", nargs="*", help="Hydra overrides, e.g. data=folder")
     parser.add_argument("--long-side", type=int, help="larger images are reduced to these pixels")
     parser.add_argument(
