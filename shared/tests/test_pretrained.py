@@ -85,7 +85,7 @@ def test_the_cache_of_the_hub_is_used_and_without_it_the_answer_comes_at_once(
     assert time.monotonic() - start < pretrained._PATIENCE + 5  # the hub's retries take 31 s
 
     config = timm.get_pretrained_cfg(MODEL)
-    assert config is not None
+    assert config is not None and config.hf_hub_id is not None
     repo = tmp_path / f"models--{config.hf_hub_id.replace('/', '--')}"
     (repo / "snapshots/0a").mkdir(parents=True)
     (repo / "refs").mkdir()

@@ -48,6 +48,18 @@ def check_address(address: str) -> None:
         raise InputError(f"{address}: expected the address of a .safetensors or .ckpt file")
 
 
+def check_repository(address: str) -> str:
+    """Return the repository, owner/name, that an address of the hub names; nothing more.
+
+    Raises:
+        InputError: it names more, or less.
+    """
+    match = _HUB.fullmatch(address)
+    if match is None or match["file"] or match["revision"]:
+        raise InputError(f"{address}: expected hf://owner/repository")
+    return match["repo"]
+
+
 def fetch(address: str) -> Path:
     """Return the file at an address, fetched unless it is kept.
 
@@ -76,7 +88,7 @@ def _from_hub(address: str) -> Path:
     repo, file, revision = match["repo"], match["file"] or DEFAULT_FILE, match["revision"]
     try:
         return Path(hf_hub_download(repo, file, revision=revision))
-    except (HfHubHTTPError, HFValidationError, OSError, *_network_errors()) as error:
+    except (HfHubHTTPError, HFValidationError, OSError, *network_errors()) as error:
         raise InputError(f"{address}: {file} cannot be had: {one_line(error)}") from error
 
 
@@ -104,12 +116,12 @@ def _download(address: str, target: Path) -> str:
             http_get(urlsplit(address)._replace(fragment="").geturl(), file)
             file.seek(0)
             return hashlib.file_digest(file, "sha256").hexdigest()
-    except (HfHubHTTPError, OSError, *_network_errors()) as error:
+    except (HfHubHTTPError, OSError, *network_errors()) as error:
         raise InputError(f"{address}: cannot be fetched: {one_line(error)}") from error
 
 
-def _network_errors() -> tuple[type[Exception], ...]:
-    """What the hub's library lets through from the client that it is built on."""
+def network_errors() -> tuple[type[Exception], ...]:
+    """Return the errors of the client that the hub's library is built on and lets through."""
     import httpx2
 
     return (httpx2.HTTPError, httpx2.InvalidURL)
