@@ -140,10 +140,7 @@ def test_embeddings_that_do_not_fit_are_named(what: str) -> None:
     for message, embedded in broken.items():
         sets = {"queries": good, "gallery": good} | {what: embedded}
         with pytest.raises(ValueError, match=rf"^expected {what} .*{message}"):
-            if what == "batch":
-                GatheredEmbeddings().update(*embedded)
-            else:
-                rank_matches(**sets)
+            _ = GatheredEmbeddings().update(*embedded) if what == "batch" else rank_matches(**sets)
 
 
 def test_embeddings_are_gathered_without_unknown_items() -> None:
