@@ -267,6 +267,8 @@ def test_threshold_has_the_least_error_of_all(faces: list[int], backgrounds: lis
 def test_threshold_is_in_the_middle_of_the_gap() -> None:
     decision = fit_threshold(torch.tensor([5.0, 6]), torch.tensor([1.0, 2]))
     assert decision == (3.5, 0, 1)
+    # between 1 and 3, and between 9 and 10, a quarter is wrong; the first gap is wider
+    assert fit_threshold(torch.tensor([3.0, 10]), torch.tensor([1.0, 9])).threshold == 2
     with pytest.raises(ValueError, match="finite scores of backgrounds, at least one"):
         fit_threshold(torch.ones(2), torch.ones(0))
     with pytest.raises(ValueError, match="finite scores of faces"):

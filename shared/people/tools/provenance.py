@@ -11,7 +11,7 @@ LICENCES = {
 }
 # Those of the MakeHuman team, whose own assets became CC0 in September 2020: the older package
 # still says AGPL3. Each lies in `base/` of github.com/makehumancommunity/makehuman-assets.
-TEAM_FOLDERS = ("hair", "brows", "lashes", "eyes", "teeth", "tongue", "suit")
+TEAM_FOLDERS = ("hair", "brows", "lashes", "eyes", "teeth", "tongue")
 TEAM_WORKS = ("fedora", "fedora_cocked", *(f"shoes{i:02}" for i in range(1, 7)))
 
 HEADER = """# Works in this pack

@@ -85,7 +85,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         description="Test a checkpoint again and print the task's result tables.",
     )
     parser.add_argument("checkpoint", help="a checkpoint, its address, or `last` (with --task)")
-    parser.add_argument("overrides", nargs="*", help="Hydra overrides, e.g. data=video")
+    parser.add_argument(
+        "overrides",
+        nargs="*",
+        help="Hydra overrides, e.g. data=video; caches go below data.root "
+        "(default: data), which is not taken from a checkpoint",
+    )
     parser.add_argument("--task", help="the task that the checkpoint has to be of")
     options = parser.parse_intermixed_args(arguments)  # overrides after --task, too
 

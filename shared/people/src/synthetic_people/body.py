@@ -140,7 +140,7 @@ def _material(name: str) -> Material:
     texture = {"eyes/eyes": "eyes/brown", "eyes/eyes_coarse": "eyes/brown"}.get(name, name)
     if name == "hat/fedora_cocked":
         texture = "hat/fedora"
-    open_surface = kind in ("hair", "brows", "lashes", "suit", "garment", "hat", "glasses", "shoes")
+    open_surface = kind in ("hair", "brows", "lashes", "hat", "glasses", "shoes")
     gloss, exponent = {"hair": (0.1, 20.0), "eyes": (0.5, 80.0), "teeth": (0.2, 40.0)}.get(
         kind, (0.02, 12.0)
     )
