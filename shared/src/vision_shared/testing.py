@@ -61,7 +61,10 @@ def expect_epochs_to_repeat(load: Callable[..., TaskData]) -> None:
 
 @torch.no_grad()
 def expect_compiled_alike(
-    network: nn.Module, calls: Sequence[tuple[Tensor, ...]], parts: int
+    network: nn.Module,
+    calls: Sequence[tuple[Tensor, ...]],
+    parts: int,
+    backend: str = "aot_eager",
 ) -> None:
     """Assert that a network compiled as for a GPU answers as it does uncompiled, call by call.
 
@@ -69,10 +72,11 @@ def expect_compiled_alike(
         network: in evaluation, which has the fewest operators to trace.
         calls: its inputs, of several sizes.
         parts: of it that run, each as one graph, or as one more for what is special in a size.
+        backend: ``eager`` traces once instead of three times, and sees less.
     """
     torch.compiler.reset()
     compiled = copy.deepcopy(network)
-    counter = CompileCounterWithBackend("aot_eager")
+    counter = CompileCounterWithBackend(backend)
     compile_network(compiled, backend=counter, dynamic=True)  # from the first call on
     for inputs in calls:
         answers = []

@@ -1,0 +1,118 @@
+"""Every network on a device against the CPU in float64: answers and gradients."""
+
+import copy
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import torch
+from reporting import Report, run  # pyrefly: ignore[missing-import]
+from torch import Tensor, nn
+from torch.utils import _pytree as pytree
+
+EXACT, HALF = 1e-4, 2e-2
+Case = tuple[nn.Module, tuple[Tensor, ...]]
+
+
+def main(report: Report) -> None:
+    torch.backends.cuda.matmul.allow_tf32 = False
+    torch.backends.cudnn.allow_tf32 = False
+    for name, make in {**motion(), **parsing(), **faces(), **garments()}.items():
+        report.attempt(name, partial(compare, report, name, make))
+
+
+def compare(report: Report, name: str, make: Callable[[], Case]) -> None:
+    torch.manual_seed(0)
+    net, inputs = make()
+    net.eval()
+    expected = answers(copy.deepcopy(net).double(), [x.double() for x in inputs])
+    net, moved = net.to(report.device), [x.to(report.device) for x in inputs]
+    for kind, bar in (("float32", EXACT), ("bf16", HALF)):
+        with torch.autocast(report.device, torch.bfloat16, enabled=kind == "bf16"):
+            found = answers(net, moved)
+        for what, ours, truth in zip(("answer", "gradient"), found, expected, strict=True):
+            error = float((ours - truth).norm() / truth.norm().clamp_min(1e-12))
+            report.add(f"{name}, {what}, {kind}: error", error, bar, most=True)
+
+
+def answers(net: nn.Module, inputs: list[Tensor]) -> tuple[Tensor, Tensor]:
+    """Return all that a network answers, and the gradient to its parameters, flat, on the CPU."""
+    net.zero_grad()
+    leaves = [x for x in pytree.tree_leaves(net(*inputs)) if isinstance(x, Tensor)]
+    leaves = [x for x in leaves if x.is_floating_point() and x.requires_grad]
+    torch.stack([x.double().square().mean() for x in leaves]).sum().backward()
+    grads = [p.grad for p in net.parameters() if p.grad is not None]
+    return flat(leaves), flat(grads)
+
+
+def flat(tensors: list[Tensor]) -> Tensor:
+    return torch.cat([x.detach().double().cpu().flatten() for x in tensors])
+
+
+def motion() -> dict[str, Callable[[], Case]]:
+    from voxel_flow.models import build_network
+
+    def case(name: str, **settings: Any) -> Case:
+        frames = torch.nn.functional.interpolate(torch.rand(4, 3, 8, 8), (48, 64)).view(
+            2, 2, 3, 48, 64
+        )
+        return build_network(name, **settings), (frames, torch.tensor([0.5, 0.25]))
+
+    return {
+        "voxel flow, compact": partial(case, "compact", width=8, trust=0.5),
+        "voxel flow, paper": partial(case, "paper", width=8),
+    }
+
+
+def parsing() -> dict[str, Callable[[], Case]]:
+    from segmentation.models import build_network
+
+    trunk = {"name": "small", "width": 16, "blocks": [1, 1, 1]}
+    unary = {"head": "large_fov", "width": 16, "dilations": [2]}
+
+    def case(step: str, **settings: Any) -> Case:
+        net: Any = build_network(num_classes=4, **{"trunk": trunk, **settings})
+        net.begin(step)
+        return net, (torch.rand(2, 3, 40, 56),)
+
+    fcn = {**trunk, "strides": [2, 2]}
+    return {
+        # at a threshold of 1 no rounding decides which pixels go on
+        "cascade": partial(case, "cascade", name="cascade", rho=1.0, fill="zero"),
+        "cascade on all pixels": partial(case, "deep_supervision", name="cascade"),
+        "DPN": partial(case, "joint", name="dpn", stride=2, window=5, context_size=3, unary=unary),
+        "DeepLab's unary": partial(case, "unary", name="deeplab", joint=True, unary=unary),
+        "FCN": partial(case, "whole", name="fcn", trunk=fcn),
+    }
+
+
+def faces() -> dict[str, Callable[[], Case]]:
+    from face_attributes.models import build_network
+
+    def case(height: int, width: int, name: str, **settings: Any) -> Case:
+        return build_network(name, 4, **settings), (torch.rand(2, 3, height, width),)
+
+    return {
+        "LNet, lite": partial(case, 80, 72, "lite"),
+        "LNet, the paper's": partial(case, 80, 72, "lnet"),
+        "TagMaps": partial(case, 80, 72, "tag_maps", frozen=0),
+        "ANet": partial(case, 55, 47, "anet", width=16),
+    }
+
+
+def garments() -> dict[str, Callable[[], Case]]:
+    from fashion.models import build_network
+
+    def case(name: str, **settings: Any) -> Case:
+        net = build_network(name, 3, 2, {"name": "small"}, **settings)
+        return net, (torch.rand(2, 3, 32, 32),)
+
+    widths = {"pose_width": 16, "local_width": 16, "global_width": 16, "fusion_width": 16}
+    return {
+        "FashionNet": partial(case, "fashionnet", **widths),
+        "DFA": partial(case, "dfa", num_labels=0, width=16, previous_width=8, branches=[1, 1]),
+    }
+
+
+if __name__ == "__main__":
+    run(main)
