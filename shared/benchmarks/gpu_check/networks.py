@@ -49,13 +49,28 @@ def flat(tensors: list[Tensor]) -> Tensor:
     return torch.cat([x.detach().double().cpu().flatten() for x in tensors])
 
 
+class Tags(nn.Module):
+    """A finder, called for its tags."""
+
+    def __init__(self, finder: Any) -> None:
+        super().__init__()
+        self.finder = finder
+
+    def forward(self, image: Tensor) -> Tensor:
+        return self.finder.tag(image)
+
+
+def smooth(number: int, channels: int, height: int, width: int) -> Tensor:
+    """Return pictures of blobs: in noise, rounding decides which of two pixels is the larger."""
+    coarse = torch.rand(number, channels, height // 8 + 1, width // 8 + 1)
+    return torch.nn.functional.interpolate(coarse, (height, width), mode="bilinear")
+
+
 def motion() -> dict[str, Callable[[], Case]]:
     from voxel_flow.models import build_network
 
     def case(name: str, **settings: Any) -> Case:
-        frames = torch.nn.functional.interpolate(torch.rand(4, 3, 8, 8), (48, 64)).view(
-            2, 2, 3, 48, 64
-        )
+        frames = smooth(4, 3, 48, 64).view(2, 2, 3, 48, 64)
         return build_network(name, **settings), (frames, torch.tensor([0.5, 0.25]))
 
     return {
@@ -73,14 +88,16 @@ def parsing() -> dict[str, Callable[[], Case]]:
     def case(step: str, **settings: Any) -> Case:
         net: Any = build_network(num_classes=4, **{"trunk": trunk, **settings})
         net.begin(step)
-        return net, (torch.rand(2, 3, 40, 56),)
+        return net, (smooth(2, 3, 40, 56),)
 
+    dpn = {"name": "dpn", "stride": 2, "window": 5, "context_size": 3, "components": 1}
     fcn = {**trunk, "strides": [2, 2]}
     return {
         # at a threshold of 1 no rounding decides which pixels go on
         "cascade": partial(case, "cascade", name="cascade", rho=1.0, fill="zero"),
         "cascade on all pixels": partial(case, "deep_supervision", name="cascade"),
-        "DPN": partial(case, "joint", name="dpn", stride=2, window=5, context_size=3, unary=unary),
+        # of several components, which start alike, rounding decides which is the cheapest
+        "DPN": partial(case, "joint", **dpn, unary=unary),
         "DeepLab's unary": partial(case, "unary", name="deeplab", joint=True, unary=unary),
         "FCN": partial(case, "whole", name="fcn", trunk=fcn),
     }
@@ -89,14 +106,16 @@ def parsing() -> dict[str, Callable[[], Case]]:
 def faces() -> dict[str, Callable[[], Case]]:
     from face_attributes.models import build_network
 
-    def case(height: int, width: int, name: str, **settings: Any) -> Case:
-        return build_network(name, 4, **settings), (torch.rand(2, 3, height, width),)
+    def case(size: tuple[int, int], name: str, **settings: Any) -> Case:
+        net: Any = build_network(name, 4, **settings)
+        # the largest value of a map, beside its tags, is at another cell after any rounding
+        return Tags(net) if name == "tag_maps" else net, (smooth(2, 3, *size),)
 
     return {
-        "LNet, lite": partial(case, 80, 72, "lite"),
-        "LNet, the paper's": partial(case, 80, 72, "lnet"),
-        "TagMaps": partial(case, 80, 72, "tag_maps", frozen=0),
-        "ANet": partial(case, 55, 47, "anet", width=16),
+        "LNet, lite": partial(case, (80, 72), "lite"),
+        "LNet, the paper's": partial(case, (80, 72), "lnet"),
+        "TagMaps": partial(case, (80, 72), "tag_maps", frozen=0),
+        "ANet": partial(case, (55, 47), "anet", width=16),
     }
 
 
@@ -105,7 +124,7 @@ def garments() -> dict[str, Callable[[], Case]]:
 
     def case(name: str, **settings: Any) -> Case:
         net = build_network(name, 3, 2, {"name": "small"}, **settings)
-        return net, (torch.rand(2, 3, 32, 32),)
+        return net, (smooth(2, 3, 32, 32),)
 
     widths = {"pose_width": 16, "local_width": 16, "global_width": 16, "fusion_width": 16}
     return {
