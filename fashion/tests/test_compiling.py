@@ -30,6 +30,7 @@ def test_every_network_compiles_for_batches_of_three_sizes(name: str) -> None:
     expect_compiled_alike(net, [(torch.rand(n, 3, 32, 32),) for n in (2, 3, 5)], NETWORKS[name][1])
 
 
+@pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor that is not a leaf")
 def test_the_detector_s_layers_are_compiled_and_its_choices_are_not() -> None:
     net = pipeline("fashionnet", detector=True)
     fcos = net.detector.fcos

@@ -241,6 +241,8 @@ def silence_libraries(cfg: DictConfig) -> None:
     """Keep the libraries' advice and deprecations out of the user's log."""
     logging.getLogger("pytorch_lightning.utilities.rank_zero").setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", ".*LeafSpec.*", FutureWarning)  # Lightning 2.6, torch 2.14
+    # parts that are compiled by themselves are given what others have made
+    warnings.filterwarnings("ignore", "The .grad attribute of a Tensor that is not a leaf")
     # networks that train in steps keep parts in evaluation on purpose, also when resumed
     warnings.filterwarnings("ignore", ".*module\\(s\\) in eval mode at the start of training")
     wandb_logger = (cfg.get("logger") or {}).get("wandb")
