@@ -24,8 +24,9 @@ def test_networks_of_pictures_compile_for_three_sizes(name: str) -> None:
 def test_the_finder_s_trunk_compiles_stage_by_stage() -> None:
     torch.manual_seed(0)
     net: Any = build_network("tag_maps", 3, width=4).eval()
-    sizes = SIZES[:2]  # a hundred operators, which take long to trace
-    expect_compiled_alike(net, [(torch.rand(1, 3, *size),) for size in sizes], parts=6)
+    images = [(torch.rand(1, 3, *size),) for size in SIZES]
+    # a hundred operators: to trace them three times is a matter of seconds
+    expect_compiled_alike(net, images, parts=6, backend="eager")
 
 
 def test_the_parts_of_the_method_are_compiled_one_by_one() -> None:
