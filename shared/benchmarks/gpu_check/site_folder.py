@@ -20,9 +20,11 @@ def environment(root: Path, work: Path) -> dict[str, str]:
     for project in PROJECTS:
         register(root / project / "pyproject.toml", site)
     paths = [str(root / project / "src") for project in PROJECTS]
-    paths += [str(root / "shared" / "benchmarks"), str(site), os.environ.get("PYTHONPATH", "")]
+    ours = root / "shared" / "benchmarks"
+    paths += [str(ours), str(ours / "gpu_check"), str(site), os.environ.get("PYTHONPATH", "")]
     return os.environ | {
         "PYTHONPATH": os.pathsep.join(filter(None, paths)),
+        "PYTHONSAFEPATH": "1",  # the projects' folders have names of packages
         "PYTHONUNBUFFERED": "1",
         "NO_ALBUMENTATIONS_UPDATE": "1",
         "TORCHINDUCTOR_CACHE_DIR": str(work / "inductor"),
