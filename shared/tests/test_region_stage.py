@@ -5,6 +5,7 @@ import io
 from collections.abc import Callable
 from functools import partial
 from importlib import import_module
+from typing import Any
 
 import pytest
 import torch
@@ -334,7 +335,7 @@ def test_stage_is_exported_for_any_mask() -> None:
 def test_autocast_takes_stages_that_open_with_a_kernel(trained: bool) -> None:
     torch.manual_seed(0)
     net = nn.ModuleDict({"stage": nn.Sequential(BasicBlock(8, 8), BasicBlock(8, 8))}).eval()
-    stage = to_region(net, ["stage"])["stage"]
+    stage: Any = to_region(net, ["stage"])["stage"]
     x = torch.randn(BATCH, 8, HEIGHT, WIDTH)
     mask = torch.rand(BATCH, HEIGHT, WIDTH) < 0.4
     expected = stage(x, mask)

@@ -122,22 +122,20 @@ def test_backward_agrees_and_stays_inside_its_memory(
 def test_slices_and_channels_last_are_read_where_they_lie() -> None:
     frames, flow, weights, offsets = random_inputs(torch.float32, 3, 3, 6, 9)
     grad = torch.randn(2, 3, 6, 9)
-    plain = frames[:, 1:], flow, weights[:, 1:], offsets[:, 1:].clone()
+    plain: Any = frames[:, 1:], flow, weights[:, 1:], offsets[:, 1:].clone()
     frames, flow, weights, other = (
         x.movedim(-3, -1).contiguous().movedim(-1, -3) for x in (frames, flow, weights, grad)
     )
     strided = frames[:, 1:], flow, weights[:, 1:], plain[3]
     once = [x.stride() for x in strided]
-    for part in (False, True):  # one image of the batch, too
-        tensors = [x[1:] if part else x for x in strided]
-        expected, reads = voxel_flow_cpu.forward(*(x[part:] for x in plain), keep_reads=False)
-        close(voxel_flow_triton.forward(*tensors, False, tile=TILE)[0], expected)
-        grads = voxel_flow_triton.backward(
-            other[part:], *tensors, reads, need_frames=True, need_weights=True, tile=TILE
-        )
-        wanted = voxel_flow_cpu.backward(
-            grad[part:], *(x[part:] for x in plain), reads, need_frames=True, need_weights=True
-        )
+    kernels: Any = voxel_flow_triton
+    for first in (0, 1):  # one image of the batch, too
+        tensors, same = ([x[first:] for x in each] for each in (strided, plain))
+        expected, reads = voxel_flow_cpu.forward(same[0], same[1], same[2], same[3], False)
+        close(kernels.forward(*tensors, False, tile=TILE)[0], expected)
+        grads = kernels.backward(other[first:], *tensors, reads, True, True, tile=TILE)
+        plain_grads: Any = voxel_flow_cpu.backward
+        wanted = plain_grads(grad[first:], *same, reads, True, True)
         close(grads, wanted, rtol=1e-3, atol=2e-4)
     assert [x.stride() for x in strided] == once
 

@@ -99,7 +99,8 @@ def parsing() -> dict[str, Callable[[], Case]]:
     unary = {"head": "large_fov", "width": 16, "dilations": [2]}
 
     def case(step: str, **settings: Any) -> Case:
-        net: Any = build_network(num_classes=4, **{"trunk": trunk, **settings})
+        made_with: dict[str, Any] = {"trunk": trunk, **settings}
+        net: Any = build_network(num_classes=4, **made_with)
         net.begin(step)
         return net, (smooth(2, 3, 40, 56),)
 

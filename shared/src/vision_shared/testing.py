@@ -95,7 +95,8 @@ def graphs_of_a_step(cfg: DictConfig) -> int:
     run = build(cfg)
     torch.compiler.reset()
     graphs = CompileCounterWithBackend("aot_eager")
-    compile_network(run.module.net, backend=graphs)
+    network: Any = run.module.net
+    compile_network(network, backend=graphs)
     silence_libraries(cfg)
     run.trainer.fit(run.module, datamodule=run.data)
     torch.compiler.reset()

@@ -295,8 +295,9 @@ def _read(source: _Source) -> Iterator[_Read]:
 
 def _without_packets(read: Iterator[_Read], on_packet: _OnPacket) -> Iterator[TimedFrame]:
     for packets, timed in read:
-        for packet in packets if on_packet is not None else ():
-            on_packet(packet)
+        if on_packet is not None:
+            for packet in packets:
+                on_packet(packet)
         if timed is not None:
             yield timed
 
