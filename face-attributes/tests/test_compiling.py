@@ -1,13 +1,16 @@
 """Networks compiled as for a GPU, by the backend that runs what was traced on a CPU."""
 
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from omegaconf import DictConfig
 
 from face_attributes.models import build_network
 from vision_shared.compiling import parts_of
-from vision_shared.testing import expect_compiled_alike
+from vision_shared.testing import expect_compiled_alike, graphs_of_a_step
 
 LITE = {"name": "lite", "channels": (4, 4, 4, 4, 4)}
 NETWORKS: dict[str, dict[str, Any]] = {"lite": LITE, "lnet": {"name": "lnet"}}
@@ -35,3 +38,8 @@ def test_the_parts_of_the_method_are_compiled_one_by_one() -> None:
     )
     assert parts_of(net) == [net.lnet_o, net.lnet_s, net.anet]
     expect_compiled_alike(net.anet.eval(), [(torch.rand(n, 3, 55, 47),) for n in (2, 5)], parts=1)
+
+
+def test_a_training_step_runs_a_graph(config: Callable[..., DictConfig], rendered: Path) -> None:
+    cfg = config("face_attributes", "experiment=smoke", f"data.root={rendered}")
+    assert graphs_of_a_step(cfg) > 0

@@ -1,14 +1,17 @@
 """Networks compiled as for a GPU, by the backend that runs what was traced on a CPU."""
 
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from omegaconf import DictConfig
 from torch import nn
 
 from fashion.models import build_pipeline
 from vision_shared.compiling import compile_network, parts_of
-from vision_shared.testing import expect_compiled_alike
+from vision_shared.testing import expect_compiled_alike, graphs_of_a_step
 
 TRUNK = {"name": "small"}
 NETWORKS: dict[str, tuple[dict[str, Any], int]] = {
@@ -42,3 +45,11 @@ def test_the_detector_s_layers_are_compiled_and_its_choices_are_not() -> None:
     compile_network(net, backend="aot_eager")
     torch.testing.assert_close(net.detector.loss(images, boxes, types), expected)
     torch.compiler.reset()
+
+
+def test_a_training_step_runs_graphs(
+    config: Callable[..., DictConfig], rendered: Path, render: dict[str, Any]
+) -> None:
+    recipe = (f"data.render.{key}={value}" for key, value in render.items())
+    cfg = config("fashion", "experiment=smoke", f"data.folder={rendered}", *recipe)
+    assert graphs_of_a_step(cfg) >= 3  # the network, the detector's trunk and its heads
