@@ -71,7 +71,7 @@ def take(
     words = [str(word) for word in command(work, rows, device)]  # type: ignore[misc]
     began = time.monotonic()
     limit = step.limit if device == "cuda" else PATIENCE * step.limit
-    outcome, log = run([sys.executable, *words], variables, min(limit, left))
+    outcome, log = run([sys.executable, *words], step.folder, variables, min(limit, left))
     found["seconds"] = time.monotonic() - began
     if rows.exists():
         found["rows"] = json.loads(rows.read_text())
@@ -81,11 +81,13 @@ def take(
     return found | {"outcome": outcome, "note": last_words(log), "log": log[-6000:]}
 
 
-def run(command: list[str], variables: dict[str, str], limit: float) -> tuple[str, str]:
+def run(
+    command: list[str], folder: Path, variables: dict[str, str], limit: float
+) -> tuple[str, str]:
     """Return how a command ended, and what it said; at its limit it and its children are killed."""
     with tempfile.TemporaryFile("w+") as said:
         process = subprocess.Popen(
-            command, cwd=ROOT, env=variables, stdout=said, stderr=said, start_new_session=True
+            command, cwd=folder, env=variables, stdout=said, stderr=said, start_new_session=True
         )
         try:
             code = process.wait(limit)

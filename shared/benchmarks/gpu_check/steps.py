@@ -17,11 +17,13 @@ class Step(NamedTuple):
         limit: seconds, on a fast GPU.
         on_cuda: what is run.
         on_cpu: in a dry run; None where there is nothing to run.
+        folder: where it runs.
     """
 
     limit: float
     on_cuda: Command
     on_cpu: Command | None
+    folder: Path = ROOT
 
 
 def script(name: str) -> Command:
@@ -44,20 +46,26 @@ def bench(limit: float, name: str, *, repeats: int) -> Step:
     return Step(limit, command, command)
 
 
-def tests(work: Path, rows: Path, device: str) -> Sequence[object]:
-    del work, rows
-    files = [ROOT / "shared/tests" / f"test_{name}.py" for name in TESTED]
-    files.append(ROOT / "segmentation/tests/test_local_convolution_triton.py")
+def tests(limit: float, project: str, *names: str) -> Step:
+    """Return the tests of a project that need CUDA; the interpreter's are not among them."""
+    folder = ROOT / project
+    files = [folder / "tests" / f"test_{name}.py" for name in names]
     # other versions of the libraries deprecate other things
-    quiet = ("-q", "-p", "no:cacheprovider", "-W", "default", "-x" if device == "cpu" else "-q")
-    return ("-m", "pytest", *quiet, "--import-mode=importlib", "-k", "cuda", *files)
+    words = ("-m", "pytest", "-q", "-p", "no:cacheprovider", "-W", "default", "-k", "cuda", *files)
+
+    def command(work: Path, rows: Path, device: str) -> Sequence[object]:
+        del work, rows, device
+        return words
+
+    return Step(limit, command, command, folder)
 
 
 TESTED = ("sampling_triton", "region_triton", "region_operators", "sampling_operators")
 
 STEPS = {
     "machine": both(40, "machine"),
-    "tests": Step(75, tests, tests),
+    "tests": tests(60, "shared", *TESTED),
+    "tests of segmentation": tests(20, "segmentation", "local_convolution_triton"),
     "kernels": both(50, "kernels"),
     "networks": both(60, "networks"),
     "sampling": bench(40, "sampling", repeats=20),
