@@ -25,7 +25,8 @@ PARTS = {"adelaide": 4, "cascade": 4, "dpn": 1, "fcn": 1}
 @pytest.mark.parametrize("name", NETWORKS)
 def test_every_network_compiles_for_three_sizes(name: str) -> None:
     torch.manual_seed(0)
-    net = build_network(num_classes=3, **{"trunk": TRUNK, **NETWORKS[name]}).eval()
+    made_with: dict[str, Any] = {"trunk": TRUNK, **NETWORKS[name]}
+    net = build_network(num_classes=3, **made_with).eval()
     images = [(torch.rand(2, 3, *size),) for size in ((33, 47), (40, 56), (51, 39))]
     backend = "eager" if name in ("adelaide", "fcn") else "aot_eager"  # a matter of seconds
     expect_compiled_alike(net, images, PARTS[name], backend)
