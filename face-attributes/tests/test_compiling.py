@@ -41,5 +41,5 @@ def test_the_parts_of_the_method_are_compiled_one_by_one() -> None:
 
 
 def test_a_training_step_runs_a_graph(config: Callable[..., DictConfig], rendered: Path) -> None:
-    cfg = config("face_attributes", "experiment=smoke", f"data.root={rendered}")
+    cfg = config("face_attributes", "experiment=smoke", "module=anet", f"data.root={rendered}")
     assert graphs_of_a_step(cfg) > 0
