@@ -20,7 +20,8 @@ folder   = $(if $(filter people,$(1)),shared/people,$(1))
 packages = ./shared[dev] ./shared/people $(TASKS:%=./%)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup train evaluate predict smoke test bench soak mutants dashboard docs lint lock \
+.PHONY: help setup train evaluate predict smoke test bench gpu-wheels gpu-check soak mutants \
+        dashboard docs lint lock \
         clean tasks one-task one-project checkpoint input $(PROJECTS:%=test-%) $(PROJECTS:%=bench-%) \
         $(TASKS:%=smoke-%)
 
@@ -62,6 +63,12 @@ bench: $(if $(TASK),one-project bench-$(TASK),$(PROJECTS:%=bench-%))  ## run the
 
 $(PROJECTS:%=bench-%): bench-%: $(READY)
 	@for script in $(wildcard $(call folder,$*)/benchmarks/bench_*.py); do env $(THREADS) $(RUN) $$script $(ARGS) || exit 1; done
+
+gpu-wheels: $(READY)  ## gather what a GPU machine without a network lacks, into .gpu/
+	@$(RUN) shared/benchmarks/gpu_check/gather.py
+
+gpu-check:  ## show on a GPU that all works, and how fast; no set-up: [PYTHON=...] [ARGS="--device cpu"]
+	@$(PYTHON) shared/benchmarks/gpu_check $(ARGS)
 
 soak: $(READY)  ## kill the commands, give them damaged and hostile files; 20 minutes: [ARGS="--quick"]
 	@$(RUN) shared/benchmarks/soak $(ARGS)

@@ -154,3 +154,13 @@ def test_what_does_not_fit_is_named() -> None:
         pool_landmarks(features, torch.zeros(2, 8, 2), visible, "max", 4, 5)
     with pytest.raises(ValueError, match="expected the pooling max or bilinear"):
         pool_landmarks(features, torch.zeros(2, 8, 2), visible, "mean", 4, 2)  # type: ignore
+
+
+def test_half_precision_pools_from_the_right_picture_of_many() -> None:
+    number = 300  # bfloat16 tells whole numbers apart up to 256
+    features = (torch.arange(number) % 251)[:, None, None, None].expand(-1, 2, 8, 8).float()
+    landmarks = torch.rand(number, 3, 2, generator=torch.Generator().manual_seed(0))
+    exact = max_pool_regions(features, landmarks, 4, 2)
+    half = max_pool_regions(features.bfloat16(), landmarks, 4, 2)
+    assert half.dtype == torch.bfloat16
+    assert torch.equal(half.float(), exact)

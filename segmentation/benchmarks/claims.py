@@ -316,7 +316,7 @@ def evaluate_iterations(dpn: Trained, other: Trained) -> list[Scores]:
 
 def refine_unary(net: Any, crf: Any, image: Tensor, iterations: int | None = None) -> Iterator:
     """Yield what each iteration of a CRF makes of the scores of DPN's unary."""
-    scores, _ = net.unary(image)
+    scores, *_ = net.unary(image)
     unary = enlarge(scores, image.shape[-2:]).log_softmax(1)
     return crf.refinements(unary, image, iterations or len(ITERATIONS))
 

@@ -24,14 +24,14 @@ def image(height: int = 40, width: int = 48) -> Tensor:
 )
 def test_heads_score_the_trunk_s_grid(head: Any, dilations: list[int]) -> None:
     net = Unary(SmallTrunk(8, (1, 1, 1)), NUM_CLASSES, head, 8, dilations, auxiliary=True)
-    scores, heads = net(image())
+    scores, _, heads = net(image())
     assert scores.shape == (2, NUM_CLASSES, 5, 6)
     assert [h.logits.shape for h in heads] == [scores.shape] * 2
     supervised = net.heads(scores, heads)
     assert [h.weight for h in supervised] == [1.0, 1.0, 2.0]
     sum(h.logits.square().sum() for h in supervised).backward()  # type: ignore[union-attr]
     assert all(p.grad is not None for p in net.parameters())
-    assert net.eval()(image())[1] == () and net.heads(scores, ()) == ()
+    assert net.eval()(image())[2] == () and net.heads(scores, ()) == ()
 
 
 def test_aspp_is_the_sum_of_its_fields_of_view() -> None:

@@ -11,12 +11,14 @@ is a plain product, and that is what the layer makes of it; the kernel can do it
 
 import argparse
 import statistics
+import sys
 from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
+from bars import add_arguments, finish, verdict  # pyrefly: ignore[missing-import]
 from torch import Tensor
 
 from vision_shared.layers import Region
@@ -43,13 +45,15 @@ CASES = tuple(
 )
 
 
-def main() -> None:
+def main() -> int:
     parser = argparse.ArgumentParser(description="Time region convolution on CUDA; print a table.")
     parser.add_argument("--repeats", type=int, default=50, help="turns of each contender")
-    repeats = parser.parse_args().repeats
+    add_arguments(parser)
+    arguments = parser.parse_args()
+    repeats = arguments.repeats
     if not torch.cuda.is_available():
         print("No CUDA device is here: the kernel of region convolution was not timed.")
-        return
+        return finish(arguments.json)
     torch.backends.cudnn.benchmark = True
     print(f"Region convolution, bfloat16, {BATCH} x {WIDTH}x{HEIGHT}, PyTorch {torch.__version__}")
     print(f"{torch.cuda.get_device_name()}\n")
@@ -58,6 +62,7 @@ def main() -> None:
     print(f"| {' | '.join(columns)} |\n|{' --- |' * len(columns)}", flush=True)
     for case in CASES:
         print(f"| {' | '.join(measure(case, repeats))} |", flush=True)
+    return finish(arguments.json)
 
 
 @torch.no_grad()
@@ -66,20 +71,15 @@ def measure(case: Case, repeats: int) -> list[str]:
     region = random_region(case.active)
     dense, product, ours = time_in_turns(contenders(case, region), repeats)
     height, width = case.kernel_size
+    name = f"{height}x{width} {case.channels} to {case.columns}, {100 * case.active:g} %"
     return [
         f"{height}x{width} {case.channels} to {case.columns}",
         f"{100 * case.active:g} %",
         str(region.num_active),
         *(f"{1000 * seconds:.3g}" for seconds in (dense, product, ours)),
-        verdict(dense / ours * case.active, case.saved),
-        verdict(product / ours, case.of_product),
+        verdict(dense / ours * case.active, case.saved, f"{name}: dense / ours x active"),
+        verdict(product / ours, case.of_product, f"{name}: product / ours"),
     ]
-
-
-def verdict(reached: float, bar: float | None) -> str:
-    if bar is None:
-        return f"{reached:.2f}"
-    return f"{reached:.2f} (bar {bar:g}: {'met' if reached >= bar else 'MISSED'})"
 
 
 def random_region(active: float) -> Region:
@@ -154,4 +154,4 @@ def capture(run: Callable[[], Tensor]) -> torch.cuda.CUDAGraph:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

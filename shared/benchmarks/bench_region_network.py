@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import timm
 import torch
 import torch.nn.functional as F
+from bars import verdict  # pyrefly: ignore[missing-import]
 from region_timing import (  # pyrefly: ignore[missing-import]
     CHANNELS,
     SIZE,
@@ -28,7 +29,6 @@ from region_timing import (  # pyrefly: ignore[missing-import]
     randomise,
     time_on_cpu,
     use_one_thread,
-    verdict,
 )
 from torch import Tensor, nn
 

@@ -8,6 +8,7 @@ disturb least. Dense is the fastest of all that are printed. The bars are what w
 
 import argparse
 import statistics
+import sys
 from collections.abc import Callable
 from functools import partial
 from importlib import import_module
@@ -15,6 +16,7 @@ from itertools import pairwise
 from typing import Any, NamedTuple
 
 import torch
+from bars import add_arguments, finish, verdict  # pyrefly: ignore[missing-import]
 from region_timing import (  # pyrefly: ignore[missing-import]
     CHANNELS,
     SIZE,
@@ -28,7 +30,6 @@ from region_timing import (  # pyrefly: ignore[missing-import]
     randomise,
     time_on_cpu,
     use_one_thread,
-    verdict,
 )
 from torch import Tensor, nn
 
@@ -53,20 +54,31 @@ STAGE_CASES = (
     Case(0.90),
     Case(1.0),
 )
-CUDA_CASES = (Case(0.10), Case(0.25, 3.2), Case(0.50), Case(1.0))
+CUDA_CASES = {  # by the batch; alone an image is a matter of launches
+    16: (Case(0.10), Case(0.25, 3.2), Case(0.50), Case(1.0)),
+    1: (Case(0.10, 1.0), Case(0.25, 1.0), Case(0.50), Case(1.0)),
+}
 
 
 @torch.no_grad()
-def main() -> None:
+def main() -> int:
     parser = argparse.ArgumentParser(description="Time a stage on regions; print a table.")
     parser.add_argument("--repeats", type=int, default=9, help="turns of each contender")
-    repeats = parser.parse_args().repeats
-    use_one_thread()
-    bench_stage(repeats)
-    if torch.cuda.is_available():
-        bench_stage_on_cuda(repeats)
-    else:
+    parser.add_argument(
+        "--autotune", action="store_true", help="let the dense contender try all its kernels"
+    )
+    add_arguments(parser)
+    arguments = parser.parse_args()
+    repeats = arguments.repeats
+    if arguments.device == "all":
+        use_one_thread()
+        bench_stage(repeats)
+    if not torch.cuda.is_available():
         print("\nNo CUDA device is here: the stage was not timed on one.")
+        return finish(arguments.json)
+    for batch in CUDA_CASES:
+        bench_stage_on_cuda(repeats, batch, "max-autotune" if arguments.autotune else None)
+    return finish(arguments.json)
 
 
 def bench_stage(repeats: int) -> None:
@@ -105,27 +117,28 @@ def bench_stage(repeats: int) -> None:
     print(f"Costliest region / its dense pass: {costliest:.3f} (bar {FALLBACK}: {kept})")
 
 
-def bench_stage_on_cuda(repeats: int) -> None:
+def bench_stage_on_cuda(repeats: int, batch: int, mode: str | None) -> None:
     """Time tokens to tokens, captured once for each region, as Triton and cuBLAS run it."""
-    print(f"\n{torch.cuda.get_device_name()}: the ten blocks, batch 16, bfloat16, CUDA graphs\n")
+    device = torch.cuda.get_device_name()
+    print(f"\n{device}: the ten blocks, batch {batch}, bfloat16, CUDA graphs\n")
     net = nn.ModuleDict({"stage": blocks(10)}).eval().to("cuda", torch.bfloat16)
     net.to(memory_format=torch.channels_last)
     stage = to_region(net, ["stage"])["stage"]
-    x = torch.randn(16, CHANNELS, SIZE, SIZE, device="cuda", dtype=torch.bfloat16).relu()
+    x = torch.randn(batch, CHANNELS, SIZE, SIZE, device="cuda", dtype=torch.bfloat16).relu()
     x = x.contiguous(memory_format=torch.channels_last)
-    compiled = torch.compile(net["stage"], mode="max-autotune")
-    runs: dict[Any, Callable[[], object]] = {"dense": partial(compiled, x)}
-    for case in CUDA_CASES:
-        mask = torch.cat([band_mask(case.active, SIZE, seed) for seed in range(16)]).cuda()
+    compiled = torch.compile(net["stage"], mode=mode)
+    runs: dict[Any, Callable[[], object]] = {"dense": captured(partial(compiled, x))}
+    for case in CUDA_CASES[batch]:
+        mask = torch.cat([band_mask(case.active, SIZE, seed) for seed in range(batch)]).cuda()
         region = Region(mask)
         runs[case] = captured(partial(stage, region.gather(x), region))
     seconds = time_on_cuda(runs, repeats)
     print_header("active", "dense ms", "region ms", "dense / region")
-    for case in CUDA_CASES:
+    for case in CUDA_CASES[batch]:
         ours, dense = seconds[case], seconds["dense"]
-        print_line(
-            f"{case.active:.0%}", ms(dense), ms(ours), verdict(dense / ours, case.times_dense)
-        )
+        name = f"batch {batch}, {case.active:.0%}: dense / region"
+        gain = verdict(dense / ours, case.times_dense, name)
+        print_line(f"{case.active:.0%}", ms(dense), ms(ours), gain)
 
 
 def time_on_cuda(runs: dict[Any, Callable[[], object]], repeats: int) -> dict[Any, float]:
@@ -190,4 +203,4 @@ def blocks(count: int) -> nn.Sequential:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

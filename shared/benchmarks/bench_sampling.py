@@ -9,6 +9,7 @@ clock is the thread's own, which its neighbours disturb least. The bars are what
 
 import argparse
 import statistics
+import sys
 import time
 from collections.abc import Callable
 from functools import partial
@@ -16,6 +17,7 @@ from typing import Literal, NamedTuple
 
 import torch
 import torch.nn.functional as F
+from bars import add_arguments, finish, verdict  # pyrefly: ignore[missing-import]
 from torch import Tensor
 
 from vision_shared.layers import sample_voxel_flow
@@ -51,23 +53,27 @@ CPU_CASES = (
     Case(1, 720, 1280, "both", threads=2),
 )
 CUDA_CASES = (
-    Case(4, 1080, 1920, "forward", times_usual=5, times_cached=2.5, of_roofline=0.7),
+    Case(4, 1080, 1920, "forward", times_usual=5, times_cached=3, of_roofline=0.7),
     Case(4, 1080, 1920, "backward", of_roofline=0.6),
 )
 
 
-def main() -> None:
+def main() -> int:
     parser = argparse.ArgumentParser(description="Time voxel-flow sampling; print tables.")
     parser.add_argument("--repeats", type=int, default=40, help="turns of each contender")
-    repeats = parser.parse_args().repeats
-    print(f"Voxel-flow sampling, float32, {FRAMES} frames, PyTorch {torch.__version__}, CPU\n")
-    print_table(CPU_CASES, partial(time_on_cpu, repeats=repeats))
+    add_arguments(parser)
+    arguments = parser.parse_args()
+    repeats = arguments.repeats
+    print(f"Voxel-flow sampling, float32, {FRAMES} frames, PyTorch {torch.__version__}\n")
+    if arguments.device == "all":
+        print_table(CPU_CASES, partial(time_on_cpu, repeats=repeats))
     if not torch.cuda.is_available():
         print("\nNo CUDA device is here: the kernels were not timed.")
-        return
+        return finish(arguments.json)
     bandwidth = copy_bandwidth(repeats)
     print(f"\n{torch.cuda.get_device_name()}, which copies at {bandwidth / 1e9:.0f} GB/s\n")
     print_table(CUDA_CASES, partial(time_on_cuda, repeats=repeats), bandwidth)
+    return finish(arguments.json)
 
 
 def print_table(
@@ -80,21 +86,17 @@ def print_table(
     for case in cases:
         usual, cached, ours = seconds = measure(case)
         clock = "events" if bandwidth else "CPU" if case.threads == 1 else f"wall, {case.threads}"
+        where = f"{'CUDA' if bandwidth else 'CPU'}, {case.passes}"
         cells = [f"{case.batch} x {case.width}x{case.height}", case.passes, clock]
         cells += [f"{1000 * x:.3g}" for x in seconds]
         cells += [
-            verdict(usual / ours, case.times_usual),
-            verdict(cached / ours, case.times_cached),
+            verdict(usual / ours, case.times_usual, f"{where}: usual / ours"),
+            verdict(cached / ours, case.times_cached, f"{where}: cached / ours"),
         ]
         if bandwidth:
-            cells.append(verdict(bytes_moved(case) / bandwidth / ours, case.of_roofline))
+            share = bytes_moved(case) / bandwidth / ours
+            cells.append(verdict(share, case.of_roofline, f"{where}: of roofline"))
         print(f"| {' | '.join(cells)} |", flush=True)
-
-
-def verdict(reached: float, bar: float | None) -> str:
-    if bar is None:
-        return f"{reached:.2f}"
-    return f"{reached:.2f} (bar {bar:g}: {'met' if reached >= bar else 'MISSED'})"
 
 
 def time_on_cpu(case: Case, repeats: int) -> list[float]:
@@ -201,4 +203,4 @@ def build_grid(height: int, width: int, device: torch.device | str) -> Tensor:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -112,12 +112,6 @@ def ms(seconds: float) -> str:
     return f"{1000 * seconds:.4g}"
 
 
-def verdict(reached: float, bar: float | None) -> str:
-    if bar is None:
-        return f"{reached:.2f}"
-    return f"{reached:.2f} (bar {bar:g}: {'met' if reached >= bar else 'MISSED'})"
-
-
 def processor() -> str:
     """Return the processor's name as the system tells it."""
     try:

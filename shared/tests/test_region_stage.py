@@ -5,6 +5,7 @@ import io
 from collections.abc import Callable
 from functools import partial
 from importlib import import_module
+from typing import Any
 
 import pytest
 import torch
@@ -12,6 +13,7 @@ from torch import Tensor, nn
 from torchvision.models.resnet import BasicBlock, Bottleneck, resnet18
 
 from vision_shared.layers.region import Region
+from vision_shared.layers.region_conv import region_conv2d
 from vision_shared.layers.region_stage import RegionStage, to_region
 
 BATCH, HEIGHT, WIDTH = 2, 9, 11
@@ -327,3 +329,33 @@ def test_stage_is_exported_for_any_mask() -> None:
     for ratio in (0.2, 0.6):
         mask = make_mask(ratio)
         expect_close(program(x, mask), emulate(net, x, mask))
+
+
+@pytest.mark.parametrize("trained", [False, True])
+def test_autocast_takes_stages_that_open_with_a_kernel(trained: bool) -> None:
+    torch.manual_seed(0)
+    net = nn.ModuleDict({"stage": nn.Sequential(BasicBlock(8, 8), BasicBlock(8, 8))}).eval()
+    stage: Any = to_region(net, ["stage"])["stage"]
+    x = torch.randn(BATCH, 8, HEIGHT, WIDTH)
+    mask = torch.rand(BATCH, HEIGHT, WIDTH) < 0.4
+    expected = stage(x, mask)
+    with torch.set_grad_enabled(trained), torch.autocast("cpu", torch.bfloat16):
+        answers = [stage(x, mask)]
+        if not trained:  # where it computes densely, too
+            stage.calibrate(x)
+            for ratio in (0.0, 1.0):
+                stage.break_even = dict.fromkeys(stage.break_even, ratio)
+                answers.append(stage(x, mask))
+    for out in answers:
+        assert out.dtype == torch.bfloat16
+        assert (out.float() - expected).norm() < 2e-2 * expected.norm()
+
+
+def test_the_backward_s_table_is_made_for_gradients_alone() -> None:
+    region, weight = Region(torch.rand(1, 6, 7) < 0.5), torch.randn(4, 3, 3, 3)
+    x = torch.randn(1, 3, 6, 7)
+    kinds = []
+    for needs in (False, True):
+        region_conv2d(x.requires_grad_(needs), weight, region=region, inactive="frozen")
+        kinds.append({kind for kind, *_ in region._tables})
+    assert kinds == [{"pixels"}, {"pixels", "readers"}]

@@ -84,7 +84,8 @@ def test_forward_agrees_and_stays_inside_its_memory(
     padded = [guarded(x, torch.nan)[0] for x in inputs]
     out, intact = guarded(torch.zeros_like(expected), CANARY)
     launch = launcher(forward_kernel, height, width)
-    launch(*padded, out, channels, height, width, num_frames, *TILE)
+    strides = [step for x in padded[:3] for step in x.stride()]
+    launch(*padded, out, *strides, height, width, channels, num_frames, *TILE)
     close(out, launched, rtol=0, atol=0)
     assert intact()
 
@@ -111,10 +112,32 @@ def test_backward_agrees_and_stays_inside_its_memory(
     outputs = [guarded(torch.zeros_like(x, dtype=flow.dtype), CANARY) for x in expected]
     launch = launcher(backward_kernel, height, width)
     grads = [x for x, _ in outputs]
-    launch(*padded, *grads, channels, height, width, num_frames, *needs, *TILE)
+    strides = [step for x in padded[:4] for step in x.stride()]
+    launch(*padded, *grads, *strides, height, width, channels, num_frames, *needs, *TILE)
     assert all(intact() for _, intact in outputs)
     for again, once in zip(grads, launched, strict=True):
         close(again.to(once.dtype), once)
+
+
+def test_slices_and_channels_last_are_read_where_they_lie() -> None:
+    frames, flow, weights, offsets = random_inputs(torch.float32, 3, 3, 6, 9)
+    grad = torch.randn(2, 3, 6, 9)
+    plain: Any = frames[:, 1:], flow, weights[:, 1:], offsets[:, 1:].clone()
+    frames, flow, weights, other = (
+        x.movedim(-3, -1).contiguous().movedim(-1, -3) for x in (frames, flow, weights, grad)
+    )
+    strided = frames[:, 1:], flow, weights[:, 1:], plain[3]
+    once = [x.stride() for x in strided]
+    kernels: Any = voxel_flow_triton
+    for first in (0, 1):  # one image of the batch, too
+        tensors, same = ([x[first:] for x in each] for each in (strided, plain))
+        expected, reads = voxel_flow_cpu.forward(same[0], same[1], same[2], same[3], False)
+        close(kernels.forward(*tensors, False, tile=TILE)[0], expected)
+        grads = kernels.backward(other[first:], *tensors, reads, True, True, tile=TILE)
+        plain_grads: Any = voxel_flow_cpu.backward
+        wanted = plain_grads(grad[first:], *same, reads, True, True)
+        close(grads, wanted, rtol=1e-3, atol=2e-4)
+    assert [x.stride() for x in strided] == once
 
 
 def test_broken_offset_breaks_its_item_alone() -> None:

@@ -36,16 +36,21 @@ def test_interpreted_kernels_agree_with_the_cpu() -> None:
 def compile_kernel(
     kernel: Any, capability: int, frame_type: str, flow_type: str, **constants: Any
 ) -> Any:
-    """Compile as a launch would, with the alignment PyTorch gives and a width of 16 n."""
+    """Compile as a launch would, with the alignment PyTorch gives and a width of 16 n.
+
+    Images are contiguous, or frames and flow have their channels last: ``fx=3, mx=2``.
+    """
     from triton.backends.compiler import GPUTarget
     from triton.compiler import ASTSource
 
     from vision_shared.kernels.voxel_flow_triton import LAUNCH, TILE
 
-    constants |= {"K": 2, "ROWS": TILE[0], "COLUMNS": TILE[1]}
+    rows = {name: 1 for name in ("fx", "mx", "wx", "gx") if name in kernel.arg_names}
+    constants = {"C": 3, **rows, "K": 2, "ROWS": TILE[0], "COLUMNS": TILE[1], **constants}
     types = dict.fromkeys(kernel.arg_names, f"*{flow_type}")
     types |= {name: f"*{frame_type}" for name in ("grad", "frames", "out") if name in types}
-    types |= dict.fromkeys("CHW", "i32") | dict.fromkeys(constants, "constexpr")
+    strides = [name for name in kernel.arg_names if len(name) == 2 and name[0] in "fgmw"]
+    types |= dict.fromkeys([*strides, "H", "W"], "i32") | dict.fromkeys(constants, "constexpr")
     aligned = [i for i, name in enumerate(types) if types[name][0] == "*" or name == "W"]
     aligned = [i for i in aligned if kernel.arg_names[i] not in constants]
     attributes = {(i,): [["tt.divisibility", 16]] for i in aligned}
@@ -72,6 +77,7 @@ def test_kernels_compile_without_spills(
     types = capability, frame_type, flow_type
     for compiled in (
         compile_kernel(forward_kernel, *types),
+        compile_kernel(forward_kernel, *types, fx=3, mx=2),
         compile_kernel(backward_kernel, *types, NEED_FRAMES=False, NEED_WEIGHTS=True),
         compile_kernel(backward_kernel, *types, NEED_FRAMES=True, NEED_WEIGHTS=True),
     ):
@@ -89,6 +95,20 @@ def test_kernels_compile_for_float64_and_for_a_single_column() -> None:
     # Triton makes a constant of a size that is 1.
     compile_kernel(forward_kernel, 90, "fp16", "fp32", W=1, C=1)
     compile_kernel(backward_kernel, 90, "fp16", "fp32", W=1, C=1, **needs)
+
+
+@needs_cuda
+def test_cuda_reads_slices_and_channels_last_as_they_lie() -> None:
+    frames, flow, weights = (x.cuda() for x in random_inputs(torch.float32))
+    expected = sample_voxel_flow(frames[:, 1:], flow, weights[:, 1:], (1, 2), 0.4)
+    wide = torch.stack([frames, frames], -1)[..., 0]  # every second column of a wider picture
+    last = (x.movedim(-3, -1).contiguous().movedim(-1, -3) for x in (wide, flow, weights))
+    frames, flow, weights = last
+    torch.cuda.reset_peak_memory_stats()
+    before = torch.cuda.memory_allocated()
+    result = sample_voxel_flow(frames[:, 1:], flow, weights[:, 1:], (1, 2), 0.4)
+    assert torch.cuda.max_memory_allocated() - before < result.nbytes + 4096  # nothing is copied
+    torch.testing.assert_close(result, expected, equal_nan=True)
 
 
 def random_inputs(dtype: torch.dtype) -> tuple[Tensor, Tensor, Tensor]:

@@ -12,7 +12,6 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
-import wandb
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
@@ -22,6 +21,7 @@ from torch import Tensor
 
 from vision_shared import callbacks, checkpoints
 from vision_shared.addresses import fetch, is_address
+from vision_shared.compiling import compile_network
 from vision_shared.final_test import best_score, checkpoint_to_test, test
 from vision_shared.inputs import InputError
 from vision_shared.processes import processes_of_job, sweep_folder, wait_for_children
@@ -68,7 +68,8 @@ def train(cfg: DictConfig) -> float:
             test(cfg, run.module, run.data, on_one_device(cfg, run.trainer), checkpoint)
         return best_score(run.trainer)
     finally:
-        if wandb.run is not None:  # else the next job of a sweep would log into this run
+        wandb = sys.modules.get("wandb")  # a run without its logger does not import it
+        if wandb is not None and wandb.run is not None:  # else a sweep's next job would log into it
             wandb.finish()
 
 
@@ -227,24 +228,30 @@ def prepare_network(network: torch.nn.Module, *, compile: bool, channels_last: b
     if channels_last:
         network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     if compile:
-        network.compile()
+        compile_network(network)
 
 
 def precision(name: str) -> str:
     """Resolve ``half``: bf16-mixed where the GPU has it, else 16-mixed."""
     if name != "half":
         return name
-    return "bf16-mixed" if torch.cuda.is_bf16_supported() else "16-mixed"
+    # GPUs before Ampere emulate bf16, which is slower than float32
+    has_bf16 = torch.cuda.is_bf16_supported(including_emulation=False)
+    return "bf16-mixed" if has_bf16 else "16-mixed"
 
 
 def silence_libraries(cfg: DictConfig) -> None:
     """Keep the libraries' advice and deprecations out of the user's log."""
     logging.getLogger("pytorch_lightning.utilities.rank_zero").setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", ".*LeafSpec.*", FutureWarning)  # Lightning 2.6, torch 2.14
+    # parts that are compiled by themselves are given what others have made
+    warnings.filterwarnings("ignore", "The .grad attribute of a Tensor that is not a leaf")
     # networks that train in steps keep parts in evaluation on purpose, also when resumed
     warnings.filterwarnings("ignore", ".*module\\(s\\) in eval mode at the start of training")
     wandb_logger = (cfg.get("logger") or {}).get("wandb")
     if wandb_logger and wandb_logger.offline:  # online it has a URL to show
+        import wandb
+
         wandb.setup(wandb.Settings(silent=True, mode="offline"))
 
 

@@ -1,5 +1,6 @@
 """What the tasks' tests share; ``pytest_plugins = ["vision_shared.testing"]`` for the fixture."""
 
+import copy
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -10,8 +11,13 @@ import torch
 from hydra import compose, initialize_config_module
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, open_dict
+from torch import Tensor, nn
+from torch._dynamo.testing import CompileCounterWithBackend
+from torch.utils import _pytree as pytree
 
+from vision_shared.compiling import compile_network
 from vision_shared.datamodule import TaskData
+from vision_shared.run import build, silence_libraries
 
 Batch = dict[str, Any]
 
@@ -51,6 +57,50 @@ def expect_epochs_to_repeat(load: Callable[..., TaskData]) -> None:
     assert are_equal(alone[half:], epochs(load(), 1))  # as after a resume
     assert not are_equal(alone[:half], alone[half:])
     assert not are_equal(alone, epochs(load(seed=1), 0, 1))
+
+
+@torch.no_grad()
+def expect_compiled_alike(
+    network: nn.Module,
+    calls: Sequence[tuple[Tensor, ...]],
+    parts: int,
+    backend: str = "aot_eager",
+) -> None:
+    """Assert that a network compiled as for a GPU answers as it does uncompiled, call by call.
+
+    Args:
+        network: in evaluation, which has the fewest operators to trace.
+        calls: its inputs, of several sizes.
+        parts: of it that run, each as one graph, or as one more for what is special in a size.
+        backend: ``eager`` traces once instead of three times, and sees less.
+    """
+    torch.compiler.reset()
+    compiled = copy.deepcopy(network)
+    counter = CompileCounterWithBackend(backend)
+    compile_network(compiled, backend=counter, dynamic=True)  # from the first call on
+    for inputs in calls:
+        answers = []
+        for each in (network, compiled):
+            torch.manual_seed(0)
+            leaves = pytree.tree_leaves(each(*inputs))
+            answers.append([x for x in leaves if isinstance(x, Tensor)])
+        torch.testing.assert_close(*answers, rtol=1e-4, atol=1e-4)
+    torch.compiler.reset()
+    assert parts <= counter.frame_count <= 2 * parts
+
+
+def graphs_of_a_step(cfg: DictConfig) -> int:
+    """Return how many graphs the first step of a training runs once its network is compiled."""
+    cfg.trainer.update(max_epochs=1, limit_train_batches=1, limit_val_batches=0)
+    run = build(cfg)
+    torch.compiler.reset()
+    graphs = CompileCounterWithBackend("aot_eager")
+    network: Any = run.module.net
+    compile_network(network, backend=graphs)
+    silence_libraries(cfg)
+    run.trainer.fit(run.module, datamodule=run.data)
+    torch.compiler.reset()
+    return graphs.frame_count
 
 
 def epochs(data: TaskData, *numbers: int) -> list[Batch]:

@@ -2,10 +2,7 @@
 
 import os
 
-import wandb
 from omegaconf import DictConfig
-from wandb.errors import AuthenticationError
-from wandb.sdk.lib.wbauth import authenticate_session
 
 from vision_shared.inputs import InputError
 from vision_shared.training_command import rank
@@ -34,6 +31,10 @@ def choose_wandb_mode(cfg: DictConfig) -> None:
 
 def check_key() -> None:
     """Raise InputError unless there is a key for wandb's server: in the environment or .netrc."""
+    import wandb
+    from wandb.errors import AuthenticationError
+    from wandb.sdk.lib.wbauth import authenticate_session
+
     host = wandb.setup().settings.base_url
     remedy = "run `wandb login` or set WANDB_API_KEY, or stay offline: logger.wandb.offline=true"
     try:

@@ -4,7 +4,7 @@ Every local maximum of the response on a level is a square of the network's face
 overlapping squares the best one stays, and becomes the mean of those that agree with it.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import torch
@@ -102,17 +102,17 @@ class PyramidSearch:
         """Find the faces of an image (3, H, W), RGB in [0, 1], on the network's device."""
         if image.ndim != 3:
             raise ValueError(f"expected image (3, H, W), got {tuple(image.shape)}")
-        levels = list(self._respond(image[None]))
+        levels = _on_the_cpu(self._respond(image[None]))
         found = self._candidates(levels, image.shape[1:])
         squares, scores = fuse(found.squares, found.scores)
         kept = scores >= self.threshold
-        boxes = face_boxes(squares[kept])
+        boxes, scores = face_boxes(squares[kept]).to(image.device), scores[kept].to(image.device)
         best = max(range(len(levels)), key=lambda n: float(levels[n].max()))
-        response = self._at_pixels(levels[best], image.shape[1:])[0]
+        response = self._at_pixels(levels[best].to(image.device), image.shape[1:])[0]
         peak = response.argmax()
         at = torch.stack([peak % image.shape[2], peak // image.shape[2]]) + 0.5
         clipped = clip_boxes(boxes, (image.shape[1], image.shape[2]))
-        return Localisation(self._refine(image, clipped), scores[kept], at, response, boxes)
+        return Localisation(self._refine(image, clipped), scores, at, response, boxes)
 
     @torch.no_grad()
     def best_boxes(self, images: Sequence[Tensor]) -> Tensor:
@@ -144,9 +144,10 @@ class PyramidSearch:
 
         They are fused, in descending order, and of any score: there is one at least.
         """
-        found = self._candidates(list(self._respond(images)), images.shape[2:])
+        found = self._candidates(_on_the_cpu(self._respond(images)), images.shape[2:])
         own = [found.image == index for index in range(len(images))]
-        return [fuse(found.squares[rows], found.scores[rows]) for rows in own]
+        fused = [fuse(found.squares[rows], found.scores[rows]) for rows in own]
+        return [(squares.to(images.device), scores.to(images.device)) for squares, scores in fused]
 
     def best_regions(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Return the best box of each of (B, 3, H, W), whatever its score: (B, 4), (B,)."""
@@ -177,13 +178,13 @@ class PyramidSearch:
 
     def _candidates(self, levels: list[Tensor], size: torch.Size) -> Candidates:
         """Return the local maxima above the floor of all levels, and each image's highest cell."""
-        parts, half = [], self.net.face_size / 2
+        parts, half, grid = [], self.net.face_size / 2, self.net.grid
         tops = torch.stack([level.amax((1, 2)) for level in levels], 1).amax(1)  # (B,)
         for level, scale in zip(levels, self.scales(size), strict=True):
             is_peak = level == F.max_pool2d(level[:, None], 3, 1, 1)[:, 0]
             high = (level > self.floor) | (level == tops[:, None, None])
             image, y, x = torch.nonzero(is_peak & high, as_tuple=True)
-            centre = self.net.grid.centres(torch.stack([x, y], 1)) - self.margin
+            centre = grid.centres(torch.stack([x, y], 1)) - self.margin
             inside = (centre > -half / 2).all(1)
             inside &= (centre < centre.new_tensor(size[::-1]) * scale + half / 2).all(1)
             inside |= level[image, y, x] == tops[image]
@@ -204,6 +205,11 @@ class PyramidSearch:
         m = self.margin
         cut = pixels[:, m : m + inner[0], m : m + inner[1]]
         return F.interpolate(cut[:, None], size=list(size), mode="bilinear")[:, 0]
+
+
+def _on_the_cpu(levels: Iterable[Tensor]) -> list[Tensor]:
+    """Bring responses there once: choosing among a few squares is many small steps in Python."""
+    return [level.cpu() for level in list(levels)]
 
 
 def _thumbnail(image: Tensor) -> tuple[Tensor, Tensor]:

@@ -30,6 +30,10 @@ class LNetsANet(nn.Module):
         self.lnet_s: Any = lnet_s
         self.anet: Any = anet
 
+    def compiled_parts(self) -> list[nn.Module]:
+        """Return what is compiled: the parts, each of which is called by itself."""
+        return [part for part in (self.lnet_o, self.lnet_s, self.anet) if part is not None]
+
     def begin(self, part: str) -> Any:
         """Return the part of a name, which trains from now on; the others rest.
 

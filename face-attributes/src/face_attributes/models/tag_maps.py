@@ -103,6 +103,10 @@ class TagMaps(nn.Module):
                 module.eval()
         return self
 
+    def compiled_parts(self) -> list[nn.Module]:
+        """Return what is compiled: the stages of the trunk, which every way to call it calls."""
+        return [self.stem, *self.blocks]
+
     def forward(self, image: Tensor) -> Tagging:
         """Tag whole images (B, 3, H, W), RGB in [0, 1]; ``maps`` has ``tags``, (B, 1 + A, h, w).
 

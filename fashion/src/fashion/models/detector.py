@@ -87,6 +87,11 @@ class ClothesDetector(nn.Module):
         for layers in backbone[:-1]:
             yield from layers.parameters()
 
+    def compiled_parts(self) -> list[nn.Module]:
+        """Return what is compiled: what has parameters; boxes are as many as are found."""
+        fcos: Any = self.fcos
+        return [fcos.backbone, fcos.head]
+
     def forward(self, images: Sequence[Tensor] | Tensor) -> list[Detection]:
         """Find garments.
 

@@ -144,6 +144,10 @@ class DeepFashionAlignment(nn.Module):
             stage.requires_grad_(i == self.last)
         self.train(self.training)
 
+    def compiled_parts(self) -> list[nn.Module]:
+        """Return what is compiled: the branches of the stages, which are trained one by one."""
+        return [branch for stage in self.stages for branch in stage]  # type: ignore[not-iterable]
+
     def train(self, mode: bool = True) -> "DeepFashionAlignment":
         """As every module's; the stages before the step's stay in evaluation."""
         super().train(mode)

@@ -69,13 +69,17 @@ def max_pool_regions(features: Tensor, landmarks: Tensor, region: int, bins: int
         (B, K, C, bins, bins) of (B, C, h, w) and (B, K, 2); raises ValueError as `pool_landmarks`.
     """
     batch, number = _expect(features, landmarks)
+    # Half precision has no 257th image: the index would be rounded, and another one pooled.
+    precise = torch.promote_types(features.dtype, torch.float32)
+    landmarks = landmarks.detach().to(precise)
     size = landmarks.new_tensor([features.shape[3], features.shape[2]])
-    centre = _within_reach(landmarks.detach()) * size
+    centre = _within_reach(landmarks) * size
     first = (centre - region / 2).add(0.5).floor()  # roi_pool's own rounding differs below zero
     image = torch.arange(batch, device=features.device).repeat_interleave(number)
     boxes = torch.cat([image[:, None], first.flatten(0, 1), first.flatten(0, 1) + region - 1], 1)
-    pooled = roi_pool(features, boxes.to(features.dtype), bins)
-    return pooled.unflatten(0, (batch, number))
+    with torch.autocast(features.device.type, enabled=False):
+        pooled = roi_pool(features.to(precise), boxes, bins)
+    return pooled.to(features.dtype).unflatten(0, (batch, number))
 
 
 def sample_regions(features: Tensor, landmarks: Tensor, region: int, bins: int) -> Tensor:
@@ -88,6 +92,7 @@ def sample_regions(features: Tensor, landmarks: Tensor, region: int, bins: int) 
         (B, K, C, bins, bins) of (B, C, h, w) and (B, K, 2); raises ValueError as `pool_landmarks`.
     """
     _, number = _expect(features, landmarks)
+    landmarks = landmarks.to(torch.promote_types(landmarks.dtype, torch.float32))
     size = landmarks.new_tensor([features.shape[3], features.shape[2]])
     steps = (torch.arange(bins, device=landmarks.device) + 0.5) * (region / bins) - region / 2
     down, right = torch.meshgrid(steps, steps, indexing="ij")

@@ -35,6 +35,10 @@ class Pipeline(nn.Module):
         """Begin a step of the network's training; raises as its own ``begin``."""
         self.network.begin(step)
 
+    def compiled_parts(self) -> list[nn.Module]:
+        """Return what is compiled: either network by itself, as they are called in training."""
+        return [self.network, *([] if self.detector is None else [self.detector])]
+
     def forward(self, image: Tensor, *annotation: Tensor) -> Recognition | Alignment:
         """(B, 3, H, W), RGB in [0, 1], of one garment each -> what the network answers.
 

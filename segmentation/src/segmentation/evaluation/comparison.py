@@ -31,6 +31,7 @@ class Comparison:
     def reset(self) -> None:
         self.systems: dict[str, Results] = {}
         self.seconds: dict[str, list[float]] = {}
+        self._warm: set[tuple[str, torch.Size]] = set()
         self.macs: dict[str, float] = {}
         self.num_images = 0
         self.stages: StageCounts | None = None
@@ -56,15 +57,19 @@ class Comparison:
         self.stages.update(stages, labels, truth, computed)
 
     def time(self, name: str, work: Callable[[Tensor], Any], images: Tensor) -> None:
-        """Take the wall time of a system on the first of the images, alone, as `predict` has it."""
-        if name not in self.seconds:
-            self.seconds[name] = []
-            work(images[:1])  # warms up
+        """Take the wall time of a system on the first of the images, alone, as `predict` has it.
+
+        What a system does once for a size, such as to compile and to calibrate, is not in it.
+        """
+        if (name, images.shape[1:]) not in self._warm:
+            self._warm.add((name, images.shape[1:]))
+            for _ in range(2):  # the second call of another size compiles for any
+                work(images[:1])
         _wait(images.device)
         began = time.perf_counter()
         work(images[:1])
         _wait(images.device)
-        self.seconds[name].append(time.perf_counter() - began)
+        self.seconds.setdefault(name, []).append(time.perf_counter() - began)
 
     def milliseconds(self, name: str) -> float:
         """Return the median time of an image."""

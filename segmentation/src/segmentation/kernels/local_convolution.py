@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from segmentation.kernels import local_convolution_cpu, local_distances
+from vision_shared.kernels.on_cuda import kernels_on_cuda
 
 
 @torch.library.custom_op("segmentation::local_convolution", mutates_args=(), device_types="cpu")
@@ -57,20 +58,20 @@ def local_convolution_backward(
     )
 
 
+def _kernels_on_cuda() -> Any:
+    return kernels_on_cuda("segmentation.kernels.local_convolution_triton", local_convolution_cpu)
+
+
 @local_convolution.register_kernel("cuda")
 def _(*inputs: Any) -> tuple[Tensor, Tensor]:
-    from segmentation.kernels import local_convolution_triton  # Triton may be missing elsewhere
-
     *tensors, window, reading = inputs
-    return _choose(reading, local_convolution_triton).forward(*tensors, window)
+    return _choose(reading, _kernels_on_cuda()).forward(*tensors, window)
 
 
 @local_convolution_backward.register_kernel("cuda")
 def _(*inputs: Any) -> tuple[Tensor, Tensor]:
-    from segmentation.kernels import local_convolution_triton
-
     *tensors, window, reading, need_values, need_weights = inputs
-    module = _choose(reading, local_convolution_triton)
+    module = _choose(reading, _kernels_on_cuda())
     return module.backward(*tensors, window, need_values, need_weights)
 
 

@@ -99,7 +99,10 @@ class _Reach(NamedTuple):
     @classmethod
     def of(cls, window: int, before: int, like: Tensor) -> "_Reach":
         steps = [
-            torch.arange(size + window - 1) - before - torch.arange(size)[:, None] for size in BLOCK
+            torch.arange(size + window - 1, device=like.device)
+            - before
+            - torch.arange(size, device=like.device)[:, None]
+            for size in BLOCK
         ]
         out_y, out_x = ((step < -before) | (step >= window - before) for step in steps)
         dy, dx = (step.to(like.dtype) for step in steps)

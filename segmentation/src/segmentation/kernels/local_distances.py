@@ -12,7 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-_PART = 2**16  # pixels of all classes at a time
+_PART = 2**16  # pixels of all classes at a time: what stays in a processor's cache
+_PART_ON_CUDA = 2**24  # 128 MiB of each intermediate: launches are few, and memory is bounded
 
 
 def forward(values: Tensor, image: Tensor, weights: Tensor, window: int) -> tuple[Tensor, Tensor]:
@@ -67,7 +68,8 @@ def _parts(
 ) -> Iterator[tuple[slice, Tensor, Tensor]]:
     """Yield classes, and the sums of their values times squared distances in colour and space."""
     features = image.double() - 0.5, _positions(image)  # smaller numbers, and smaller errors
-    step = max(1, _PART // max(1, image[:, 0].numel()))
+    most = _PART_ON_CUDA if values.is_cuda else _PART
+    step = max(1, most // max(1, image[:, 0].numel()))
     for first in range(0, values.shape[1], step):
         part = slice(first, first + step)
         p = values[:, part].double() if total is None else values[:, part].double() / total

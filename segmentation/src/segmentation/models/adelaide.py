@@ -84,9 +84,13 @@ class ContextualPairs(nn.Module):
     def begin(self, step: str) -> None:
         """There is one step: every term by itself, at the same time."""
 
+    def compiled_parts(self) -> list[nn.Module]:
+        """Return what is compiled: not the CRF, whose lattices differ in size."""
+        return [self.unary, self.around, self.above, self.below]
+
     def forward(self, image: Tensor, target: Tensor | None = None) -> Parsing:
         """(B, 3, H, W), RGB in [0, 1] -> Parsing, whose ``terms`` hold the unary's scores."""
-        scores, features, auxiliary = self.unary.with_features(image)
+        scores, features, auxiliary = self.unary(image)
         if self.training:
             heads = self.unary.heads(scores, auxiliary)
             pairs = () if target is None else self._pair_heads(features, target)

@@ -101,6 +101,15 @@ class LayerCascade(nn.Module):
         """Begin a step of the training, one of ``steps``."""
         self.cascaded = step == "cascade"
         self.train(self.training)
+        if self.cascaded:
+            self._region_stages()  # now, not in the middle of a pass
+
+    def compiled_parts(self) -> list[nn.Module]:
+        """Return what is compiled: the stages and classifiers, where they are called on all pixels.
+
+        The cascade itself is not, whose tokens are as many as pixels go on.
+        """
+        return [*self.stages, *self.heads]
 
     def get_extra_state(self) -> Tensor:
         """Return the step, for a checkpoint."""

@@ -54,6 +54,10 @@ class DeepLab(nn.Module):
         """Begin a step of the training, one of ``steps``."""
         self.joined = step == "joint"
 
+    def compiled_parts(self) -> list[nn.Module]:
+        """Return what is compiled: not the CRF, whose lattices differ in size."""
+        return [self.unary]
+
     def get_extra_state(self) -> Tensor:
         """Return the step, for a checkpoint."""
         return torch.tensor(self.joined)
@@ -64,7 +68,7 @@ class DeepLab(nn.Module):
 
     def forward(self, image: Tensor, target: Tensor | None = None) -> Parsing:
         """(B, 3, H, W), RGB in [0, 1] -> Parsing, whose ``terms`` hold the unary's scores."""
-        scores, auxiliary = self.unary(image)
+        scores, _, auxiliary = self.unary(image)
         unary = enlarge(scores, image.shape[-2:])
         if (self.training or self.joint) and not self.joined:
             return Parsing(unary, self.unary.heads(unary, auxiliary))

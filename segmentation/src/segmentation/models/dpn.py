@@ -182,7 +182,7 @@ class DeepParsingNetwork(nn.Module):
             Parsing with the ``terms`` of `MeanField`, on the energy's grid.
         """
         cells = self._average(image)
-        scores, auxiliary = self.unary(image)
+        scores, _, auxiliary = self.unary(image)
         scores = scores.to(torch.promote_types(scores.dtype, torch.float32))
         # b1 to b11: log-probabilities (B, L, h, w) on the energy's grid
         unary = ACTIVATIONS[self.activation](enlarge(scores, cells.shape[-2:]))
@@ -198,7 +198,10 @@ class DeepParsingNetwork(nn.Module):
 
     def _average(self, image: Tensor) -> Tensor:
         """(B, 3, H, W) -> (B, 3, h, w), means over cells; outside, the border is repeated."""
-        right, down = (-size % self.stride for size in (image.shape[-1], image.shape[-2]))
+        # `-size % stride` in a form that a compiled graph of any size takes
+        height, width = image.shape[-2:]
+        right = (width + self.stride - 1) // self.stride * self.stride - width
+        down = (height + self.stride - 1) // self.stride * self.stride - height
         return F.avg_pool2d(F.pad(image, (0, right, 0, down), mode="replicate"), self.stride)
 
     def _modules_of_parts(self) -> dict[str, tuple[nn.Module, ...]]:

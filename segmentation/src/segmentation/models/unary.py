@@ -66,13 +66,13 @@ class Unary(nn.Module):
         earlier = channels[:-1] if auxiliary else ()
         self.auxiliary = nn.ModuleList(auxiliary_classifier(c, num_classes) for c in earlier)
 
-    def forward(self, image: Tensor) -> tuple[Tensor, tuple[Head, ...]]:
-        """(B, 3, H, W), RGB in [0, 1] -> scores (B, L, h, w), in training with auxiliary heads."""
-        scores, _, heads = self.with_features(image)
-        return scores, heads
+    def forward(self, image: Tensor) -> tuple[Tensor, Tensor, tuple[Head, ...]]:
+        """Score images (B, 3, H, W), RGB in [0, 1].
 
-    def with_features(self, image: Tensor) -> tuple[Tensor, Tensor, tuple[Head, ...]]:
-        """Return the scores, the trunk's last features (B, C, h, w), and the heads."""
+        Returns:
+            The scores (B, L, h, w), the trunk's last features (B, C, h, w), and in training the
+            auxiliary heads.
+        """
         if not (self.training and self.auxiliary):
             x, heads = self.trunk(image), []
         else:

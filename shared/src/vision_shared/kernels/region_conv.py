@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from vision_shared.kernels import region_conv_cpu
+from vision_shared.kernels.on_cuda import kernels_on_cuda
 
 
 @torch.library.custom_op("vision_shared::region_rows", mutates_args=())
@@ -78,6 +79,10 @@ def region_conv_weight(source: Tensor, table: Tensor, grad: Tensor) -> Tensor:
     return region_conv_cpu.weight_gradient(source, table, grad)
 
 
+def _kernels_on_cuda() -> Any:
+    return kernels_on_cuda("vision_shared.kernels.region_conv_triton", region_conv_cpu)
+
+
 @region_conv.register_kernel("cuda")
 def _(
     source: Tensor,
@@ -88,16 +93,12 @@ def _(
     residual: Tensor | None,
     relu: bool,
 ) -> Tensor:
-    from vision_shared.kernels import region_conv_triton  # Triton may be missing elsewhere
-
-    return region_conv_triton.forward(source, table, weight, bias, residual, relu)
+    return _kernels_on_cuda().forward(source, table, weight, bias, residual, relu)
 
 
 @region_conv_weight.register_kernel("cuda")
 def _(source: Tensor, table: Tensor, grad: Tensor) -> Tensor:
-    from vision_shared.kernels import region_conv_triton
-
-    return region_conv_triton.weight_gradient(source, table, grad)
+    return _kernels_on_cuda().weight_gradient(source, table, grad)
 
 
 @region_rows.register_fake

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from vision_shared.kernels import voxel_flow_cpu
+from vision_shared.kernels.on_cuda import kernels_on_cuda
 
 
 @torch.library.custom_op("vision_shared::voxel_flow", mutates_args=(), device_types="cpu")
@@ -50,18 +51,19 @@ def voxel_flow_backward(
     )
 
 
+def _kernels_on_cuda() -> Any:
+    return kernels_on_cuda("vision_shared.kernels.voxel_flow_triton", voxel_flow_cpu)
+
+
 @voxel_flow.register_kernel("cuda")
 def _(*inputs: Any) -> tuple[Tensor, Tensor]:
-    from vision_shared.kernels import voxel_flow_triton  # Triton may be missing elsewhere
-
-    return voxel_flow_triton.forward(*inputs)
+    *tensors, _ = inputs
+    return _kernels_on_cuda().forward(*tensors, False)
 
 
 @voxel_flow_backward.register_kernel("cuda")
 def _(*inputs: Any) -> tuple[Tensor, Tensor, Tensor]:
-    from vision_shared.kernels import voxel_flow_triton
-
-    return voxel_flow_triton.backward(*inputs)
+    return _kernels_on_cuda().backward(*inputs)
 
 
 @voxel_flow.register_fake

@@ -166,7 +166,7 @@ def _stripes(images: Tensor) -> list[tuple[int, slice, int]]:
     is an image, its rows, and the number of equal stripes they make; a few rows may remain.
     """
     num_images, _, height, _ = images.shape
-    threads = torch.get_num_threads()
+    threads = 1 if images.is_cuda else torch.get_num_threads()
     if num_images >= threads or height < threads:
         return []
     even = height - height % threads

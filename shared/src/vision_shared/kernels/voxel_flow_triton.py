@@ -1,7 +1,8 @@
 """Voxel-flow sampling as two fused Triton kernels: what the operators do on CUDA.
 
 A program makes one tile of one image. Only the inputs and the results pass through memory, and
-positions stay in pixels, so that a zero flow returns the frame exactly. Everything is computed in
+inputs are read where they lie: slices of a batch, and maps whose channels are last, are not copied.
+Positions stay in pixels, so that a zero flow returns the frame exactly. Everything is computed in
 the flow's type, whatever the type of the frames. An image has fewer than 2^31 pixels.
 """
 
@@ -30,11 +31,20 @@ def forward(
     """Return the blend and (0,): to read again is cheaper than to keep what was read."""
     batch, num_frames, channels, height, width = frames.shape
     out = frames.new_empty(batch, channels, height, width)
-    inputs = (x.contiguous() for x in (frames, flow, weights, offsets))
     if out.numel():
+        inputs = [_reachable(x) for x in (frames, flow, weights)]
+        strides = [step for x in inputs for step in x.stride()]
         launch: Any = forward_kernel[_grid(out, tile)]
         with torch.cuda.device_of(flow):
-            launch(*inputs, out, channels, height, width, num_frames, *tile, **LAUNCH)
+            launch(
+                *inputs,
+                offsets.contiguous(),
+                out,
+                *strides,
+                *(height, width, channels, num_frames),
+                *tile,
+                **LAUNCH,
+            )
     return out, flow.new_empty(0)
 
 
@@ -60,15 +70,19 @@ def backward(
     grad_frames = flow.new_zeros(frames.shape if need_frames else (0,))
     grad_flow = flow.new_empty(flow.shape)
     grad_weights = weights.new_empty(weights.shape if need_weights else (0,))
-    tensors = (x.contiguous() for x in (grad, frames, flow, weights, offsets))
     if grad.numel():
+        inputs = [_reachable(x) for x in (grad, frames, flow, weights)]
+        strides = [step for x in inputs for step in x.stride()]
         launch: Any = backward_kernel[_grid(grad, tile)]
-        sizes = (*frames.shape[2:], frames.shape[1])
+        _, num_frames, channels, height, width = frames.shape
         with torch.cuda.device_of(flow):
             launch(
-                *tensors,
+                *inputs,
+                offsets.contiguous(),
                 *(grad_frames, grad_flow, grad_weights),
-                *(*sizes, need_frames, need_weights, *tile),
+                *strides,
+                *(height, width, channels, num_frames),
+                *(need_frames, need_weights, *tile),
                 **LAUNCH,
             )
     return grad_frames.to(frames.dtype), grad_flow, grad_weights
@@ -81,27 +95,44 @@ def forward_kernel(
     weights,  # (B, K, H, W)
     offsets,  # (B, K)
     out,  # (B, C, H, W)
-    C,
+    fb,
+    fk,
+    fc,
+    fy,
+    fx,
+    mb,
+    mc,
+    my,
+    mx,
+    wb,
+    wk,
+    wy,
+    wx,
     H,
     W,
+    C: tl.constexpr,
     K: tl.constexpr,
     ROWS: tl.constexpr,
     COLUMNS: tl.constexpr,
 ):
+    """Make a tile. Strides are those of frames (f), of the motion (m) and of weights (w)."""
     b, x, y, inside = _place(H, W, ROWS, COLUMNS)
     plane, pixel = H * W, y * W + x
-    dx, dy, finite = _motion(flow + b * 2 * plane + pixel, plane, inside, offsets + b * K, K)
+    motion = flow + b * mb + y * my + x * mx
+    dx, dy, finite = _motion(motion, mc, inside, offsets + b * K, K)
     taps = ()
     for k in tl.static_range(K):
         offset = tl.load(offsets + b * K + k)
-        weight = tl.load(weights + (b * K + k) * plane + pixel, mask=inside, other=0.0)
-        corners, east, south, _, _ = _locate(x + offset * dx, y + offset * dy, H, W)
+        share = weights + _start(b * wb, k, wk, 0, 0) + y * wy + x * wx
+        weight = tl.load(share, mask=inside, other=0.0)
+        corner, right, down, east, south, _, _ = _locate(x + offset * dx, y + offset * dy, H, W)
+        corners = _corners(corner, right, down, fy, fx)
         taps += ((corners, _shares(weight, east, south)),)
     for c in range(C):
         value = tl.zeros_like(dx)
         for k in tl.static_range(K):
             corners, shares = taps[k]
-            source = frames + ((b * K + k) * C + c) * plane
+            source = frames + _start(b * fb, k, fk, c, fc)
             for i in tl.static_range(4):
                 value += shares[i] * tl.load(source + corners[i]).to(value.dtype)
         value = tl.where(finite, value, float("nan"))
@@ -118,45 +149,69 @@ def backward_kernel(
     grad_frames,  # (B, K, C, H, W), zeros
     grad_flow,  # (B, 2, H, W)
     grad_weights,  # (B, K, H, W)
-    C,
+    gb,
+    gc,
+    gy,
+    gx,
+    fb,
+    fk,
+    fc,
+    fy,
+    fx,
+    mb,
+    mc,
+    my,
+    mx,
+    wb,
+    wk,
+    wy,
+    wx,
     H,
     W,
+    C: tl.constexpr,
     K: tl.constexpr,
     NEED_FRAMES: tl.constexpr,
     NEED_WEIGHTS: tl.constexpr,
     ROWS: tl.constexpr,
     COLUMNS: tl.constexpr,
 ):
+    """Make a tile of every gradient, contiguous each. Strides as above, and of ``grad`` (g)."""
     b, x, y, inside = _place(H, W, ROWS, COLUMNS)
     plane, pixel = H * W, y * W + x
-    dx, dy, finite = _motion(flow + b * 2 * plane + pixel, plane, inside, offsets + b * K, K)
+    motion = flow + b * mb + y * my + x * mx
+    dx, dy, finite = _motion(motion, mc, inside, offsets + b * K, K)
     used = inside & finite
     grad_dx = tl.zeros_like(dx)
     grad_dy = tl.zeros_like(dy)
     for k in tl.static_range(K):
         offset = tl.load(offsets + b * K + k)
-        weight = tl.load(weights + (b * K + k) * plane + pixel, mask=inside, other=0.0)
-        corners, east, south, moves_x, moves_y = _locate(x + offset * dx, y + offset * dy, H, W)
+        share = weights + _start(b * wb, k, wk, 0, 0) + y * wy + x * wx
+        weight = tl.load(share, mask=inside, other=0.0)
+        corner, right, down, east, south, moves_x, moves_y = _locate(
+            x + offset * dx, y + offset * dy, H, W
+        )
+        corners = _corners(corner, right, down, fy, fx)
         shares = _shares(weight, east, south)
         grad_weight = tl.zeros_like(dx)
         grad_x = tl.zeros_like(dx)
         grad_y = tl.zeros_like(dx)
         for c in range(C):
-            g = tl.load(grad + (b * C + c) * plane + pixel, mask=used, other=0.0).to(dx.dtype)
-            start = ((b * K + k) * C + c) * plane
-            v00 = tl.load(frames + start + corners[0]).to(dx.dtype)
-            v01 = tl.load(frames + start + corners[1]).to(dx.dtype)
-            v10 = tl.load(frames + start + corners[2]).to(dx.dtype)
-            v11 = tl.load(frames + start + corners[3]).to(dx.dtype)
+            given = grad + _start(b * gb, c, gc, 0, 0) + y * gy + x * gx
+            g = tl.load(given, mask=used, other=0.0).to(dx.dtype)
+            source = frames + _start(b * fb, k, fk, c, fc)
+            v00 = tl.load(source + corners[0]).to(dx.dtype)
+            v01 = tl.load(source + corners[1]).to(dx.dtype)
+            v10 = tl.load(source + corners[2]).to(dx.dtype)
+            v11 = tl.load(source + corners[3]).to(dx.dtype)
             top, bottom = v00 + (v01 - v00) * east, v10 + (v11 - v10) * east
             grad_weight += g * (top + (bottom - top) * south)
             grad_x += g * ((v01 - v00) * (1 - south) + (v11 - v10) * south)
             grad_y += g * (bottom - top)
             if NEED_FRAMES:
+                image = grad_frames + ((b * K + k) * C + c) * plane
+                places = _corners(corner, right, down, W, 1)
                 for i in tl.static_range(4):
-                    tl.atomic_add(
-                        grad_frames + start + corners[i], g * shares[i], mask=used, sem="relaxed"
-                    )
+                    tl.atomic_add(image + places[i], g * shares[i], mask=used, sem="relaxed")
         grad_dx += tl.where(moves_x, offset * weight * grad_x, 0.0)
         grad_dy += tl.where(moves_y, offset * weight * grad_y, 0.0)
         if NEED_WEIGHTS:
@@ -180,10 +235,10 @@ def _place(H, W, ROWS: tl.constexpr, COLUMNS: tl.constexpr):
 
 
 @triton.jit
-def _motion(flow, plane, inside, offsets, K: tl.constexpr):
+def _motion(flow, step, inside, offsets, K: tl.constexpr):
     """Return the flow, x and y, and where it is finite, as every offset has to be."""
     dx = tl.load(flow, mask=inside, other=0.0)
-    dy = tl.load(flow + plane, mask=inside, other=0.0)
+    dy = tl.load(flow + step, mask=inside, other=0.0)
     reach = tl.zeros_like(dx)
     for k in tl.static_range(K):
         reach += tl.abs(tl.load(offsets + k))
@@ -193,7 +248,10 @@ def _motion(flow, plane, inside, offsets, K: tl.constexpr):
 
 @triton.jit
 def _locate(x, y, H, W):
-    """Return the four pixels around a position, its shares in them, and where it moves the read.
+    """Return where a position lies, and where it moves the read.
+
+    That is the row and column of its top-left pixel, 1 where there is another one to the right,
+    and below, and its shares in these two.
 
     Minimum and maximum drop NaN, so that every index lies in the image whatever the flow is.
     """
@@ -204,11 +262,25 @@ def _locate(x, y, H, W):
     y = tl.minimum(tl.maximum(y, 0.0), last_y)
     left = tl.floor(x)
     top = tl.floor(y)
-    corner = top.to(tl.int32) * W + left.to(tl.int32)
     right = tl.where(left < last_x, 1, 0)
-    down = tl.where(top < last_y, W, 0)
-    corners = (corner, corner + right, corner + down, corner + down + right)
-    return corners, x - left, y - top, moves_x, moves_y
+    down = tl.where(top < last_y, 1, 0)
+    corner = (top.to(tl.int32), left.to(tl.int32))
+    return corner, right, down, x - left, y - top, moves_x, moves_y
+
+
+@triton.jit
+def _start(begin, i, i_stride, j, j_stride):
+    """Return an offset in int64: planes may begin beyond 2^31."""
+    return begin + tl.cast(i, tl.int64) * i_stride + tl.cast(j, tl.int64) * j_stride
+
+
+@triton.jit
+def _corners(corner, right, down, row, column):
+    """Return the offsets of the four pixels around a position, by the strides of an image."""
+    first = corner[0] * row + corner[1] * column
+    east = right * column
+    south = down * row
+    return first, first + east, first + south, first + south + east
 
 
 @triton.jit
@@ -216,6 +288,12 @@ def _shares(weight, east, south):
     """Return what each of the four pixels adds to the result, in `_locate`'s order."""
     upper, lower = weight * (1 - south), weight * south
     return upper * (1 - east), upper * east, lower * (1 - east), lower * east
+
+
+def _reachable(x: Tensor) -> Tensor:
+    """Return ``x``, or a copy if two of an image's pixels lie 2^31 elements apart."""
+    (height, width), (row, column) = x.shape[-2:], x.stride()[-2:]
+    return x if (height - 1) * row + (width - 1) * column < 2**31 else x.contiguous()
 
 
 def _grid(image: Tensor, tile: tuple[int, int]) -> tuple[int, int, int]:

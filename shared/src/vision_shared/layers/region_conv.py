@@ -57,7 +57,7 @@ def region_conv2d(
     dilation = _pair(dilation)
     _expect_inputs(x, weight, bias, region, residual)
     expect_kernel(_kernel_size(weight), dilation)
-    x, weight, bias, residual = _as_autocast(x, weight, bias, residual)
+    x, weight, bias, residual = as_autocast(x, weight, bias, residual)
     _expect_one_type(x, weight, bias, residual)
     if inactive not in ("zero", "frozen") or (inactive == "frozen" and x.ndim == 2):
         raise ValueError(f"expected inactive 'zero', or 'frozen' with a map, got {inactive!r}")
@@ -67,7 +67,7 @@ def region_conv2d(
     if inactive == "frozen" and _kernel_size(weight) != (1, 1):
         source = x.permute(0, 2, 3, 1).flatten(0, 2)
         key = _kernel_size(weight), dilation
-        tables = region.pixels(*key), region.readers(*key)
+        tables = region.pixels(*key), back_table(region, source, *key)
         out = region_conv(source, *tables, _taps(weight), bias, added, relu)
     else:
         out = _convolve_tokens(region.gather(x), weight, bias, region, dilation, added, relu)
@@ -212,14 +212,27 @@ def _pair(x: int | tuple[int, ...]) -> Pair:
     return (x, x) if isinstance(x, int) else (x[0], x[1])
 
 
-def _as_autocast(
+def back_table(region: Region, source: Tensor, kernel_size: Pair, dilation: Pair) -> Tensor:
+    """Return who reads each pixel of a map, where a gradient to it will ask; else nothing."""
+    if source.requires_grad and torch.is_grad_enabled():
+        return region.readers(kernel_size, dilation)
+    return region.places.new_empty(kernel_size[0] * kernel_size[1], 0)
+
+
+def autocast_dtype(x: Tensor) -> torch.dtype | None:
+    """Return the type that autocast computes a convolution of ``x`` in; None is its own."""
+    if not torch.is_autocast_enabled(x.device.type) or x.dtype == torch.float64:
+        return None
+    return torch.get_autocast_dtype(x.device.type)
+
+
+def as_autocast(
     x: Tensor, weight: Tensor, bias: Tensor | None, residual: Tensor | None
 ) -> tuple[Tensor, Tensor, Tensor | None, Tensor | None]:
     """Cast as autocast does before a convolution, which leaves float64 alone."""
-    device = x.device.type
-    if not torch.is_autocast_enabled(device) or x.dtype == torch.float64:
+    dtype = autocast_dtype(x)
+    if dtype is None:
         return x, weight, bias, residual
-    dtype = torch.get_autocast_dtype(device)
     bias = None if bias is None else bias.to(dtype)
     residual = None if residual is None else residual.to(dtype)
     return x.to(dtype), weight.to(dtype), bias, residual

@@ -1,7 +1,7 @@
 """What a region stage computes with, made of its parameters and kept until one changes."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -9,6 +9,8 @@ from torch import Tensor, nn
 from vision_shared.kernels.region_stage_cpu import DenseConvolution, Product
 from vision_shared.layers import region_pass
 from vision_shared.layers.region_program import Convolve, Program
+
+Layout = Literal["taps_last", "taps_first", "map"]
 
 
 class Packed:
@@ -21,13 +23,21 @@ class Packed:
     def __init__(self, program: Program) -> None:
         self.program = program
         self._made_of: tuple[Any, ...] = ()
-        self._made: dict[str, dict[int, Any]] = {}
+        self._made: dict[Any, dict[int, Any]] = {}
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Packed, (self.program,)
 
-    def weights(self, stage: nn.Module) -> dict[int, region_pass.Weights]:
-        return self._get("weights", stage, lambda step, weight, bias: (_taps_last(weight), bias))
+    def weights(
+        self, stage: nn.Module, dtype: torch.dtype | None, layout: Layout
+    ) -> dict[int, region_pass.Weights]:
+        """Return weights of a type, None being their own, and in the memory order of a pass."""
+
+        def make(step: Convolve, weight: Tensor, bias: Tensor) -> region_pass.Weights:
+            kind = dtype or weight.dtype
+            return _LAYOUTS[layout](weight.to(kind)), bias.to(kind)
+
+        return self._get((layout, dtype), stage, make)
 
     def products(self, stage: nn.Module) -> dict[int, Product]:
         def make(step: Convolve, weight: Tensor, bias: Tensor) -> Product:
@@ -43,7 +53,7 @@ class Packed:
             lambda step, weight, bias: DenseConvolution(weight, bias, step.dilation),
         )
 
-    def _get(self, kind: str, stage: nn.Module, make: Callable[..., Any]) -> dict[int, Any]:
+    def _get(self, kind: Any, stage: nn.Module, make: Callable[..., Any]) -> dict[int, Any]:
         tensors = [*stage.parameters(), *stage.buffers()]
         made_of = tuple((x.data_ptr(), x._version, x.dtype, x.device) for x in tensors)
         if made_of != self._made_of:
@@ -64,3 +74,19 @@ def _taps(weight: Tensor) -> Tensor:
 def _taps_last(weight: Tensor) -> Tensor:
     """Return the weight (O, C, kh, kw) in the memory order of its taps (T, C, O)."""
     return weight.permute(2, 3, 1, 0).contiguous().permute(3, 2, 0, 1)
+
+
+def _taps_first(weight: Tensor) -> Tensor:
+    """Return it in the memory order (T, O, C), which the kernel on CUDA reads."""
+    return weight.permute(2, 3, 0, 1).contiguous().permute(2, 3, 0, 1)
+
+
+def _of_map(weight: Tensor) -> Tensor:
+    return weight.contiguous(memory_format=torch.channels_last)
+
+
+_LAYOUTS: dict[Layout, Callable[[Tensor], Tensor]] = {
+    "taps_last": _taps_last,
+    "taps_first": _taps_first,
+    "map": _of_map,
+}

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from vision_shared.kernels.region_conv import region_conv
 from vision_shared.layers.region import Region
-from vision_shared.layers.region_conv import region_conv2d
+from vision_shared.layers.region_conv import as_autocast, back_table, region_conv2d
 from vision_shared.layers.region_program import Activate, Add, Convolve, Filter, Join, Program
 
 Weights = tuple[Tensor, Tensor]  # (O, C, kh, kw) and (O,)
@@ -57,9 +57,11 @@ def on_tokens(weights: dict[int, Weights], region: Region, x: Tensor | None) -> 
                 residual=residual,
                 relu=step.relu,
             )
-        canvas = region.scatter(source, x).permute(0, 2, 3, 1).flatten(0, 2)
+        source, weight, bias, residual = as_autocast(source, weight, bias, residual)
+        around = None if x is None else x.to(source.dtype)
+        canvas = region.scatter(source, around).permute(0, 2, 3, 1).flatten(0, 2)
         near = step.kernel_size, step.dilation
-        tables = region.pixels(*near), region.readers(*near)
+        tables = region.pixels(*near), back_table(region, canvas, *near)
         taps = weight.permute(2, 3, 1, 0).flatten(0, 1)
         return region_conv(canvas, *tables, taps, bias, residual, step.relu)
 
@@ -76,7 +78,7 @@ def on_maps(weights: dict[int, Weights], region: Region | None, x: Tensor) -> Co
             source = torch.where(region.mask[:, None], source, outside)
         padding = [k // 2 * d for k, d in zip(step.kernel_size, step.dilation, strict=True)]
         out = F.conv2d(source, weight, bias, 1, padding, step.dilation)
-        out = out if residual is None else out + residual
+        out = out if residual is None else out + residual.to(out.dtype)
         return out.relu() if step.relu else out
 
     return convolve

@@ -11,13 +11,15 @@ from torch import Tensor, nn
 
 from vision_shared.layers import region_buffers, region_pass
 from vision_shared.layers.region import Region
+from vision_shared.layers.region_conv import autocast_dtype
 from vision_shared.layers.region_graph import lower
-from vision_shared.layers.region_packed import Packed
+from vision_shared.layers.region_packed import Layout, Packed
 from vision_shared.layers.region_program import Convolve
 
 Network = TypeVar("Network", bound=nn.Module)
 
 _CROWDED = 0.8  # of the pixels are active: larger kernels are cheaper on the whole map
+_PATIENCE = 2.0  # seconds, after which a calibration is content with one turn that counts
 _TRIAL = 0.9  # of the pixels are active when a calibration first times a stage
 
 
@@ -172,12 +174,13 @@ class RegionStage(nn.Module):
 
     def _on_region(self, x: Tensor, region: Region) -> Tensor:
         out = self._on_tokens(region.gather(x), region, x)
-        return region.scatter(out, x if self._ends_frozen else None)
+        return region.scatter(out, x.to(out.dtype) if self._ends_frozen else None)
 
     def _on_tokens(self, tokens: Tensor, region: Region, x: Tensor | None) -> Tensor:
         """Compute the tokens (M, C); ``x`` is the map that they are from, if there is one."""
         if not self._runs_in_buffers(tokens):
-            convolve = region_pass.on_tokens(self._weights(tokens), region, x)
+            layout: Layout = "taps_first" if tokens.is_cuda else "taps_last"
+            convolve = region_pass.on_tokens(self._weights(tokens, layout), region, x)
             return region_pass.run(self, self.program, tokens, convolve)
         crowded = region.num_active > _CROWDED * region.mask.numel() and region.blocks is None
         convolutions = self._packed.convolutions(self) if crowded else None
@@ -189,11 +192,12 @@ class RegionStage(nn.Module):
     def _on_map(self, x: Tensor, region: Region | None) -> Tensor:
         """Compute the map densely; to kernels, and in the end, all else is as on the region."""
         if not self._runs_in_buffers(x):
-            convolve = region_pass.on_maps(self._weights(x), region, x)
+            convolve = region_pass.on_maps(self._weights(x, "map"), region, x)
             out = region_pass.run(self, self.program, x, convolve)
             if region is None:
                 return out
-            return torch.where(region.mask[:, None], out, x if self._ends_frozen else 0)
+            outside = x.to(out.dtype) if self._ends_frozen else 0
+            return torch.where(region.mask[:, None], out, outside)
         pixels = x.permute(0, 2, 3, 1).flatten(0, 2)
         shape = x.shape[0], x.shape[2], x.shape[3]
         packed = self._packed.convolutions(self)
@@ -203,7 +207,8 @@ class RegionStage(nn.Module):
         return out.unflatten(0, shape).permute(0, 3, 1, 2)
 
     def _runs_in_buffers(self, x: Tensor) -> bool:
-        return x.device.type == "cpu" and not self._is_recorded(x)
+        is_plain = x.device.type != "cpu" or torch.is_autocast_enabled("cpu")
+        return not is_plain and not self._is_recorded(x)
 
     def _is_recorded(self, x: Tensor) -> bool:
         """Say whether the pass is differentiated or traced: nothing may be kept then, or timed."""
@@ -227,10 +232,10 @@ class RegionStage(nn.Module):
             self.calibrate(region.scatter(x) if x.ndim == 2 else x)
         return region.num_active / num_pixels > self.break_even[setting]
 
-    def _weights(self, x: Tensor) -> dict[int, region_pass.Weights]:
+    def _weights(self, x: Tensor, layout: Layout) -> dict[int, region_pass.Weights]:
         if self._is_recorded(x):
             return region_pass.fold(self, self.program)
-        return self._packed.weights(self)
+        return self._packed.weights(self, autocast_dtype(x), layout)
 
 
 def _setting(x: Tensor, num_pixels: int) -> Setting:
@@ -247,7 +252,11 @@ def _stripes(x: Tensor, ratio: float) -> Tensor:
 
 def _fastest(runs: list[Callable[[], Tensor]], x: Tensor) -> list[float]:
     """Return the seconds of the faster of two turns of each, after one that does not count."""
-    turns = [[_time(run, x.device) for run in runs] for _ in range(3)]
+    began, turns = time.perf_counter(), []
+    for _ in range(3):
+        turns.append([_time(run, x.device) for run in runs])
+        if time.perf_counter() - began > _PATIENCE and len(turns) > 1:
+            break
     return [min(times) for times in zip(*turns[1:], strict=True)]
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,7 @@ from vision_shared.progress import show_progress
 from vision_shared.signals import Terminated
 from vision_shared.video.animation import AnimationReader, open_video
 from vision_shared.video.colour import has_alpha, to_rgb, to_rgba
+from vision_shared.video.concurrent import Behind, ahead
 from vision_shared.video.encoder import VideoEncoder, default_codec, format_of_images
 from vision_shared.video.reader import TimedFrame, VideoReader
 from vision_shared.video.segments import Segments, fingerprint, write_joined
@@ -44,6 +46,7 @@ if TYPE_CHECKING:
 _OnPacket = Callable[[av.Packet], None] | None
 _Source = VideoReader | AnimationReader | ImageSequence
 _Timed = tuple[np.ndarray, Fraction]
+_Read = tuple[list[av.Packet], TimedFrame | None]
 
 
 @dataclass(frozen=True)
@@ -164,6 +167,7 @@ class _Conversion:
         self._job, self._mode, self._writing = job, mode, writing
         self._source, self._model, self._report = source, model, report
         self._tally, self._count = Tally(), 0
+        self._read: Iterator[_Read] = iter(())
         self._rate, self._tick = mode.rate(source.rate), mode.tick(source.tick)
 
     def run(self) -> Outcome:
@@ -172,7 +176,10 @@ class _Conversion:
         expected = None
         if source.num_frames is not None:
             expected = self._mode.num_frames(source.num_frames, source.rate, source.duration)
-        with show_progress(self._job.sources[0].name, expected, "frames") as advance:
+        with (
+            show_progress(self._job.sources[0].name, expected, "frames") as advance,
+            ahead(_read(source)) as self._read,
+        ):
             if self._job.makes_video:
                 write = self._write_segments if self._writing.resume else self._write_video
                 rate, notices = self._rate, write(advance)
@@ -189,9 +196,9 @@ class _Conversion:
 
     def _write_video(self, advance: Callable[[], None]) -> list[str]:
         """Write a video; return lines about what of the source it could not keep."""
-        with self._writer(self._source) as writer:
-            for timed in self._made(advance, writer.write_packet):
-                writer.write(timed)
+        with self._writer(self._source) as writer, Behind() as behind:
+            for timed in self._made(advance, partial(behind.do, writer.write_packet)):
+                behind.do(writer.write, timed)
         return writer.notices
 
     def _write_segments(self, advance: Callable[[], None]) -> list[str]:
@@ -264,7 +271,7 @@ class _Conversion:
     def _made(
         self, advance: Callable[[], None], on_packet: _OnPacket = None, skip: int = 0
     ) -> Iterator[TimedFrame]:
-        frames = self._source.frames(on_packet)
+        frames = _without_packets(self._read, on_packet)
         for timed in self._mode.frames(self._model, frames, self._tally, skip):
             yield timed
             self._count += 1
@@ -275,6 +282,24 @@ def _compare(job: Job, writing: Writing, source: _Source, model: FrameInterpolat
     figure = comparison_figure(model, source.frames())
     write_image(job.target, figure, overwrite=writing.overwrite)
     return Outcome(job.target, None, None, Tally())
+
+
+def _read(source: _Source) -> Iterator[_Read]:
+    """Yield each frame with the packets before it, and None with those after the last."""
+    packets: list[av.Packet] = []
+    for timed in source.frames(packets.append):
+        yield packets.copy(), timed
+        packets.clear()
+    yield packets, None
+
+
+def _without_packets(read: Iterator[_Read], on_packet: _OnPacket) -> Iterator[TimedFrame]:
+    for packets, timed in read:
+        if on_packet is not None:
+            for packet in packets:
+                on_packet(packet)
+        if timed is not None:
+            yield timed
 
 
 def _check_target(job: Job, writing: Writing) -> None:

@@ -9,7 +9,7 @@ with VideoReader("in.mp4") as reader:
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from copy import copy, deepcopy
 from fractions import Fraction
 from pathlib import Path
@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from vision_shared.checkpoints import read_checkpoint
 from vision_shared.prediction import find_device, rebuild_network
 from vision_shared.video.reader import TimedFrame
+from voxel_flow.interpolation.captured import CapturedCalls
 from voxel_flow.interpolation.cuts import Tally
 from voxel_flow.interpolation.exposure import row_gain
 from voxel_flow.interpolation.pictures import Source, to_frame, with_alpha
@@ -106,6 +107,7 @@ class FrameInterpolator:
         self.precision, self.scale, self.tile, self.quality = precision, scale, tile, quality
         self.evens_brightness = True
         self._pair: tuple[Tensor, Tensor, Tensor | None] | None = None
+        self._captured: CapturedCalls | None = None
 
     @classmethod
     def from_checkpoint(cls, path: str | Path, **settings: Unpack[Estimation]) -> Self:
@@ -251,7 +253,15 @@ class FrameInterpolator:
         dtype = PRECISIONS[self.precision]
         with torch.autocast(self.device.type, dtype, enabled=dtype != torch.float32):
             moment = pair.new_tensor([time])
-            return synthesise(self.network, pair, moment, scale=self.scale, tile=self.tile)
+            return synthesise(self._called(), pair, moment, scale=self.scale, tile=self.tile)
+
+    def _called(self) -> Callable[..., Synthesis]:
+        """Return the network; on CUDA, its captured calls."""
+        if self.device.type != "cuda":
+            return self.network
+        if self._captured is None or self._captured.network is not self.network:
+            self._captured = CapturedCalls(self.network)
+        return self._captured
 
     def _fill(
         self, frames: Iterable[TimedFrame], targets: Targets, tally: Tally | None, skip: int

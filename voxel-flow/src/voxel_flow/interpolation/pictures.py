@@ -31,7 +31,9 @@ class Source:
 
     @cached_property
     def _planes(self) -> Tensor:
-        levels = torch.from_numpy(to_levels(self.timed.frame)).to(self._device)
+        levels = torch.from_numpy(to_levels(self.timed.frame))
+        if self._device.type == "cuda":  # the copy runs beside what the GPU does
+            levels = levels.pin_memory().to(self._device, non_blocking=True)
         return (levels.permute(2, 0, 1).float() / white_level(self.timed.frame)).clamp_(max=1)
 
 

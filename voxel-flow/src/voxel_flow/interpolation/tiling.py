@@ -4,12 +4,12 @@ Only the estimate is made in parts or at a smaller size. The frames are then rea
 as a whole, so that motion may lead from one tile into another, and detail is never lost.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from math import ceil
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from voxel_flow.models import Synthesis
 from voxel_flow.models.synthesis import blend, relative_times
@@ -25,7 +25,12 @@ _ALIGNMENT = 32  # the networks' coarsest grid: every tile lies on the whole pic
 
 
 def synthesise(
-    network: nn.Module, frames: Tensor, time: Tensor, *, scale: float = 1.0, tile: int
+    network: Callable[..., Synthesis],
+    frames: Tensor,
+    time: Tensor,
+    *,
+    scale: float = 1.0,
+    tile: int,
 ) -> Synthesis:
     """Call a network of `voxel_flow.models`, in tiles or on smaller pictures where asked to.
 
@@ -67,7 +72,7 @@ def _enlarge(flows: Tensor, height: int, width: int) -> Tensor:
 
 
 def _estimate_in_tiles(
-    network: nn.Module, frames: Tensor, time: Tensor, tile: int
+    network: Callable[..., Synthesis], frames: Tensor, time: Tensor, tile: int
 ) -> tuple[Tensor, Tensor]:
     """Return flows (1, N, 2, H, W) and weights (1, K, H, W): the tiles' mean, by windows."""
     _, num_frames, _, height, width = frames.shape
