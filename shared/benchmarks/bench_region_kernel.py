@@ -19,7 +19,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vision_shared.layers import Region
+from vision_shared.region import Region
 
 BATCH, HEIGHT, WIDTH = 20, 128, 128  # so that a tenth is 32768 active pixels
 

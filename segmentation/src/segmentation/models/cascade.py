@@ -14,8 +14,8 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from segmentation.models.budget import TimeBudget
 from segmentation.models.parsing import IGNORE, Head, Parsing, enlarge, shrink_target
 from vision_shared.layers.folding import Folded
-from vision_shared.layers.region import Region
-from vision_shared.layers.region_stage import RegionStage
+from vision_shared.region.region import Region
+from vision_shared.region.stage import RegionStage
 
 Gate = Literal["truth", "confidence"]
 Fill = Literal["zero", "coarse"]

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from vision_shared.kernels import region_conv_cpu
+from vision_shared.region.kernels import conv_cpu
 
 
 @torch.library.custom_op("vision_shared::region_rows", mutates_args=())
@@ -55,7 +55,7 @@ def region_conv(
 ) -> Tensor:
     """Return ``act(sum over t of source[table[t]] @ weight[t] + bias + residual)``, (M, O).
 
-    The operator behind `vision_shared.layers.region_conv2d`, which checks what goes in.
+    The operator behind `vision_shared.region.region_conv2d`, which checks what goes in.
 
     Args:
         source: (N, C), floating point; the other tensors have its type, except tables.
@@ -69,13 +69,13 @@ def region_conv(
 
     The gradients are sums in a fixed order: the same on every run.
     """
-    return region_conv_cpu.forward(source, table, weight, bias, residual, relu)
+    return conv_cpu.forward(source, table, weight, bias, residual, relu)
 
 
 @torch.library.custom_op("vision_shared::region_conv_weight", mutates_args=(), device_types="cpu")
 def region_conv_weight(source: Tensor, table: Tensor, grad: Tensor) -> Tensor:
     """Return the gradient to the weight, (T, C, O), from that to the result, (M, O)."""
-    return region_conv_cpu.weight_gradient(source, table, grad)
+    return conv_cpu.weight_gradient(source, table, grad)
 
 
 @region_conv.register_kernel("cuda")
@@ -88,16 +88,16 @@ def _(
     residual: Tensor | None,
     relu: bool,
 ) -> Tensor:
-    from vision_shared.kernels import region_conv_triton  # Triton may be missing elsewhere
+    from vision_shared.region.kernels import conv_triton  # Triton may be missing elsewhere
 
-    return region_conv_triton.forward(source, table, weight, bias, residual, relu)
+    return conv_triton.forward(source, table, weight, bias, residual, relu)
 
 
 @region_conv_weight.register_kernel("cuda")
 def _(source: Tensor, table: Tensor, grad: Tensor) -> Tensor:
-    from vision_shared.kernels import region_conv_triton
+    from vision_shared.region.kernels import conv_triton
 
-    return region_conv_triton.weight_gradient(source, table, grad)
+    return conv_triton.weight_gradient(source, table, grad)
 
 
 @region_rows.register_fake

@@ -6,9 +6,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from vision_shared.kernels.region_stage_cpu import DenseConvolution, Product
-from vision_shared.layers import region_pass
-from vision_shared.layers.region_program import Convolve, Program
+from vision_shared.region import execution
+from vision_shared.region.kernels.stage_cpu import DenseConvolution, Product
+from vision_shared.region.program import Convolve, Program
 
 
 class Packed:
@@ -26,7 +26,7 @@ class Packed:
     def __reduce__(self) -> tuple[Any, ...]:
         return Packed, (self.program,)
 
-    def weights(self, stage: nn.Module) -> dict[int, region_pass.Weights]:
+    def weights(self, stage: nn.Module) -> dict[int, execution.Weights]:
         return self._get("weights", stage, lambda step, weight, bias: (_taps_last(weight), bias))
 
     def products(self, stage: nn.Module) -> dict[int, Product]:
@@ -50,7 +50,7 @@ class Packed:
             self._made_of, self._made = made_of, {}
         if kind not in self._made:
             with torch.no_grad():
-                folded = region_pass.fold(stage, self.program)
+                folded = execution.fold(stage, self.program)
                 steps = self.program.steps
                 self._made[kind] = {i: make(steps[i], *wb) for i, wb in folded.items()}
         return self._made[kind]

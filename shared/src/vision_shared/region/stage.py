@@ -9,11 +9,11 @@ from typing import NamedTuple, TypeVar
 import torch
 from torch import Tensor, nn
 
-from vision_shared.layers import region_buffers, region_pass
-from vision_shared.layers.region import Region
-from vision_shared.layers.region_graph import lower
-from vision_shared.layers.region_packed import Packed
-from vision_shared.layers.region_program import Convolve
+from vision_shared.region import cpu_buffers, execution
+from vision_shared.region.folded import Packed
+from vision_shared.region.program import Convolve
+from vision_shared.region.region import Region
+from vision_shared.region.tracing import lower
 
 Network = TypeVar("Network", bound=nn.Module)
 
@@ -87,7 +87,7 @@ class RegionStage(nn.Module):
             raise ValueError(f"{name} cannot run on a region: expected blocks, got one layer")
         self.program = lower(stage, name)
         self.break_even: dict[Setting, float] = {}
-        self._plan = region_buffers.Plan.of(self.program)
+        self._plan = cpu_buffers.Plan.of(self.program)
         self._packed = Packed(self.program)
         for child_name, child in stage.named_children():
             self.add_module(child_name, child)
@@ -177,28 +177,28 @@ class RegionStage(nn.Module):
     def _on_tokens(self, tokens: Tensor, region: Region, x: Tensor | None) -> Tensor:
         """Compute the tokens (M, C); ``x`` is the map that they are from, if there is one."""
         if not self._runs_in_buffers(tokens):
-            convolve = region_pass.on_tokens(self._weights(tokens), region, x)
-            return region_pass.run(self, self.program, tokens, convolve)
+            convolve = execution.on_tokens(self._weights(tokens), region, x)
+            return execution.run(self, self.program, tokens, convolve)
         crowded = region.num_active > _CROWDED * region.mask.numel() and region.blocks is None
         convolutions = self._packed.convolutions(self) if crowded else None
         products = self._packed.products(self)
-        rows = region_buffers.RegionRows(products, convolutions, self._plan.onward, region, x)
+        rows = cpu_buffers.RegionRows(products, convolutions, self._plan.onward, region, x)
         keep = x is None  # tokens that are the caller's
-        return region_buffers.run_in_buffers(self, self.program, self._plan, rows, tokens, keep)
+        return cpu_buffers.run_in_buffers(self, self.program, self._plan, rows, tokens, keep)
 
     def _on_map(self, x: Tensor, region: Region | None) -> Tensor:
         """Compute the map densely; to kernels, and in the end, all else is as on the region."""
         if not self._runs_in_buffers(x):
-            convolve = region_pass.on_maps(self._weights(x), region, x)
-            out = region_pass.run(self, self.program, x, convolve)
+            convolve = execution.on_maps(self._weights(x), region, x)
+            out = execution.run(self, self.program, x, convolve)
             if region is None:
                 return out
             return torch.where(region.mask[:, None], out, x if self._ends_frozen else 0)
         pixels = x.permute(0, 2, 3, 1).flatten(0, 2)
         shape = x.shape[0], x.shape[2], x.shape[3]
         packed = self._packed.convolutions(self)
-        rows = region_buffers.MapRows(packed, shape, region, pixels)
-        out = region_buffers.run_in_buffers(self, self.program, self._plan, rows, pixels, True)
+        rows = cpu_buffers.MapRows(packed, shape, region, pixels)
+        out = cpu_buffers.run_in_buffers(self, self.program, self._plan, rows, pixels, True)
         rows.restore(out, self._ends_frozen)
         return out.unflatten(0, shape).permute(0, 3, 1, 2)
 
@@ -227,9 +227,9 @@ class RegionStage(nn.Module):
             self.calibrate(region.scatter(x) if x.ndim == 2 else x)
         return region.num_active / num_pixels > self.break_even[setting]
 
-    def _weights(self, x: Tensor) -> dict[int, region_pass.Weights]:
+    def _weights(self, x: Tensor) -> dict[int, execution.Weights]:
         if self._is_recorded(x):
-            return region_pass.fold(self, self.program)
+            return execution.fold(self, self.program)
         return self._packed.weights(self)
 
 
