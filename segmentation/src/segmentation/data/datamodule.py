@@ -16,7 +16,7 @@ from segmentation.data.folder import open_folder
 from segmentation.data.human_parsing import Classes as ParsingClasses
 from segmentation.data.human_parsing import classes_of, human_parsing_set
 from segmentation.data.labels import CITYSCAPES, VOC, ClassList
-from segmentation.data.people import PEOPLE_CLASSES, Classes, Recipe, people_set, render_once
+from segmentation.data.people import PEOPLE_CLASSES, Classes, Recipe, people_set
 from segmentation.data.photographs import Photograph, read_photographs
 from segmentation.data.samples import (
     EvaluationSamples,
@@ -31,6 +31,7 @@ from vision_shared.datamodule import TaskData
 from vision_shared.faults import name_some
 from vision_shared.inputs import InputError
 from vision_shared.loaders import evaluation_loader
+from vision_shared.rendering import render_people
 
 log = logging.getLogger(__name__)
 
@@ -216,7 +217,7 @@ class PeopleData(SegmentationData):
 
     def prepare_data(self) -> None:
         """Render the people if the folder does not hold them."""
-        render_once(self.folder, self.recipe, self.sets)
+        render_people(self.folder, self.recipe, self.sets)
 
     def photographs(self) -> list[Photograph]:
         """Return those for development that are at hand: a run's settings may follow from it."""
