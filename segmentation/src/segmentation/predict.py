@@ -70,7 +70,7 @@ def _parse(arguments: Sequence[str] | None) -> Namespace:
 
 
 def _predict(options: Namespace) -> ExitCode:
-    from segmentation.outputs import ENDINGS
+    from segmentation.output_names import ENDINGS
     from vision_shared.folders import expand_into_folder
     from vision_shared.images import READABLE
     from vision_shared.video.animation import is_video
@@ -103,6 +103,7 @@ class _Run:
     def segment(self, path: Path) -> tuple[dict[str, Any], str | None]:
         """Do an input; return what `Summary.process_each` asks for."""
         from segmentation import outputs
+        from segmentation.output_names import targets
         from vision_shared.inputs import check_input
         from vision_shared.video.animation import is_video
 
@@ -117,7 +118,7 @@ class _Run:
                 path, target, self._segmenters(), overwrite=options.overwrite
             )
         segmenter = next(iter(self._segmenters().values()))
-        written = outputs.targets(
+        written = targets(
             options.output / self._names[path], is_video=moves, has_stages=_has_stages(segmenter)
         )
         self.summary.claim(path, written.values(), overwrite=options.overwrite)
