@@ -20,7 +20,7 @@ folder   = $(if $(filter people,$(1)),shared/people,$(1))
 packages = ./shared[dev] ./shared/people $(TASKS:%=./%)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup train evaluate predict smoke test bench soak mutants dashboard lint lock \
+.PHONY: help setup train evaluate predict smoke test bench soak mutants dashboard docs lint lock \
         clean tasks one-task one-project checkpoint input $(PROJECTS:%=test-%) $(PROJECTS:%=bench-%) \
         $(TASKS:%=smoke-%)
 
@@ -73,6 +73,11 @@ mutants: $(READY)  ## break the core at one place after another: does a test fai
 dashboard: $(READY)  ## show all runs in TensorBoard, on this machine
 	$(RUN) -m tensorboard.main --logdir runs $(ARGS)
 
+docs: $(READY)  ## build the documentation site in site/, links checked; no network once installed
+	@$(INSTALL) --constraint constraints.txt --editable "./shared[docs]"
+	@NO_MKDOCS_2_WARNING=1 $(RUN) -m mkdocs build --quiet --strict $(ARGS)
+	@echo "site/index.html"
+
 lint: $(READY)  ## format check, lint, types, import contracts, spelling, workflows
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/ruff check .
@@ -89,7 +94,7 @@ lock: $(READY)  ## pin the newest versions that fit in constraints.txt: [ARGS="-
 	  --output-file constraints.txt --quiet $(ARGS)
 
 clean:  ## remove the environment, caches and builds; runs/ and data/ stay
-	rm -rf $(VENV) dist .ruff_cache $(foreach project,$(PROJECTS),$(addprefix $(call folder,$(project))/,.pytest_cache dist))
+	rm -rf $(VENV) dist site .ruff_cache $(foreach project,$(PROJECTS),$(addprefix $(call folder,$(project))/,.pytest_cache dist))
 
 tasks:
 	@echo $(TASKS)

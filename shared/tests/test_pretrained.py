@@ -1,10 +1,12 @@
 """Networks that start from weights: by name, in order, or not at all."""
 
+import time
 from pathlib import Path
 
 import pytest
 import timm
 import torch
+from huggingface_hub import constants
 from safetensors.torch import save_file
 
 from vision_shared import pretrained
@@ -70,3 +72,23 @@ def test_weights_that_do_not_fit_are_one_line(tmp_path: Path, content: object, s
         create_network(MODEL, str(path))
     assert str(path) in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_the_cache_of_the_hub_is_used_and_without_it_the_answer_comes_at_once(
+    tmp_path: Path, weights: dict[str, torch.Tensor], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")  # where no one answers
+    start = time.monotonic()
+    with pytest.raises(InputError, match=r"pretrained=FILE.*pretrained=false"):
+        create_network(MODEL, True)
+    assert time.monotonic() - start < pretrained._PATIENCE + 5  # the hub's retries take 31 s
+
+    config = timm.get_pretrained_cfg(MODEL)
+    assert config is not None and config.hf_hub_id is not None
+    repo = tmp_path / f"models--{config.hf_hub_id.replace('/', '--')}"
+    (repo / "snapshots/0a").mkdir(parents=True)
+    (repo / "refs").mkdir()
+    (repo / "refs/main").write_text("0a")
+    save_file(weights, repo / "snapshots/0a/model.safetensors")
+    assert same(create_network(MODEL, True), weights)

@@ -3,41 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from vision_shared.model_card import PEOPLE, RESEARCH_ONLY, UNKNOWN, Terms, write_card
 
 if TYPE_CHECKING:
     from vision_shared.checkpoints import Checkpoint
 
-
-@dataclass(frozen=True)
-class Terms:
-    """What is known of a data set, and what follows for weights that learnt from it.
-
-    Attributes:
-        data: what it is.
-        licence: of the data.
-        weights: what that means for the weights.
-        limits: what it does not show.
-    """
-
-    data: str
-    licence: str
-    weights: str
-    limits: str
-
-
-RESEARCH_ONLY = "Take them to be for non-commercial research too: they are made from that data."
-
 TERMS = {
-    "people": Terms(
-        "3-D people rendered by this project's synthetic_people; none of them exists, and the "
-        "photographs behind them show no one",
-        "Apache-2.0, as the project; its assets are CC0 and CC BY, credited in its PROVENANCE.md",
-        "No terms from the data.",
-        "Rendered people are not photographs: what carries over, and how far, is in the README of "
-        "synthetic_people.",
-    ),
+    "people": PEOPLE,
     "celeba": Terms(
         "CelebA (Liu, Luo, Wang, Tang, ICCV 2015): photographs of celebrities from the web, with "
         "40 attributes; the train partition, and of some networks the validation partition too",
@@ -56,12 +30,6 @@ TERMS = {
         "Public figures of the news, most of them men and light-skinned, hardly any children; and "
         "only faces that the Viola-Jones detector had found.",
     ),
-    "folder": Terms(
-        "pictures and attributes of whoever trained it; this project does not know them",
-        "Not known here",
-        "Not known here: ask whoever trained it.",
-        "Not known here.",
-    ),
 }
 """By the choice of `data=`. What the pages of the data sets say is to be read there, not here."""
 
@@ -74,31 +42,11 @@ model says what somebody is, and none may decide anything about them."""
 
 def terms(choices: Iterable[str]) -> list[dict[str, str]]:
     """Return the terms of data sets, by their choice of `data=`, as plain values."""
-    found = [(choice, TERMS.get(choice, TERMS["folder"])) for choice in choices]
+    found = [(choice, TERMS.get(choice, UNKNOWN)) for choice in choices]
     return [
         {"data": choice, "licence of the data": known.licence, "weights": known.weights}
         for choice, known in found
     ]
-
-
-def model_card(checkpoint: Checkpoint) -> str:
-    """Describe a checkpoint of face-attributes in Markdown: data, licences, metrics, limits.
-
-    Its metrics are those that its training run has written beside it, if it is the run's best.
-    """
-    choice = checkpoint.data.get("choice") or "folder"
-    known = TERMS.get(choice, TERMS["folder"])
-    attributes = checkpoint.hyper_parameters.get("attributes", [])
-    sections = {
-        "What it is": _network(checkpoint),
-        "Attributes": ", ".join(attributes) + "\n\n" + PERCEPTIONS,
-        "Data": f"`data={choice}`: {known.data}.\n\n{_values(checkpoint)}",
-        "Licences": f"Code: Apache-2.0. Data: {known.licence}. Weights: {known.weights}",
-        "Limits": known.limits + "\n\n" + LIMITS,
-        "Metrics": _metrics(checkpoint),
-    }
-    body = "\n\n".join(f"## {title}\n\n{text}" for title, text in sections.items())
-    return f"# Model card: {checkpoint.task}\n\n{body}\n"
 
 
 LIMITS = """\
@@ -113,30 +61,17 @@ LIMITS = """\
 SHOWN = ("region", "context", "size", "eval_size", "pictures", "num_attributes", "num_train")
 
 
-def _network(checkpoint: Checkpoint) -> str:
-    settings = checkpoint.hyper_parameters
-    lines = ["* Task: face attributes by LNet and ANet, after Liu, Luo, Wang, Tang, ICCV 2015."]
-    lines += [f"* Network: `{settings['network']}`."] if "network" in settings else []
-    number = sum(tensor.numel() for tensor in checkpoint.weights().values())
-    lines += [
-        f"* {number:,} numbers in its weights and buffers.",
-        "* In: pictures, float32 RGB in [0, 1], (B, 3, H, W). Out: a logit for each attribute, "
-        "(B, A), in the order below; a sigmoid gives the probability.",
-    ]
-    return "\n".join(lines)
+ABOUT = """\
+* Task: face attributes by LNet and ANet, after Liu, Luo, Wang, Tang, ICCV 2015.
+* In: pictures, float32 RGB in [0, 1], (B, 3, H, W). Out: a logit for each attribute, (B, A), in the
+  order below; a sigmoid gives the probability."""
 
 
-def _values(checkpoint: Checkpoint) -> str:
-    values = checkpoint.data.get("values", {})
-    shown = [f"`{name}={values[name]}`" for name in SHOWN if values.get(name) is not None]
-    return f"Settings: {', '.join(shown)}." if shown else "Its settings are not recorded."
+def model_card(checkpoint: Checkpoint) -> str:
+    """Describe a checkpoint of face-attributes in Markdown: data, licences, metrics, limits.
 
-
-def _metrics(checkpoint: Checkpoint) -> str:
-    results = checkpoint.path.absolute().parent.parent / "results.md"
-    if checkpoint.path.name == "best.ckpt" and results.is_file():
-        return results.read_text().rstrip()
-    return (
-        "None were recorded beside the checkpoint. `python -m vision_shared.evaluate CHECKPOINT` "
-        "prints them, the trivial answers beside them."
-    )
+    Its metrics are those that its training run has written beside it, if it is the run's best.
+    """
+    attributes = ", ".join(checkpoint.hyper_parameters.get("attributes", []))
+    extra = {"Attributes": attributes + "\n\n" + PERCEPTIONS}
+    return write_card(checkpoint, TERMS, about=ABOUT, limits=LIMITS, extra=extra, shown=SHOWN)

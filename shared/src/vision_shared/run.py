@@ -21,6 +21,7 @@ from pytorch_lightning.callbacks import ModelCheckpoint
 from torch import Tensor
 
 from vision_shared import callbacks, checkpoints
+from vision_shared.addresses import fetch, is_address
 from vision_shared.final_test import best_score, checkpoint_to_test, test
 from vision_shared.inputs import InputError
 from vision_shared.processes import processes_of_job, sweep_folder, wait_for_children
@@ -184,10 +185,12 @@ def start_from(cfg: DictConfig, network: torch.nn.Module) -> None:
 
     Raises:
         CheckpointError: it is of another task, or of another network.
+        InputError: as `vision_shared.addresses.fetch`.
     """
     if cfg.weights is None:
         return
-    checkpoint = checkpoints.read_checkpoint(cfg.weights, task=cfg.task)
+    path = fetch(cfg.weights) if is_address(cfg.weights) else cfg.weights
+    checkpoint = checkpoints.read_checkpoint(path, task=cfg.task)
     weights, own = checkpoint.weights(), network.state_dict()
     anew = differing_layers(own, weights, getattr(network, "replaceable", ()))
     if anew:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from vision_shared.commands import run_command
 from vision_shared.inputs import VIDEO_SUFFIXES, CommandParser, ExitCode, InputError
-from vision_shared.prediction import answer
+from vision_shared.prediction import answer, find_checkpoint
 
 if TYPE_CHECKING:
     from vision_shared.tables import Table
@@ -29,7 +29,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         prog="python -m voxel_flow.features",
         description="Linear probe of a checkpoint's features on action clips.",
     )
-    parser.add_argument("checkpoint", help="a checkpoint, or `last`: the newest under ./runs")
+    parser.add_argument(
+        "checkpoint", help="a checkpoint, its address, or `last`: the newest under ./runs"
+    )
     parser.add_argument("actions", type=Path, help="a folder with a folder of videos per class")
     parser.add_argument("--pairs", type=int, default=8, help="pairs of frames taken of each clip")
     parser.add_argument("--splits", type=int, default=5, help="random halves to train and test on")
@@ -71,12 +73,12 @@ def _probe(
 ) -> Table:
     import torch
 
-    from vision_shared.checkpoints import newest_checkpoint, read_checkpoint
+    from vision_shared.checkpoints import read_checkpoint
     from vision_shared.tables import Table
     from voxel_flow.backbone import Backbone, colour_statistics, linear_probe, read_pairs
     from voxel_flow.models import build_network
 
-    path = newest_checkpoint("voxel-flow") if checkpoint == "last" else checkpoint
+    path = find_checkpoint(checkpoint, "voxel-flow")
     read = read_checkpoint(path, task="voxel-flow")
     trained = Backbone.from_checkpoint(read)
     torch.manual_seed(0)

@@ -175,8 +175,8 @@ def _parser() -> CommandParser:
     parser.add_argument(
         "--checkpoint",
         metavar="CKPT",
-        help="a checkpoint, or `last`: the newest under ./runs (default: the weights shipped with "
-        "the package)",
+        help="a checkpoint, its address, or `last`: the newest under ./runs (default: the weights "
+        "shipped with the package)",
     )
     _add_modes(parser)
     _add_outputs(parser)
