@@ -20,11 +20,11 @@ import numpy as np
 import torch
 from PIL import Image
 
+from face_attributes.data.annotation_cache import cached
 from face_attributes.data.augment import Augmentation
 from face_attributes.data.celeba import CelebaFiles, read_celeba
 from face_attributes.data.faces import Faces
 from face_attributes.data.names import CELEBA_ATTRIBUTES
-from face_attributes.data.packed import packed
 from face_attributes.data.samples import Regions, TrainingSamples
 from face_attributes.data.text import write_table
 from vision_shared.tables import Table, print_tables
@@ -59,7 +59,7 @@ def time_lists(folder: Path, num_rows: int, repeats: int) -> Table:
     files = write_lists(folder, num_rows)
 
     def load() -> Faces:
-        return packed(folder, files.lists(), files.folder, lambda: read_celeba(files))
+        return cached(folder, files.lists(), files.folder, lambda: read_celeba(files))
 
     first = cpu_seconds(load)
     again = statistics.median(cpu_seconds(load) for _ in range(repeats))

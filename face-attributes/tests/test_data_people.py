@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from face_attributes.data.celeba import celeba_faces
-from face_attributes.data.people import PEOPLE_ATTRIBUTES, Recipe, main_face, render_once
+from face_attributes.data.people import PEOPLE_ATTRIBUTES, Recipe, main_face
 from synthetic_people import dataset
 from vision_shared.inputs import InputError
+from vision_shared.rendering import render_people
 
 RECIPE = Recipe(side=48, people=(3, 2, 2), pictures=2, close_ups=2, backgrounds=4, seed=0)
 
@@ -16,7 +17,7 @@ RECIPE = Recipe(side=48, people=(3, 2, 2), pictures=2, close_ups=2, backgrounds=
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("people")
-    render_once(root / "people", RECIPE, root / "sets")
+    render_people(root / "people", RECIPE, root / "sets")
     return root
 
 
@@ -79,5 +80,5 @@ def test_a_folder_without_photographs_is_one_line(tmp_path: Path) -> None:
         photographs=str(tmp_path),
     )
     with pytest.raises(InputError, match="photographs"):
-        render_once(tmp_path / "people", recipe, tmp_path / "sets")
+        render_people(tmp_path / "people", recipe, tmp_path / "sets")
     assert not (tmp_path / "people").exists()

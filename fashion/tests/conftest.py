@@ -9,10 +9,11 @@ import torch
 
 from colour_shop import COLOURS, DRESS, TEE, photo, run
 from fashion import index
-from fashion.data.people import Recipe, render_once
+from fashion.data.people import Recipe
 from fashion.models import build_pipeline
 from vision_shared.checkpoints import write_checkpoint
 from vision_shared.inputs import ExitCode
+from vision_shared.rendering import render_people
 
 pytest_plugins = ["vision_shared.testing"]
 
@@ -39,7 +40,7 @@ def rendered(tmp_path_factory: pytest.TempPathFactory) -> Path:
     base = tmp_path_factory.getbasetemp()
     root = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
     folder = root / "rendered" / "fashion" / "people"
-    render_once(folder, Recipe(**RENDER), root / "rendered" / "people")
+    render_people(folder, Recipe(**RENDER), root / "rendered" / "people")
     return folder
 
 

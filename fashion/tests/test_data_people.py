@@ -22,7 +22,7 @@ from fashion.data.layout import (
     UNKNOWN,
     VISIBLE,
 )
-from fashion.data.people import Recipe, render_once
+from fashion.data.people import Recipe
 from fashion.data.people_garments import (
     CATEGORY_OF,
     PEOPLE_ATTRIBUTES,
@@ -36,6 +36,7 @@ from fashion.data.people_scenes import kind_of
 from synthetic_people.sample import Garment
 from synthetic_people.wardrobe import CATEGORIES
 from vision_shared.inputs import InputError
+from vision_shared.rendering import render_people
 
 
 def load(rendered: Path, name: str, cache: Path) -> Garments:
@@ -184,17 +185,17 @@ def test_folder_is_kept_until_the_recipe_changes(
 ) -> None:
     sets = rendered.parents[1] / "people"
     folder, recipe = tmp_path / "people", Recipe(**render)
-    render_once(folder, recipe, sets)
+    render_people(folder, recipe, sets)
     image = next(folder.glob("img/*/*/*/shop_01.jpg"))
     image.write_bytes(b"kept")
-    render_once(folder, recipe, sets)
+    render_people(folder, recipe, sets)
     assert image.read_bytes() == b"kept"
-    render_once(folder, replace(recipe, missing=0.0), sets)  # the samples are rendered already
+    render_people(folder, replace(recipe, missing=0.0), sets)  # the samples are rendered already
     assert json.loads((folder / "recipe.json").read_text())["missing"] == 0
     assert image.read_bytes() != b"kept"
     (folder / "recipe.json").unlink()
     with pytest.raises(InputError, match="holds no rendered people"):
-        render_once(folder, recipe, sets)
+        render_people(folder, recipe, sets)
 
 
 @pytest.mark.parametrize(

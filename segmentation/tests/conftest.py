@@ -6,9 +6,10 @@ import pytest
 import torch
 
 from segmentation.data.labels import ClassList
-from segmentation.data.people import Recipe, render_once
+from segmentation.data.people import Recipe
 from segmentation.models import build_network
 from vision_shared.checkpoints import write_checkpoint
+from vision_shared.rendering import render_people
 
 pytest_plugins = ["vision_shared.testing"]
 
@@ -29,7 +30,7 @@ RECIPE = Recipe(32, 16, 4, 4, portraits=0.25, without_people=0.1)
 def people(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of all data, with the people of `RECIPE` where the smoke run has its own."""
     root = tmp_path_factory.mktemp("rendered")
-    render_once(root / "segmentation/people-smoke", RECIPE, root / "synthetic-people")
+    render_people(root / "segmentation/people-smoke", RECIPE, root / "synthetic-people")
     return root
 
 

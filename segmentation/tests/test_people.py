@@ -8,9 +8,10 @@ import pytest
 from PIL import Image
 
 from segmentation.data.labels import IGNORE
-from segmentation.data.people import PEOPLE_CLASSES, Recipe, people_set, render_once
+from segmentation.data.people import PEOPLE_CLASSES, Recipe, people_set
 from synthetic_people.parts import COLOURS
 from vision_shared.inputs import InputError
+from vision_shared.rendering import render_people
 
 SMALL = Recipe(32, 1, 1, 1, portraits=0, without_people=0)
 
@@ -66,7 +67,7 @@ def test_another_recipe_needs_rendering_and_a_folder_of_something_else_stays(
 ) -> None:
     (tmp_path / "thesis.txt").touch()
     with pytest.raises(InputError, match=r"holds no rendered people.*data\.folder"):
-        render_once(tmp_path, SMALL, tmp_path / "sets")
+        render_people(tmp_path, SMALL, tmp_path / "sets")
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
 
 
@@ -74,7 +75,7 @@ def test_photographs_that_are_not_there_are_one_line(tmp_path: Path) -> None:
     nowhere = tmp_path / "nowhere"
     recipe = replace(SMALL, photographs=str(nowhere))
     with pytest.raises(InputError, match=f"{nowhere}: no folder of photographs"):
-        render_once(tmp_path / "people", recipe, tmp_path / "sets")
+        render_people(tmp_path / "people", recipe, tmp_path / "sets")
     assert not (tmp_path / "people").exists()
 
 

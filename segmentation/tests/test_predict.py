@@ -13,8 +13,9 @@ import torch
 from PIL import Image
 
 from segmentation.data.people import PEOPLE_CLASSES
-from segmentation.predict import SHIPPED, main
+from segmentation.predict import main
 from segmentation.segmenter import Segmenter
+from segmentation.weights import SHIPPED
 from vision_shared.checkpoints import read_checkpoint, write_checkpoint
 from vision_shared.images import read_image
 from vision_shared.inputs import ExitCode

@@ -10,11 +10,12 @@ from segmentation.data.labels import with_voc_colours
 from segmentation.evaluation.boundaries import boundary_counts, boundary_f, trimap
 from segmentation.evaluation.comparison import OURS, Comparison
 from segmentation.evaluation.cost import cascade_macs, count_macs, stage_macs
-from segmentation.evaluation.objects import box_iou, class_boxes
+from segmentation.evaluation.objects import class_boxes
 from segmentation.evaluation.results import MEASURES, Results, class_iou
 from segmentation.models.cascade import LayerCascade
 from segmentation.models.local_convolution import LocalConvolution
 from segmentation.models.trunk import SmallTrunk
+from vision_shared.boxes import paired_iou
 
 IMAGE = torch.zeros(1, 3, 64, 96)
 CLASSES = with_voc_colours(("ground", "one", "two"))
@@ -133,12 +134,12 @@ def test_boxes_hold_all_of_a_class() -> None:
     ids = square(3, 5, 4) + square(20, 30, 2)
     boxes = class_boxes(ids, 3)[0]
     assert boxes[1].tolist() == [5, 3, 32, 22]
-    assert box_iou(boxes[1], torch.tensor([5, 3, 32, 22])) == 1
-    assert box_iou(boxes[2], boxes[1]) == 0
+    assert paired_iou(boxes[1], torch.tensor([5, 3, 32, 22])) == 1
+    assert paired_iou(boxes[2], boxes[1]) == 0
     assert boxes[2].tolist() == [40, 40, 0, 0]  # of a class that is not there
-    assert box_iou(boxes[2], boxes[2]) == 0
+    assert paired_iou(boxes[2], boxes[2]) == 0
     pixel = torch.tensor([4, 4, 5, 5])
-    assert box_iou(pixel, pixel) == 1
+    assert paired_iou(pixel, pixel) == 1
 
 
 def test_iou_counts_what_is_missed_and_what_is_made_up() -> None:

@@ -11,9 +11,9 @@ import torch
 from omegaconf import DictConfig, OmegaConf, open_dict
 from pytorch_lightning import Callback, LightningModule, Trainer
 
-from segmentation.calibrate import SWEEP, Point, Target, refine, sweep
 from segmentation.calibrate import main as calibrate
 from segmentation.module import SegmentationModule
+from segmentation.thresholds import SWEEP, Point, Target, refine, sweep
 from vision_shared.checkpoints import Checkpoint, CheckpointError, read_checkpoint
 from vision_shared.evaluate import evaluate
 from vision_shared.export import export

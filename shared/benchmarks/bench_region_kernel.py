@@ -21,7 +21,7 @@ import torch.nn.functional as F
 from bars import add_arguments, finish, verdict  # pyrefly: ignore[missing-import]
 from torch import Tensor
 
-from vision_shared.layers import Region
+from vision_shared.region import Region
 
 BATCH, HEIGHT, WIDTH = 20, 128, 128  # so that a tenth is 32768 active pixels
 

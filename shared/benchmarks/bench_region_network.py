@@ -32,7 +32,7 @@ from region_timing import (  # pyrefly: ignore[missing-import]
 )
 from torch import Tensor, nn
 
-from vision_shared.layers import Region, region_conv2d, to_region
+from vision_shared.region import Region, region_conv2d, to_region
 
 CLASSES = 21
 STAGE_2, STAGE_3 = ("repeat_1", "mixed_7a"), ("repeat_2", "block8", "conv2d_7b")

@@ -33,7 +33,7 @@ from region_timing import (  # pyrefly: ignore[missing-import]
 )
 from torch import Tensor, nn
 
-from vision_shared.layers import Region, to_region
+from vision_shared.region import Region, to_region
 
 BREAK_EVEN, FALLBACK = 0.9, 1.03
 

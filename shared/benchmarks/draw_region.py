@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
-from vision_shared.layers import Region
+from vision_shared.region import Region
 
 SIDE, CELLS, GAP = 320, 64, 12  # of a panel in pixels and cells, and between panels
 SHARES = 0.48, 0.35  # of all cells that are active in stages 2 and 3

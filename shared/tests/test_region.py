@@ -6,7 +6,7 @@ import torch
 from hypothesis import given, settings
 from torch import Tensor
 
-from vision_shared.layers import Region
+from vision_shared.region import Region
 
 SIZES = st.tuples(st.integers(0, 3), st.integers(1, 5), st.integers(1, 6))
 ODD = st.sampled_from([1, 3, 5, 7])

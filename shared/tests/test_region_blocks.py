@@ -6,8 +6,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torchvision.models.resnet import BasicBlock, Bottleneck
 
-from vision_shared.layers import Region, region_conv2d
-from vision_shared.layers.region_stage import RegionStage
+from vision_shared.region import Region, region_conv2d
+from vision_shared.region.stage import RegionStage
 
 BATCH, CHANNELS, HEIGHT, WIDTH, SIDE = 3, 8, 7, 8, 3
 

@@ -10,8 +10,8 @@ import torch.nn.functional as F
 from hypothesis import given, settings
 from torch import Tensor, nn
 
-from vision_shared.layers import Region, RegionConv2d, region_conv2d
-from vision_shared.layers.region_conv import Inactive
+from vision_shared.region import Region, RegionConv2d, region_conv2d
+from vision_shared.region.conv import Inactive
 
 Pair = tuple[int, int]
 KERNELS: list[Pair] = [(1, 1), (3, 3), (1, 7), (7, 1), (5, 3)]

@@ -15,21 +15,21 @@ import pytest
 import torch
 from torch import Tensor
 
-from vision_shared.kernels import region_conv_cpu
+from vision_shared.region.kernels import conv_cpu
 
 if os.environ.get("TRITON_INTERPRET") != "1":
     pytest.skip("needs a process with TRITON_INTERPRET=1", allow_module_level=True)
 pytest.importorskip("triton")
 
-from vision_shared.kernels import region_conv_triton
-from vision_shared.kernels.region_conv import region_conv, region_conv_weight
-from vision_shared.kernels.region_conv_triton import Tile, forward_kernel, weight_kernel
-from vision_shared.layers import Region
+from vision_shared.region import Region
+from vision_shared.region.kernels import conv_triton
+from vision_shared.region.kernels.conv import region_conv, region_conv_weight
+from vision_shared.region.kernels.conv_triton import Tile, forward_kernel, weight_kernel
 
 # Few large programs: the interpreter's time is per program, whatever its size.
 TILE = Tile(rows=64, columns=64, depth=32, warps=4, stages=2, rate=1.0)
-forward = partial(region_conv_triton.forward, tile=TILE)
-weight_gradient = partial(region_conv_triton.weight_gradient, tile=TILE)
+forward = partial(conv_triton.forward, tile=TILE)
+weight_gradient = partial(conv_triton.weight_gradient, tile=TILE)
 CANARY = 12345.0
 
 
@@ -106,9 +106,9 @@ def test_forward_agrees(
     inputs = random_inputs(dtype, taps, num_source, num_out, channels, columns)
     source, table, weight, bias, residual = inputs
     wide = [x.double() for x in (source, weight, bias, residual)]
-    expected = region_conv_cpu.forward(wide[0], table, wide[1], wide[2], wide[3], True)
+    expected = conv_cpu.forward(wide[0], table, wide[1], wide[2], wide[3], True)
     assert_close_to_float64(forward(*inputs, True), expected)
-    expected = region_conv_cpu.forward(wide[0], table, wide[1], None, None, False)
+    expected = conv_cpu.forward(wide[0], table, wide[1], None, None, False)
     out = forward(source, table, weight, None, None, False)
     assert_close_to_float64(out, expected)
     assert out.dtype == dtype and out.is_contiguous()
@@ -121,7 +121,7 @@ def test_weight_gradient_agrees(
     inputs = random_inputs(dtype, taps, num_source, num_out, channels, columns)
     source, table, weight, _, grad = inputs
     result = weight_gradient(source, table, grad)
-    expected = region_conv_cpu.weight_gradient(source.double(), table, grad.double())
+    expected = conv_cpu.weight_gradient(source.double(), table, grad.double())
     assert result.shape == weight.shape
     assert result.dtype == dtype and result.is_contiguous()
     assert_close_to_float64(result, expected)
@@ -129,10 +129,10 @@ def test_weight_gradient_agrees(
 
 def test_weight_gradient_of_several_shares_of_rows_agrees() -> None:
     shares = 3
-    rows = shares * region_conv_triton.FEWEST_STEPS * TILE.depth - 5
+    rows = shares * conv_triton.FEWEST_STEPS * TILE.depth - 5
     source, table, _, _, grad = random_inputs(torch.float32, 2, 50, rows, 16, 16)
     result = weight_gradient(source, table, grad)
-    expected = region_conv_cpu.weight_gradient(source.double(), table, grad.double())
+    expected = conv_cpu.weight_gradient(source.double(), table, grad.double())
     assert_close_to_float64(result, expected)
     assert torch.equal(weight_gradient(source, table, grad), result)
 
@@ -159,7 +159,7 @@ def test_weight_gradient_stays_inside_its_memory() -> None:
     launch: Any = weight_kernel[3 * 2, 2]
     tensors = *map(fenced, (source, table, grad)), sums
     launch(*tensors, rows, len(table), channels, columns, share, "ieee", *TILE[:3])
-    expected = region_conv_cpu.weight_gradient(source.double(), table, grad.double())
+    expected = conv_cpu.weight_gradient(source.double(), table, grad.double())
     assert_close_to_float64(sums.sum(0), expected)
     assert intact()
 
@@ -189,9 +189,9 @@ def test_inputs_may_have_any_strides() -> None:
 
 def test_empty_region_launches_nothing() -> None:
     source, table, weight, bias, residual = random_inputs(torch.float32, 9, 5, 0, 16, 24)
-    out = region_conv_triton.forward(source, table, weight, bias, residual, True)
+    out = conv_triton.forward(source, table, weight, bias, residual, True)
     assert out.shape == (0, 24)
-    grads = region_conv_triton.weight_gradient(source[:0], table, residual)
+    grads = conv_triton.weight_gradient(source[:0], table, residual)
     assert torch.equal(grads, torch.zeros_like(weight))
 
 
@@ -212,7 +212,7 @@ def register(convolve: Callable[..., Tensor], differentiate: Callable[..., Tenso
 def kernels_as_operators() -> Iterator[None]:
     register(forward, weight_gradient)
     yield
-    register(region_conv_cpu.forward, region_conv_cpu.weight_gradient)
+    register(conv_cpu.forward, conv_cpu.weight_gradient)
 
 
 def test_kernels_fit_the_operators(kernels_as_operators: None) -> None:
@@ -235,6 +235,6 @@ def test_blocks_of_inactive_pixels_are_read_as_on_a_cpu() -> None:
     _, _, weight, bias, _ = random_inputs(torch.float32, 9, 4, 4, 16, 24)
     tokens = region.gather(torch.randn(2, 16, 6, 7))
     table = region.neighbours((3, 3), (2, 2))
-    expected = region_conv_cpu.forward(tokens, table, weight, bias, None, True)
+    expected = conv_cpu.forward(tokens, table, weight, bias, None, True)
     got = forward(tokens, table, weight, bias, None, True)
     assert_close_to_float64(got, expected.double())

@@ -13,14 +13,14 @@ from torch.export import Dim, export
 from torch.fx.experimental.symbolic_shapes import ShapeEnv
 from torch.library import opcheck
 
-from vision_shared.kernels.region_conv import (
+from vision_shared.region import Region, RegionConv2d, region_conv2d
+from vision_shared.region.conv import Inactive
+from vision_shared.region.kernels.conv import (
     region_conv,
     region_conv_weight,
     region_picks,
     region_rows,
 )
-from vision_shared.layers import Region, RegionConv2d, region_conv2d
-from vision_shared.layers.region_conv import Inactive
 
 
 def random_mask(share: float = 0.4, height: int = 6, width: int = 7) -> Tensor:
@@ -160,7 +160,7 @@ import sys, torch
 import torch.distributed as dist
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
-from vision_shared.layers import Region, RegionConv2d
+from vision_shared.region import Region, RegionConv2d
 
 class Stage(nn.Module):
     def __init__(self):

@@ -12,9 +12,9 @@ import torch
 from torch import Tensor, nn
 from torchvision.models.resnet import BasicBlock, Bottleneck, resnet18
 
-from vision_shared.layers.region import Region
-from vision_shared.layers.region_conv import region_conv2d
-from vision_shared.layers.region_stage import RegionStage, to_region
+from vision_shared.region.conv import region_conv2d
+from vision_shared.region.region import Region
+from vision_shared.region.stage import RegionStage, to_region
 
 BATCH, HEIGHT, WIDTH = 2, 9, 11
 

@@ -13,8 +13,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from vision_shared.kernels import region_conv_cpu
-from vision_shared.layers import Region
+from vision_shared.region import Region
+from vision_shared.region.kernels import conv_cpu
 
 triton = pytest.importorskip("triton")
 pytestmark = pytest.mark.skipif(
@@ -67,7 +67,7 @@ def convolutions_in(precision: str) -> Iterator[None]:
 
 def tiles(dtype: torch.dtype, precision: str) -> tuple[Any, ...]:
     """Return the tiles that the type can be given."""
-    from vision_shared.kernels.region_conv_triton import EXACT, HALF, TF32
+    from vision_shared.region.kernels.conv_triton import EXACT, HALF, TF32
 
     if dtype.itemsize == 2:
         return HALF
@@ -128,7 +128,7 @@ def assert_fast(compiled: Any, capability: int, width: int, exact: bool, folder:
 def test_forward_compiles_to_fast_code(
     capability: int, dtype: torch.dtype, precision: str, tmp_path: Path
 ) -> None:
-    from vision_shared.kernels.region_conv_triton import forward_kernel
+    from vision_shared.region.kernels.conv_triton import forward_kernel
 
     ends = {"RELU": True, "RAGGED": False}
     exact = dtype == torch.float32 and precision == "ieee"
@@ -143,7 +143,7 @@ def test_forward_compiles_to_fast_code(
 def test_weight_gradient_compiles_to_fast_code(
     capability: int, dtype: torch.dtype, precision: str, tmp_path: Path
 ) -> None:
-    from vision_shared.kernels.region_conv_triton import COMMON_MEMORY, weight_kernel
+    from vision_shared.region.kernels.conv_triton import COMMON_MEMORY, weight_kernel
 
     exact = dtype == torch.float32 and precision == "ieee"
     # Hopper's tensor cores take TF32 along the summed dimension alone: it is turned as it is copied
@@ -164,7 +164,7 @@ def test_weight_gradient_compiles_to_fast_code(
 def test_other_ends_of_the_widest_tile_compile_to_fast_code(
     ends: dict[str, Any], tmp_path: Path
 ) -> None:
-    from vision_shared.kernels.region_conv_triton import HALF, forward_kernel
+    from vision_shared.region.kernels.conv_triton import HALF, forward_kernel
 
     kernel = compile_kernel(forward_kernel, 90, torch.float16, "ieee", HALF[0], **ends)
     assert_fast(kernel, 90, 16, False, tmp_path)
@@ -172,7 +172,7 @@ def test_other_ends_of_the_widest_tile_compile_to_fast_code(
 
 @pytest.mark.parametrize("capability", [100, 120])
 def test_kernels_compile_for_later_gpus(capability: int, tmp_path: Path) -> None:
-    from vision_shared.kernels.region_conv_triton import HALF, forward_kernel, weight_kernel
+    from vision_shared.region.kernels.conv_triton import HALF, forward_kernel, weight_kernel
 
     kind = capability, torch.bfloat16, "ieee", HALF[1]
     for kernel in (
@@ -241,13 +241,13 @@ def test_cuda_agrees_with_float64(
 @needs_cuda
 @ON_CUDA
 def test_every_tile_agrees_on_cuda(dtype: torch.dtype, precision: str) -> None:
-    from vision_shared.kernels import region_conv_triton
+    from vision_shared.region.kernels import conv_triton
 
     table = random_region().neighbours((1, 7), (1, 1))
     tensors = random_tensors(dtype, table.shape[1], len(table), 96, 272)
     grad, source, weight, bias, residual = (x.double() for x in tensors)
-    expected = region_conv_cpu.forward(source, table, weight, bias, residual, True)
-    expected_grad = region_conv_cpu.weight_gradient(source, table, grad)
+    expected = conv_cpu.forward(source, table, weight, bias, residual, True)
+    expected_grad = conv_cpu.weight_gradient(source, table, grad)
     grad, source, weight, bias, residual = (x.cuda() for x in tensors)
     table = table.cuda()
     device: Any = torch.cuda.get_device_properties(0)
@@ -257,9 +257,9 @@ def test_every_tile_agrees_on_cuda(dtype: torch.dtype, precision: str) -> None:
             if tile.shared_memory(dtype.itemsize) > room:
                 continue
             ends = bias, residual, True
-            out = region_conv_triton.forward(source, table, weight, *ends, tile=tile)
+            out = conv_triton.forward(source, table, weight, *ends, tile=tile)
             assert_close_to_float64(out, expected, precision)
-            result = region_conv_triton.weight_gradient(source, table, grad, tile=tile)
+            result = conv_triton.weight_gradient(source, table, grad, tile=tile)
             assert_close_to_float64(result, expected_grad, precision)
 
 

@@ -17,7 +17,8 @@ from av.video.stream import VideoStream
 
 from vision_shared.checkpoints import read_checkpoint
 from vision_shared.video.reader import read_frames
-from voxel_flow.predict import SHIPPED, main
+from voxel_flow.predict import main
+from voxel_flow.weights import SHIPPED
 
 NTSC = Fraction(30000, 1001)
 DONE, NOTHING_DONE, PARTLY_DONE, INTERRUPTED = 0, 2, 3, 130

@@ -8,7 +8,7 @@ import torch
 
 from vision_shared.checkpoints import read_checkpoint
 from vision_shared.publish import main
-from voxel_flow.predict import SHIPPED
+from voxel_flow.weights import SHIPPED
 
 
 def test_a_published_folder_holds_the_network_its_settings_and_its_card(tmp_path: Path) -> None:

@@ -11,8 +11,8 @@ import av
 import numpy as np
 import pytest
 
-from vision_shared.video import segments
 from vision_shared.video.reader import read_frames
+from voxel_flow.interpolation import segments
 from voxel_flow.interpolation.interpolator import FrameInterpolator
 from voxel_flow.interpolation.modes import Extrapolate, Multiply, Resample, SlowDown
 from voxel_flow.interpolation.options import parse

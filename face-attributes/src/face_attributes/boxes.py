@@ -3,18 +3,15 @@
 import torch
 from torch import Tensor
 
+from vision_shared.boxes import paired_iou
+
 FACE_SIZE = 36
 """Pixels a side of the square from brows to chin that a finder by tags takes for a face."""
 
 
 def box_iou(one: Tensor, other: Tensor) -> Tensor:
     """(N, 4) and (M, 4) -> (N, M), intersection over union; 0 where both are empty."""
-    one, other = one[:, None].double(), other[None].double()
-    size = torch.minimum(one[..., 2:], other[..., 2:]) - torch.maximum(one[..., :2], other[..., :2])
-    shared = size.clamp_min(0).prod(-1)
-    areas = [(box[..., 2:] - box[..., :2]).clamp_min(0).prod(-1) for box in (one, other)]
-    union = areas[0] + areas[1] - shared
-    return torch.where(union > 0, shared / union.clamp_min(1e-12), 0.0)
+    return paired_iou(one[:, None], other)
 
 
 def contains(boxes: Tensor, points: Tensor) -> Tensor:

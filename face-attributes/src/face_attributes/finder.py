@@ -6,29 +6,29 @@ finder = FaceFinder.from_checkpoint("lnet.ckpt", anet="anet.ckpt")
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Literal, Self
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from face_attributes.boxes import enlarge_boxes
-from face_attributes.data.found import name_of
 from face_attributes.data.framing import box_of_landmarks, whole
-from face_attributes.localize import Localisation, Localizer, PyramidSearch, crop_regions
-from face_attributes.models import ANet, LNet, LNetsANet, TagMaps, build_network
+from face_attributes.localize import Localisation, Localizer, PyramidSearch
+from face_attributes.models import ANet
+from face_attributes.rebuilding import data_of, make_localizer, make_tagger, rebuild
+from face_attributes.tagger import Tagger
 from vision_shared.checkpoints import (
-    Checkpoint,
     CheckpointError,
     fits_version,
     read_checkpoint,
 )
-from vision_shared.prediction import find_device, rebuild_network
+from vision_shared.prediction import find_device
 
 TASK = "face-attributes"
 
@@ -36,8 +36,6 @@ WEIGHTS = Path(__file__).parent / "weights"
 SHIPPED_FINDER, SHIPPED_ANET = WEIGHTS / "finder.safetensors", WEIGHTS / "anet.safetensors"
 """What comes with the package, a model card beside each."""
 
-SURROUNDINGS = 2.0
-"""What LNet is shown of a face that it found, times the box: it learnt from heads in pictures."""
 
 ALIGNED_SIZE = (218, 178)
 ALIGNED_LANDMARKS = ((69.5, 111.0), (107.5, 111.0), (88.5, 137.0), (71.5, 152.0), (105.5, 152.0))
@@ -73,34 +71,6 @@ class Found:
 
     faces: list[FoundFace]
     response: Tensor | None
-
-
-@dataclass(frozen=True)
-class Tagger:
-    """A network that describes regions of pictures.
-
-    Attributes:
-        network: from `face_attributes.models.build_network`.
-        names: of its attributes.
-        size: height and width of what it is shown, pixels.
-        context: what it is shown of a face's box, times the box's sides.
-        learnt_from: what its training pictures showed: the ``box`` of a face, or ``whole`` ones.
-        reliable: names of the attributes that held on photographs; None where nobody measured it.
-    """
-
-    network: nn.Module
-    names: Sequence[str]
-    size: tuple[int, int]
-    context: float
-    learnt_from: Literal["box", "whole"]
-    reliable: Sequence[str] | None = None
-
-    def __call__(self, image: Tensor, regions: Tensor) -> Tensor:
-        """Describe all regions in one pass: (3, H, W) in [0, 1] and (N, 4) -> (N, A) in [0, 1]."""
-        if len(regions) == 0:
-            return image.new_zeros(0, len(self.names))
-        pictures, _ = crop_regions(image, regions, self.size)
-        return self.network(pictures).logits.sigmoid()
 
 
 class FaceFinder:
@@ -182,17 +152,17 @@ class FaceFinder:
         checkpoint = read_checkpoint(path, task=TASK)
         network = rebuild(checkpoint)
         with fits_version(checkpoint.path):
-            localizer = None if isinstance(network, ANet) else _localizer(checkpoint, network)
+            localizer = None if isinstance(network, ANet) else make_localizer(checkpoint, network)
         if anet is None:
-            tagger = _tagger(checkpoint, network)
-            return cls(localizer, tagger, device, crop, _data_of(checkpoint))
+            tagger = make_tagger(checkpoint, network)
+            return cls(localizer, tagger, device, crop, data_of(checkpoint))
         if localizer is None:
             raise CheckpointError(f"{path}: an ANet, expected the LNet that finds its faces")
         other = read_checkpoint(anet, task=TASK)
-        tagger = _tagger(other, rebuild(other))
+        tagger = make_tagger(other, rebuild(other))
         if tagger is None or not isinstance(tagger.network, ANet):
             raise CheckpointError(f"{anet}: an LNet, expected an ANet that describes faces")
-        return cls(localizer, tagger, device, crop, _data_of(checkpoint, other))
+        return cls(localizer, tagger, device, crop, data_of(checkpoint, other))
 
     def only(self, told: Sequence[str]) -> Self:
         """Return a finder that tells of these attributes alone."""
@@ -268,96 +238,3 @@ def aligned_box(image: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Return the box (4,) of the head in a picture (H, W, 3) that is aligned as CelebA's are."""
     scale = np.array(image.shape[1::-1]) / np.array(ALIGNED_SIZE[::-1])
     return box_of_landmarks(np.array(ALIGNED_LANDMARKS) * scale)
-
-
-def rebuild(checkpoint: Checkpoint) -> Any:
-    """Return the network of a checkpoint, see `face_attributes.models.build_network`.
-
-    Raises:
-        CheckpointError: it does not fit this version.
-    """
-    return rebuild_network(checkpoint, build)
-
-
-def learner(checkpoint: Checkpoint, network: Any) -> Any:
-    """Return the part of a checkpoint's network that its run has trained; else the network."""
-    part = checkpoint.hyper_parameters.get("part")
-    return network if part is None else getattr(network, part)
-
-
-def build(hyper_parameters: Mapping[str, Any]) -> nn.Module:
-    """Return a network with new weights, from the settings that a checkpoint records."""
-    settings: dict[str, Any] = {**hyper_parameters["network"]}
-    settings["num_outputs"] = len(hyper_parameters["attributes"])
-    if hyper_parameters.get("num_identities") is not None:
-        settings["num_identities"] = hyper_parameters["num_identities"]
-    return build_network(**settings)
-
-
-def localizer_of(
-    checkpoint: Checkpoint,
-) -> tuple[Callable[[Sequence[Tensor]], Tensor], str]:
-    """Return what `face_attributes.data.face_data.FaceData.show_found` takes.
-
-    The name is the one under which the run that wrote the checkpoint keeps what it found.
-
-    Raises:
-        CheckpointError: of an ANet alone, which finds nothing.
-    """
-    network = rebuild(checkpoint)
-    if isinstance(network, ANet):
-        raise CheckpointError(
-            f"{checkpoint.path}: an ANet, which finds no faces; choose data.region=box or whole"
-        )
-    finder = _localizer(checkpoint, network.eval())
-    finder.threshold = -torch.inf
-    if checkpoint.hyper_parameters["part"] == "lnet_s":  # it learnt from what LNet_o finds
-        finder.lnet_s = None
-    used = [net for net in (finder.lnet_o, finder.lnet_s) if net is not None]
-    tensors = [tensor for net in used for tensor in net.state_dict().values()]
-    name = name_of(*tensors, repr(checkpoint.hyper_parameters["localizer"]))
-    return finder.best_boxes, name
-
-
-def _data_of(*checkpoints: Checkpoint) -> list[str]:
-    choices = [checkpoint.data.get("choice") for checkpoint in checkpoints]
-    return sorted({choice for choice in choices if choice is not None})
-
-
-def _localizer(checkpoint: Checkpoint, network: Any) -> Localizer | PyramidSearch:
-    """Return the search with LNet_o and, where it has learnt, LNet_s."""
-    lnet_o, lnet_s = network, None
-    if isinstance(network, LNetsANet):
-        lnet_o = network.lnet_o
-        lnet_s = None if checkpoint.hyper_parameters["part"] == "lnet_o" else network.lnet_s
-    search: dict[str, Any] = {**checkpoint.hyper_parameters["localizer"]}
-    if isinstance(lnet_o, TagMaps):
-        return PyramidSearch(lnet_o, lnet_s=lnet_s, **search)
-    search["image_side"] = search.get("image_side") or min(_lnet_size(checkpoint, lnet_o))
-    return Localizer(lnet_o, lnet_s, float(lnet_o.threshold), **search)
-
-
-def _tagger(checkpoint: Checkpoint, network: Any) -> Tagger | None:
-    """Return what has learnt last: ANet, or LNet where there is none; None for a `TagMaps`."""
-    settings, values = checkpoint.hyper_parameters, checkpoint.data.get("values", {})
-    if settings.get("num_identities") is not None:
-        raise CheckpointError(
-            f"{checkpoint.path}: learnt who people are, not their attributes; expected a "
-            "checkpoint of a later step"
-        )
-    with fits_version(checkpoint.path):
-        net, names = learner(checkpoint, network), settings["attributes"]
-        if isinstance(net, TagMaps):
-            return None
-        size = net.view if isinstance(net, ANet) else _lnet_size(checkpoint, net)
-        if isinstance(net, LNet) and values.get("region", "whole") == "whole":
-            return Tagger(net, names, size, SURROUNDINGS, "whole")
-        reliable = checkpoint.data.get("reliable")
-        return Tagger(net, names, size, float(values.get("context", 1.0)), "box", reliable)
-
-
-def _lnet_size(checkpoint: Checkpoint, lnet: LNet) -> tuple[int, int]:
-    """Return the height and width of what an LNet was tested on."""
-    values, side = checkpoint.data.get("values", {}), lnet.trunk.input_size
-    height, width = values.get("eval_size") or values.get("size") or (side, side)
-    return height, width

@@ -121,7 +121,7 @@ def open_data(checkpoint: Checkpoint, overrides: Sequence[str]) -> FaceData:
         InputError, FileNotFoundError: it cannot be used.
     """
     from face_attributes.data.face_data import FOUND
-    from face_attributes.finder import localizer_of
+    from face_attributes.rebuilding import localizer_of
     from vision_shared.recorded_data import compose_config, make_data
     from vision_shared.rendering import nothing_rendered_in
 
@@ -139,7 +139,7 @@ def _networks(checkpoints: dict[str, Checkpoint], device: str) -> dict[str, Any]
     """Return what has learnt in each checkpoint, and the first as it was without training."""
     import torch
 
-    from face_attributes.finder import build, learner, rebuild
+    from face_attributes.rebuilding import build, learner, rebuild
 
     networks = {name: learner(each, rebuild(each)) for name, each in checkpoints.items()}
     first = checkpoints[AFTER]

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import shutil
 from argparse import Namespace
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import SpooledTemporaryFile
@@ -13,21 +13,13 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from vision_shared.commands import run_command
 from vision_shared.inputs import (
-    VIDEO_SUFFIXES,
     ExitCode,
     InputError,
     check_output,
     new_file,
 )
-from vision_shared.prediction import (
-    ModelError,
-    Summary,
-    answer,
-    check_checkpoint,
-    find_checkpoint,
-    predict_parser,
-    to_stderr,
-)
+from vision_shared.prediction import Summary, check_checkpoint, find_checkpoint, predict_parser
+from vision_shared.runner import Runner, predict_command
 
 if TYPE_CHECKING:
     from face_attributes.finder import FaceFinder
@@ -65,7 +57,7 @@ Exit codes: 0 all done; 2 nothing done; 3 some inputs, or the rest of a damaged 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Do what the command line names; return the exit code."""
-    return answer(lambda: _predict(_parse(arguments)), to_stderr)
+    return predict_command(lambda: _parse(arguments), _predict)
 
 
 def chosen(wanted: str | None, names: Sequence[str]) -> list[str]:
@@ -119,84 +111,58 @@ def _parse(arguments: Sequence[str] | None) -> Namespace:
     return options
 
 
-def _predict(options: Namespace) -> ExitCode:
+def _predict(options: Namespace, summary: Summary) -> ExitCode:
     from face_attributes.outputs import ENDINGS
-    from vision_shared.folders import expand_into_folder
-    from vision_shared.images import READABLE
-    from vision_shared.video.animation import is_video
 
-    names = expand_into_folder(
-        options.inputs,
-        READABLE | VIDEO_SUFFIXES,
-        options.output,
-        to_stderr,
-        endings=ENDINGS,
-        is_video=is_video,
-    )
-    check_checkpoint(options.checkpoint, TASK, SHIPPED)
     if options.anet is not None:
         check_checkpoint(options.anet, TASK)
     check_output(options.output / LINES, overwrite=options.overwrite)
     with SpooledTemporaryFile(HELD_IN_MEMORY, "w+", encoding="utf-8") as lines:
-        run = _Run(options, names, lines)
-        code = run.summary.process_each(list(names), run.describe, _line)
+        run = _Run(options, summary, lines)
+        code = run.runner.process_files(options, ENDINGS, run.describe, _line)
         if lines.tell():
             _keep(lines, options.output / LINES, overwrite=options.overwrite)
-    run.summary.print(code)
     return code
 
 
 class _Run:
-    """Does inputs with networks that are loaded when the first one comes."""
+    """Describe the faces of inputs."""
 
-    def __init__(self, options: Namespace, names: Mapping[Path, str], lines: Any) -> None:
-        self._options, self._names = options, names
+    def __init__(self, options: Namespace, summary: Summary, lines: Any) -> None:
+        self._options = options
         self._lines: TextIO = lines
-        self._loaded: FaceFinder | None = None
-        self.summary = Summary(as_json=options.json)
+        self.runner = Runner(summary, options.checkpoint, TASK, SHIPPED, self._load)
 
-    def describe(self, path: Path) -> tuple[dict[str, Any], str | None]:
-        """Do an input; return what `Summary.process_each` asks for."""
+    def describe(self, path: Path, name: Path, is_video: bool) -> tuple[dict[str, Any], str | None]:
+        """Describe an input; see `Runner.process_files`."""
         from face_attributes import outputs
-        from vision_shared.inputs import check_input
-        from vision_shared.video.animation import is_video
 
-        options, moves = self._options, is_video(path)
-        check_input(path, "video" if moves else "picture")
-        finder = self._finder()
-        has_maps = options.maps and finder.looks
-        name = options.output / self._names[path]
-        written = outputs.targets(name, is_video=moves, has_maps=has_maps)
-        self.summary.claim(path, written.values(), overwrite=options.overwrite)
+        options, finder = self._options, self.runner.model
+        written = outputs.targets(name, is_video=is_video, has_maps=options.maps and finder.looks)
+        self.runner.summary.claim(path, written.values(), overwrite=options.overwrite)
         common = (path, written, finder, self._lines)
         with all_or_none(self._lines):
-            if moves:
+            if is_video:
                 return outputs.describe_video(*common, overwrite=options.overwrite)
             return outputs.describe_picture(*common, overwrite=options.overwrite), None
 
-    def _finder(self) -> FaceFinder:
-        if self._loaded is None:
-            from face_attributes.finder import FaceFinder
-            from face_attributes.model_card import terms
+    def _load(self, path: str) -> FaceFinder:
+        from face_attributes.finder import FaceFinder
+        from face_attributes.model_card import terms
 
-            options = self._options
-            named = [name for name in (options.checkpoint, options.anet) if name is not None]
-            paths = [find_checkpoint(name, TASK) for name in named]
-            try:
-                how = {"device": options.device, "crop": options.crop}
-                if options.checkpoint is None:
-                    finder = FaceFinder.shipped(*paths, **how)
-                else:
-                    finder = FaceFinder.from_checkpoint(*paths, **how)
-                known = () if finder.tagger is None else finder.tagger.names
-                has_chosen = options.attributes is not None or options.all_attributes
-                names = known if has_chosen else finder.told
-                self._loaded = finder.only(chosen(options.attributes, names))
-                named = paths if options.checkpoint else [str(SHIPPED), *paths]
-                self.summary.facts |= {"checkpoints": named, "terms": terms(finder.trained_on)}
-            except (ValueError, OSError) as error:
-                raise ModelError(str(error)) from error
-        return self._loaded
+        options = self._options
+        anet = [] if options.anet is None else [find_checkpoint(options.anet, TASK)]
+        how = {"device": options.device, "crop": options.crop}
+        if options.checkpoint is None:
+            finder = FaceFinder.shipped(*anet, **how)
+        else:
+            finder = FaceFinder.from_checkpoint(path, *anet, **how)
+        known = () if finder.tagger is None else finder.tagger.names
+        has_chosen = options.attributes is not None or options.all_attributes
+        only = finder.only(chosen(options.attributes, known if has_chosen else finder.told))
+        self.runner.summary.facts["checkpoints"] += anet
+        self.runner.summary.facts["terms"] = terms(finder.trained_on)
+        return only
 
 
 def _keep(lines: Any, path: Path, *, overwrite: bool) -> None:

@@ -4,22 +4,15 @@
 from __future__ import annotations
 
 from argparse import ArgumentTypeError, Namespace
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fashion.weights import SHIPPED
 from vision_shared.commands import run_command
-from vision_shared.inputs import VIDEO_SUFFIXES, ExitCode
-from vision_shared.prediction import (
-    ModelError,
-    Summary,
-    answer,
-    check_checkpoint,
-    find_checkpoint,
-    predict_parser,
-    to_stderr,
-)
+from vision_shared.inputs import ExitCode
+from vision_shared.prediction import Summary, predict_parser
+from vision_shared.runner import Runner, predict_command
 
 if TYPE_CHECKING:
     from fashion.recogniser import GarmentRecogniser
@@ -43,7 +36,7 @@ Exit codes: 0 all done; 2 nothing done; 3 some inputs, or the rest of a damaged 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Do what the command line names; return the exit code."""
-    return answer(lambda: _predict(_parse(arguments)), to_stderr)
+    return predict_command(lambda: _parse(arguments), _predict)
 
 
 def _parse(arguments: Sequence[str] | None) -> Namespace:
@@ -69,63 +62,39 @@ def _share(value: str) -> float:
     return share
 
 
-def _predict(options: Namespace) -> ExitCode:
+def _predict(options: Namespace, summary: Summary) -> ExitCode:
     from fashion.outputs import ENDINGS
-    from vision_shared.folders import expand_into_folder
-    from vision_shared.images import READABLE
-    from vision_shared.video.animation import is_video
 
-    names = expand_into_folder(
-        options.inputs,
-        READABLE | VIDEO_SUFFIXES,
-        options.output,
-        to_stderr,
-        endings=ENDINGS,
-        is_video=is_video,
-    )
-    check_checkpoint(options.checkpoint, TASK, SHIPPED)
-    run = _Run(options, names)
-    code = run.summary.process_each(list(names), run.describe, _line)
-    run.summary.print(code)
-    return code
+    run = _Run(options, summary)
+    return run.runner.process_files(options, ENDINGS, run.describe, _line)
 
 
 class _Run:
-    """Does inputs with a network that is loaded when the first one comes."""
+    """Describe the garments of inputs."""
 
-    def __init__(self, options: Namespace, names: Mapping[Path, str]) -> None:
-        self._options, self._names = options, names
-        self._loaded: GarmentRecogniser | None = None
-        self.summary = Summary(as_json=options.json)
+    def __init__(self, options: Namespace, summary: Summary) -> None:
+        self._options = options
+        self.runner = Runner(summary, options.checkpoint, TASK, SHIPPED, self._load)
 
-    def describe(self, path: Path) -> tuple[dict[str, Any], str | None]:
-        """Do an input; return what `Summary.process_each` asks for."""
+    def describe(self, path: Path, name: Path, is_video: bool) -> tuple[dict[str, Any], str | None]:
+        """Describe an input; see `Runner.process_files`."""
         from fashion import outputs
-        from vision_shared.inputs import check_input
-        from vision_shared.video.animation import is_video
 
-        options, moves = self._options, is_video(path)
-        check_input(path, "video" if moves else "picture")
-        written = outputs.targets(options.output / self._names[path], is_video=moves)
-        self.summary.claim(path, written.values(), overwrite=options.overwrite)
-        look = outputs.looker(self._recogniser(), whole=options.whole)
-        if moves:
+        options = self._options
+        written = outputs.targets(name, is_video=is_video)
+        self.runner.summary.claim(path, written.values(), overwrite=options.overwrite)
+        look = outputs.looker(self.runner.model, whole=options.whole)
+        if is_video:
             return outputs.describe_video(path, written, look, overwrite=options.overwrite)
         return outputs.describe_picture(path, written, look, overwrite=options.overwrite), None
 
-    def _recogniser(self) -> GarmentRecogniser:
-        if self._loaded is None:
-            from fashion.recogniser import LEAST_SCORE, GarmentRecogniser
+    def _load(self, path: str) -> GarmentRecogniser:
+        from fashion.recogniser import LEAST_SCORE, GarmentRecogniser
 
-            options = self._options
-            path = find_checkpoint(options.checkpoint, TASK, SHIPPED)
-            least = LEAST_SCORE if options.least_score is None else options.least_score
-            try:
-                self._loaded = GarmentRecogniser.from_checkpoint(path, options.device, least)
-            except (ValueError, OSError) as error:
-                raise ModelError(str(error)) from error
-            self.summary.facts["checkpoints"] = [path]
-        return self._loaded
+        score = self._options.least_score
+        return GarmentRecogniser.from_checkpoint(
+            path, self._options.device, LEAST_SCORE if score is None else score
+        )
 
 
 def _line(path: Path, facts: dict[str, Any]) -> str:

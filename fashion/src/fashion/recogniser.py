@@ -23,6 +23,7 @@ from fashion.data.layout import UNKNOWN
 from fashion.data.samples import Region, to_tensor
 from fashion.garment import Box, Garment, Picture
 from fashion.models import Alignment, Pipeline, Recognition, build_pipeline, one_per_garment
+from fashion.weights import SHIPPED
 from vision_shared.checkpoints import fits_version, read_checkpoint
 from vision_shared.prediction import find_device, rebuild_network
 
@@ -117,6 +118,11 @@ class GarmentRecogniser:
         names = settings["categories"], settings["attributes"]
         types = settings.get("category_types", ())
         return cls(network, *names, framing, device, least_score, types)
+
+    @classmethod
+    def shipped(cls, device: str = "auto") -> Self:
+        """Return a recogniser with the weights that come with the package."""
+        return cls.from_checkpoint(SHIPPED, device)
 
     @property
     def transform(self) -> Mapping[str, Any]:

@@ -12,174 +12,45 @@ was trained with, unless overrides in Hydra's syntax say otherwise.
 # Nothing heavy is imported before the arguments are known to be good: --help has to be quick.
 from __future__ import annotations
 
-import sys
 from argparse import Namespace
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from segmentation.thresholds import SWEEP, Point, Rho, Target, measure_on, refine, sweep
+from segmentation.validation import (
+    TASK,
+    checkpoint_and_output,
+    validation_data,
+    validation_parser,
+)
 from vision_shared.commands import run_command
-from vision_shared.inputs import CommandParser, ExitCode, InputError, check_output, new_file
-from vision_shared.prediction import answer, check_checkpoint, find_checkpoint
+from vision_shared.inputs import ExitCode, InputError, check_output, new_file
+from vision_shared.prediction import answer, to_stderr
 
 if TYPE_CHECKING:
-    from torch.utils.data import DataLoader
-
-    from segmentation.segmenter import Segmenter
     from vision_shared.tables import Table
 
-TASK = "segmentation"
-SWEEP = (0.5, 0.7, 0.8, 0.9, 0.92, 0.95, 0.97, 0.985, 0.995, 1.0)
-
-
-Rho = tuple[float, ...]
-
-
-@dataclass(frozen=True)
-class Point:
-    """Thresholds and what they lead to.
-
-    Attributes:
-        rho: one for every stage but the last.
-        miou: on the validation set, %.
-        milliseconds: an image, wall time, each alone as `predict` has it; the median.
-        macs: an image, multiply-adds.
-        computed: share of the cells that each stage computes, blocks included.
-    """
-
-    rho: Rho
-    miou: float
-    milliseconds: float
-    macs: float
-    computed: tuple[float, ...]
-
-
-Measure = Callable[[Rho], Point]
-
-
-def measure_on(segmenter: Segmenter, batches: DataLoader) -> Measure:
-    """Return what measures a cascade at given thresholds, and leaves it with them.
-
-    Raises:
-        ValueError: the network is no cascade.
-    """
-    from segmentation.models.cascade import LayerCascade
-
-    network = segmenter.network
-    if not isinstance(network, LayerCascade):
-        raise ValueError("expected a layer cascade (module=cascade)")
-    if not network.cascaded:
-        network.begin("cascade")
-    return partial(_measure, segmenter, network, batches)
-
-
-def sweep(measure: Measure, thresholds: Sequence[float], number: int) -> list[Point]:
-    """Measure at each threshold, the same of all ``number`` stages but the last.
-
-    The last threshold has to be 1, which lets no pixel leave.
-    """
-    return [measure((rho,) * number) for rho in thresholds]
-
-
-@dataclass(frozen=True)
-class Target:
-    """The aim of a calibration.
-
-    Attributes:
-        lose: at most so many points of mIoU below the best of the sweep; None for a time instead.
-        milliseconds: at most so many an image; used where ``lose`` is None.
-    """
-
-    lose: float | None
-    milliseconds: float | None = None
-
-    def order(self, point: Point) -> tuple[float, ...]:
-        """Return a key that is least for the best point: of equal ones the highest thresholds."""
-        first = point.macs if self.lose is not None else -point.miou
-        return (first, *(-rho for rho in point.rho))
-
-    def admits(self, points: Sequence[Point]) -> list[Point]:
-        """Return the points that meet the target.
-
-        Raises:
-            InputError: no point is fast enough.
-        """
-        if self.lose is not None:
-            least = max(point.miou for point in points) - self.lose
-            return [point for point in points if point.miou >= least]
-        assert self.milliseconds is not None
-        fast = [point for point in points if point.milliseconds <= self.milliseconds]
-        if not fast:
-            least_time = min(point.milliseconds for point in points)
-            raise InputError(
-                f"no threshold takes {self.milliseconds:g} ms or less; "
-                f"the fastest takes {least_time:.1f} ms"
-            )
-        return fast
-
-    def choose(self, points: Sequence[Point]) -> Point:
-        """Return the least costly point that loses no more, or the best one that is so fast."""
-        return min(self.admits(points), key=self.order)
-
-
-def refine(measure: Measure, points: list[Point], target: Target) -> Point:
-    """Move one stage's threshold at a time by a step of the sweep while the target gains by it.
-
-    Args:
-        measure: from `measure_on`.
-        points: of the sweep; what is measured is added.
-        target: the aim.
-    """
-    chosen, tried = target.choose(points), {point.rho for point in points}
-    while True:
-        steps = [rho for rho in _steps(chosen.rho) if rho not in tried]
-        if not steps:
-            return chosen
-        for rho in steps:
-            tried.add(rho)
-            points.append(measure(rho))
-        best = target.choose(points)
-        if best is chosen:
-            return chosen
-        chosen = best
-
-
-def _steps(rho: Rho) -> list[Rho]:
-    """Return the thresholds that differ in one stage by one step of the sweep."""
-    return [
-        (*rho[:stage], SWEEP[index], *rho[stage + 1 :])
-        for stage, value in enumerate(rho)
-        for index in (SWEEP.index(value) - 1, SWEEP.index(value) + 1)
-        if 0 <= index < len(SWEEP)
-    ]
+ENDING = "calibrated"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Parse the command line, sweep, write; return the exit code."""
-    return answer(lambda: _calibrate(_parse(arguments)), _report)
+    return answer(lambda: _calibrate(_parse(arguments)), to_stderr)
 
 
 def _parse(arguments: Sequence[str] | None) -> Namespace:
-    parser = CommandParser(
-        prog="python -m segmentation.calibrate",
-        description="Choose a cascade's threshold on a validation set.",
+    parser = validation_parser(
+        "calibrate", "Choose a cascade's thresholds on a validation set.", ENDING
     )
-    parser.add_argument("checkpoint", help="a checkpoint, its address, or `last` (in ./runs)")
-    parser.add_argument("overrides", nargs="*", help="Hydra overrides, e.g. data=folder")
     target = parser.add_mutually_exclusive_group()
     target.add_argument(
         "--lose", type=float, metavar="POINTS", help="of mIoU, at most (default: 0.3)"
     )
     target.add_argument("--milliseconds", type=float, metavar="MS", help="an image, at most")
     parser.add_argument(
-        "-o", "--output", type=Path, help="the checkpoint to write (default: NAME-calibrated.ckpt)"
-    )
-    parser.add_argument(
         "--picture", type=Path, help="of the sweep (default: beside the checkpoint)"
     )
-    parser.add_argument("--overwrite", action="store_true", help="replace existing outputs")
     options = parser.parse_intermixed_args(arguments)
     if options.lose is None and options.milliseconds is None:
         options.lose = 0.3
@@ -187,26 +58,17 @@ def _parse(arguments: Sequence[str] | None) -> Namespace:
 
 
 def _calibrate(options: Namespace) -> ExitCode:
-    check_checkpoint(options.checkpoint, TASK)
-    path = Path(find_checkpoint(options.checkpoint, TASK))
-    output = options.output or path.with_name(f"{path.stem}-calibrated.ckpt")
+    path, output = checkpoint_and_output(options, ENDING)
     picture = options.picture or output.with_suffix(".png")
-    for target in (output, picture):
-        check_output(target, overwrite=options.overwrite)
+    check_output(picture, overwrite=options.overwrite)
 
     from segmentation.segmenter import Segmenter
     from vision_shared.checkpoints import read_checkpoint
-    from vision_shared.recorded_data import compose_config, make_data
-    from vision_shared.rendering import nothing_rendered_in
     from vision_shared.tables import print_tables
 
     checkpoint = read_checkpoint(path, task=TASK)
     segmenter = Segmenter.from_checkpoint(path)
-    cfg, places = compose_config(checkpoint, options.overrides)
-    with nothing_rendered_in(places):
-        data = make_data(checkpoint, cfg.data)
-        data.prepare_data()
-        data.setup("validate")
+    data = validation_data(checkpoint, options.overrides)
     trained = getattr(segmenter.network, "cascaded", True)
     try:
         measure = measure_on(segmenter, data.val_dataloader())
@@ -226,36 +88,6 @@ def _calibrate(options: Namespace) -> ExitCode:
         print("nothing is saved: at these thresholds every pixel reaches the last stage")
     print(f"rho {_text(chosen.rho)} stored in {output}; the sweep is drawn in {picture}")
     return ExitCode.DONE
-
-
-def _measure(segmenter: Segmenter, network: Any, batches: DataLoader, rho: Rho) -> Point:
-    import torch
-
-    from segmentation.evaluation.comparison import OURS, Comparison
-    from segmentation.evaluation.cost import cascade_macs, stage_macs
-
-    network.set_rho(rho)
-    comparison = Comparison(segmenter.classes)
-    device = segmenter.device
-    image = torch.zeros(0)
-    for batch in batches:
-        image, truth = batch["image"].to(device), batch["mask"].to(device)
-        comparison.time(OURS, lambda x: segmenter.inference(network, x), image)
-        parsing = segmenter.inference(network, image)
-        labels = parsing.logits.argmax(1)
-        comparison.update({OURS: labels}, truth)
-        assert parsing.stages is not None
-        computed = network.computed_shares(parsing.stages)
-        comparison.update_stages(parsing.stages, labels, truth, computed)
-    assert comparison.stages is not None
-    shares = comparison.stages.computed_shares()
-    return Point(
-        rho,
-        100 * float(comparison.systems[OURS].mean_iou()),
-        comparison.milliseconds(OURS),
-        cascade_macs(stage_macs(network, torch.zeros_like(image[:1])), shares),
-        tuple(shares.tolist()),
-    )
 
 
 def _table(points: Sequence[Point]) -> Table:
@@ -323,10 +155,6 @@ def _store(checkpoint: Any, rho: Rho, path: Path) -> None:
 def _text(rho: Rho) -> str:
     """Return a common threshold once, else one for each stage."""
     return " / ".join(f"{value:g}" for value in (rho[:1] if len(set(rho)) == 1 else rho))
-
-
-def _report(line: str) -> None:
-    print(f"calibrate: {line}", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -4,27 +4,20 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from segmentation.weights import SHIPPED
 from vision_shared.commands import run_command
-from vision_shared.inputs import VIDEO_SUFFIXES, ExitCode, InputError
-from vision_shared.prediction import (
-    ModelError,
-    Summary,
-    answer,
-    check_checkpoint,
-    find_checkpoint,
-    predict_parser,
-    to_stderr,
-)
+from vision_shared.inputs import ExitCode, InputError
+from vision_shared.prediction import Summary, check_checkpoint, predict_parser
+from vision_shared.runner import Runner, predict_command
 
 if TYPE_CHECKING:
     from segmentation.segmenter import Segmenter
 
 TASK = "segmentation"
-SHIPPED = Path(__file__).parent / "weights" / "parsing.safetensors"
 
 EPILOG = """\
 INPUT is pictures, videos (animated GIF, WebP and PNG, too), and folders of them; OUT is a folder,
@@ -42,7 +35,7 @@ Exit codes: 0 all done; 2 nothing done; 3 some inputs, or the rest of a damaged 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Do what the command line names; return the exit code."""
-    return answer(lambda: _predict(_parse(arguments)), to_stderr)
+    return predict_command(lambda: _parse(arguments), _predict)
 
 
 def _parse(arguments: Sequence[str] | None) -> Namespace:
@@ -69,70 +62,48 @@ def _parse(arguments: Sequence[str] | None) -> Namespace:
     return options
 
 
-def _predict(options: Namespace) -> ExitCode:
-    from segmentation.outputs import ENDINGS
-    from vision_shared.folders import expand_into_folder
-    from vision_shared.images import READABLE
-    from vision_shared.video.animation import is_video
+def _predict(options: Namespace, summary: Summary) -> ExitCode:
+    from segmentation.output_names import ENDINGS
 
-    names = expand_into_folder(
-        options.inputs,
-        READABLE | VIDEO_SUFFIXES,
-        options.output,
-        to_stderr,
-        endings=ENDINGS,
-        is_video=is_video,
-    )
-    check_checkpoint(options.checkpoint, TASK, SHIPPED)
     if options.compare is not None:
         check_checkpoint(options.compare, TASK)
-    run = _Run(options, names)
-    code = run.summary.process_each(list(names), run.segment, _line)
-    run.summary.print(code)
-    return code
+    run = _Run(options, summary)
+    return run.runner.process_files(options, ENDINGS, run.segment, _line)
 
 
 class _Run:
-    """Does inputs with one network, or two, loaded when the first input comes."""
+    """Segment inputs with one network, or with two side by side."""
 
-    def __init__(self, options: Namespace, names: Mapping[Path, str]) -> None:
-        self._options, self._names = options, names
+    def __init__(self, options: Namespace, summary: Summary) -> None:
+        self._options = options
         self._loaded: dict[str, Segmenter] = {}
-        self.summary = Summary(as_json=options.json)
+        self.runner = Runner(summary, options.checkpoint, TASK, SHIPPED, self._load)
 
-    def segment(self, path: Path) -> tuple[dict[str, Any], str | None]:
-        """Do an input; return what `Summary.process_each` asks for."""
+    def segment(self, path: Path, name: Path, is_video: bool) -> tuple[dict[str, Any], str | None]:
+        """Segment an input; see `Runner.process_files`."""
         from segmentation import outputs
-        from vision_shared.inputs import check_input
-        from vision_shared.video.animation import is_video
+        from segmentation.output_names import targets
 
-        options, moves = self._options, is_video(path)
-        check_input(path, "video" if moves else "picture")
-        if options.compare:
-            if not moves:
+        claim, overwrite = self.runner.summary.claim, self._options.overwrite
+        if self._options.compare:
+            if not is_video:
                 raise InputError(f"{path}: --compare takes videos")
-            target = options.output / f"{self._names[path]}_compare.mp4"
-            self.summary.claim(path, [target], overwrite=options.overwrite)
-            return outputs.compare_video(
-                path, target, self._segmenters(), overwrite=options.overwrite
-            )
-        segmenter = next(iter(self._segmenters().values()))
-        written = outputs.targets(
-            options.output / self._names[path], is_video=moves, has_stages=_has_stages(segmenter)
-        )
-        self.summary.claim(path, written.values(), overwrite=options.overwrite)
-        if moves:
-            return outputs.segment_video(path, written, segmenter, overwrite=options.overwrite)
-        return outputs.segment_picture(path, written, segmenter, overwrite=options.overwrite), None
+            target = name.with_name(f"{name.name}_compare.mp4")
+            claim(path, [target], overwrite=overwrite)
+            return outputs.compare_video(path, target, self._segmenters(), overwrite=overwrite)
+        segmenter = self.runner.model
+        written = targets(name, is_video=is_video, has_stages=_has_stages(segmenter))
+        claim(path, written.values(), overwrite=overwrite)
+        if is_video:
+            return outputs.segment_video(path, written, segmenter, overwrite=overwrite)
+        return outputs.segment_picture(path, written, segmenter, overwrite=overwrite), None
 
     def _segmenters(self) -> dict[str, Segmenter]:
-        """Return the networks by the names that a comparison shows."""
+        """Return both networks by the names that a comparison shows."""
         if not self._loaded:
-            options = self._options
-            compared = [] if options.compare is None else [options.compare]
-            for named in (options.checkpoint, *compared):
-                path = find_checkpoint(named, TASK, SHIPPED)
-                self._loaded[_name(path, self._loaded)] = self._load(path)
+            both = [self.runner.model, self.runner.load(self._options.compare, self._load)]
+            for path, segmenter in zip(self.runner.summary.facts["checkpoints"], both, strict=True):
+                self._loaded[_name(path, self._loaded)] = segmenter
         return self._loaded
 
     def _load(self, path: str) -> Segmenter:
@@ -140,13 +111,9 @@ class _Run:
         from segmentation.segmenter import Segmenter
 
         options = self._options
-        self.summary.facts["checkpoints"].append(path)
-        try:
-            asked = options.window is not None or options.mirrored
-            inference = Inference(options.window, mirrored=options.mirrored) if asked else None
-            return Segmenter.from_checkpoint(path, options.device, inference, options.milliseconds)
-        except (ValueError, OSError) as error:
-            raise ModelError(str(error)) from error
+        asked = options.window is not None or options.mirrored
+        inference = Inference(options.window, mirrored=options.mirrored) if asked else None
+        return Segmenter.from_checkpoint(path, options.device, inference, options.milliseconds)
 
 
 def _has_stages(segmenter: Segmenter) -> bool:

@@ -23,6 +23,7 @@ from segmentation.inference import Inference
 from segmentation.models import build_network
 from segmentation.models.budget import TimeBudget
 from segmentation.models.cascade import LayerCascade
+from segmentation.weights import SHIPPED
 from vision_shared.checkpoints import fits_version, read_checkpoint
 from vision_shared.prediction import find_device, rebuild_network
 
@@ -121,6 +122,11 @@ class Segmenter:
             inference = inference or Inference(**recorded)
         network = rebuild_network(checkpoint, _build)
         return cls(network, classes, device, inference, milliseconds, unreliable)
+
+    @classmethod
+    def shipped(cls, device: str = "auto") -> Self:
+        """Return a segmenter with the weights that come with the package."""
+        return cls.from_checkpoint(SHIPPED, device)
 
     def __call__(self, image: NDArray[np.uint8]) -> Segmented:
         """Segment a picture (H, W, 3), RGB uint8."""

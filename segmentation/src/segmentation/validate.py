@@ -10,17 +10,22 @@ from __future__ import annotations
 
 from argparse import Namespace
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from segmentation.validation import (
+    TASK,
+    checkpoint_and_output,
+    validation_data,
+    validation_parser,
+)
 from vision_shared.commands import run_command
-from vision_shared.inputs import CommandParser, ExitCode, check_output
-from vision_shared.prediction import answer, check_checkpoint, find_checkpoint, to_stderr
+from vision_shared.inputs import ExitCode
+from vision_shared.prediction import answer, to_stderr
 
 if TYPE_CHECKING:
     from segmentation.segmenter import Segmenter
 
-TASK = "segmentation"
+ENDING = "validated"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -29,36 +34,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parse(arguments: Sequence[str] | None) -> Namespace:
-    parser = CommandParser(
-        prog="python -m segmentation.validate",
-        description="Store the precision of each class on a validation set in a checkpoint.",
+    parser = validation_parser(
+        "validate", "Store the precision of each class on a validation set in a checkpoint.", ENDING
     )
-    parser.add_argument("checkpoint", help="a checkpoint, its address, or `last` (in ./runs)")
-    parser.add_argument("overrides", nargs="*", help="Hydra overrides, e.g. data=folder")
     parser.add_argument("--long-side", type=int, help="larger images are reduced to these pixels")
     parser.add_argument(
         "--least-parts",
         type=float,
         help="classes but the first are parts of one thing, predicted from this probability on",
     )
-    parser.add_argument(
-        "-o", "--output", type=Path, help="the checkpoint to write (default: NAME-validated.ckpt)"
-    )
-    parser.add_argument("--overwrite", action="store_true", help="replace an existing output")
     return parser.parse_intermixed_args(arguments)
 
 
 def _validate(options: Namespace) -> ExitCode:
-    check_checkpoint(options.checkpoint, TASK)
-    path = Path(find_checkpoint(options.checkpoint, TASK))
-    output = options.output or path.with_name(f"{path.stem}-validated.ckpt")
-    check_output(output, overwrite=options.overwrite)
+    path, output = checkpoint_and_output(options, ENDING)
 
     from segmentation.inference import Inference
     from segmentation.segmenter import LEAST_PRECISION, Segmenter
     from vision_shared.checkpoints import read_checkpoint, write_checkpoint
-    from vision_shared.recorded_data import compose_config, make_data
-    from vision_shared.rendering import nothing_rendered_in
     from vision_shared.tables import Table, print_tables
 
     checkpoint = read_checkpoint(path, task=TASK)
@@ -68,11 +61,7 @@ def _validate(options: Namespace) -> ExitCode:
     settings["inference"] = {**(settings["inference"] or {}), **chosen}
     segmenter = Segmenter.from_checkpoint(path, inference=Inference(**settings["inference"]))
     segmenter.unreliable = []
-    cfg, places = compose_config(checkpoint, options.overrides)
-    with nothing_rendered_in(places):
-        data = make_data(checkpoint, cfg.data)
-        data.prepare_data()
-        data.setup("validate")
+    data = validation_data(checkpoint, options.overrides)
     precision = measure_precision(segmenter, data.val_dataloader())
     rows = [
         [name, f"{value:.2f}", "" if value >= LEAST_PRECISION else "is not predicted"]

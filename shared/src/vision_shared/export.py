@@ -4,7 +4,8 @@
     python -m vision_shared.export CHECKPOINT -o network.safetensors [--half]
 
 The program takes any size (and batch) the network takes. To run it: ``import vision_shared.layers``
-(it registers our operators), then ``torch.export.load("network.pt2").module()(*tensors)``.
+and, for a layer cascade, ``vision_shared.region`` (they register our operators), then
+``torch.export.load("network.pt2").module()(*tensors)``.
 
 A task whose package has a module ``model_card`` with ``model_card(checkpoint) -> str`` has its text
 written beside the model, as ``network.pt2.md``.

@@ -61,7 +61,7 @@ def to_stderr(line: str) -> None:
 def predict_parser(
     prog: str, description: str, epilog: str, *, has_weights: bool = False
 ) -> CommandParser:
-    """Return the parser of a ``predict`` command that writes into a folder, with what all have.
+    """Return the parser of a ``predict`` command, with the options that all have.
 
     Args:
         prog: how it is called.
@@ -80,7 +80,7 @@ def predict_parser(
     )
     add = parser.add_argument
     add("inputs", nargs="+", type=Path, metavar="INPUT", help="see below")
-    add("-o", "--output", type=Path, required=True, metavar="OUT", help="a folder, see below")
+    add("-o", "--output", type=Path, required=True, metavar="OUT", help="see below")
     add(
         "--checkpoint",
         metavar="CKPT",

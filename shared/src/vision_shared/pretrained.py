@@ -35,6 +35,7 @@ def create_network(model: str, pretrained: bool | str = False, **options: Any) -
         options: of ``timm.create_model``, e.g. ``features_only=True``, ``output_stride=8``.
 
     Raises:
+        ValueError: timm has no network of that name.
         InputError: weights that do not fit, a file that is not there or cannot be read, or
             ImageNet's, if they are neither at hand nor to be had.
 
@@ -43,6 +44,8 @@ def create_network(model: str, pretrained: bool | str = False, **options: Any) -
     """
     import timm
 
+    if model not in timm.list_models():
+        raise ValueError(f"expected a model that timm has (timm.list_models()), got {model!r}")
     path = Path(pretrained) if isinstance(pretrained, str) else None
     if pretrained is True:
         path = packaged_weights(model) or hub_weights(model)

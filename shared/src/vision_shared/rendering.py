@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
+from typing import Protocol
 
 from vision_shared.inputs import InputError, replace_folder
 from vision_shared.unfinished import try_lock, unfinished
@@ -69,6 +70,48 @@ def render_once(
                     _check_replaceable(folder, what)
                     replace_folder(folder, temporary)
     _use(folder)
+
+
+class PeopleRecipe(Protocol):
+    """A data set of `synthetic_people` in a task's layout."""
+
+    def text(self) -> str:
+        """Return the content of recipe.json."""
+        ...
+
+    def number(self) -> int:
+        """Return the number of images of people."""
+        ...
+
+    def write(self, folder: Path, sets: Path) -> None:
+        """Write the data set into a new folder from samples that `sets` keeps."""
+        ...
+
+
+def render_people(folder: Path, recipe: PeopleRecipe, sets: Path) -> None:
+    """Write synthetic people into a folder that does not hold just these.
+
+    Args:
+        folder: folder of the data set; it appears whole or not at all, one of another recipe is
+            replaced.
+        recipe: content of the data set.
+        sets: folder of rendered samples, in shards: an interrupted rendering goes on from there.
+
+    Raises:
+        InputError: the folder holds something else than synthetic people, or no photographs.
+    """
+    render_once(
+        folder, recipe.text(), lambda new: recipe.write(new, sets), recipe.number(), "people"
+    )
+
+
+@contextmanager
+def renderer_errors() -> Iterator[None]:
+    """Report what the renderer refuses, a folder of photographs for example, as an InputError."""
+    try:
+        yield
+    except (ValueError, FileNotFoundError) as error:
+        raise InputError(str(error)) from None
 
 
 def _holds(folder: Path, recipe: str) -> bool:

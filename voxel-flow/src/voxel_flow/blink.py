@@ -19,7 +19,8 @@ from vision_shared.prediction import (
     to_stderr,
 )
 from voxel_flow.interpolation.jobs import find_sources
-from voxel_flow.predict import SHIPPED, TASK
+from voxel_flow.predict import TASK
+from voxel_flow.weights import SHIPPED
 
 if TYPE_CHECKING:
     from vision_shared.face_scores import FaceScorer

@@ -23,9 +23,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from face_attributes.data.annotation_cache import cached
 from face_attributes.data.faces import NOBODY, Faces, unknown_places
 from face_attributes.data.names import LANDMARKS, PARTS
-from face_attributes.data.packed import packed
 from face_attributes.data.text import Names, NumberTable, read_table
 from vision_shared.csv_tables import CORNERS, SIZED, box_columns
 from vision_shared.faults import Report, line_of, stop
@@ -88,7 +88,7 @@ def celeba_faces(root: Path, pictures: Pictures, cache: Path) -> Faces:
         InputError: a list that cannot be used.
     """
     files = find_celeba(root, pictures)
-    return packed(cache, files.lists(), files.folder, lambda: read_celeba(files))
+    return cached(cache, files.lists(), files.folder, lambda: read_celeba(files))
 
 
 def find_celeba(root: Path, pictures: Pictures) -> CelebaFiles:

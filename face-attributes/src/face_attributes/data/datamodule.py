@@ -17,6 +17,7 @@ from face_attributes.data.layers import Layers, cut_layers
 from face_attributes.data.lfwa import lfwa_faces
 from face_attributes.data.names import CELEBA_ATTRIBUTES, PARTS
 from synthetic_people.backgrounds import Backgrounds
+from vision_shared.rendering import render_people
 
 DARK_UNTIL, LIGHT_FROM = 0.45, 0.65
 """Tones of the skin, 0 (darkest) to 1 (lightest), that divide people into three groups."""
@@ -43,7 +44,7 @@ class PeopleData(FaceData):
 
     def prepare_data(self) -> None:
         """Render the people if the folder does not hold them."""
-        people.render_once(self.folder, self.recipe, self.sets)
+        render_people(self.folder, self.recipe, self.sets)
 
     def layers(self, part: Part) -> Layers:
         """Return people cut out of their images, by the maps that the rendering brings."""

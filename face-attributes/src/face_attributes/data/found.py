@@ -17,8 +17,8 @@ from tqdm import tqdm
 
 from face_attributes.data.faces import Faces
 from face_attributes.data.samples import to_tensor
+from vision_shared.annotation_cache import damaged
 from vision_shared.inputs import InputError, new_file
-from vision_shared.packed import damaged
 
 Find = Callable[[Sequence[Tensor]], Tensor]
 """Takes images (3, H, W), RGB in [0, 1]; returns a box (N, 4) for the face of each, in pixels."""

@@ -20,13 +20,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from face_attributes.data.annotation_cache import cached
 from face_attributes.data.faces import Faces, unknown_places
 from face_attributes.data.names import PARTS
-from face_attributes.data.packed import packed
+from vision_shared.annotation_cache import load_packed, save_packed
 from vision_shared.faults import Report, stop
 from vision_shared.inputs import InputError, check_input
 from vision_shared.isolation import Convert, convert_one
-from vision_shared.packed import load_packed, save_packed
 from vision_shared.plain import one_line, shown
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def lfwa_faces(root: Path, num_attributes: int, cache: Path) -> Faces:
         InputError: one that cannot be used.
     """
     labels, indices, folder = find_lfwa(root, num_attributes)
-    return packed(cache, [labels, indices], folder, lambda: read_lfwa(labels, indices, folder))
+    return cached(cache, [labels, indices], folder, lambda: read_lfwa(labels, indices, folder))
 
 
 def find_lfwa(root: Path, num_attributes: int) -> tuple[Path, Path, Path]:

@@ -25,8 +25,8 @@ from synthetic_people import dataset
 from synthetic_people.attributes import LASTING, PASSING
 from synthetic_people.backgrounds import Backgrounds
 from synthetic_people.sample import Labels, Sample
-from vision_shared import rendering
 from vision_shared.inputs import InputError
+from vision_shared.rendering import renderer_errors
 
 PEOPLE_ATTRIBUTES = tuple(name for name in CELEBA_ATTRIBUTES if name in {*LASTING, *PASSING})
 """Those of CelebA's attributes that the rendering defines, in CelebA's order."""
@@ -68,6 +68,14 @@ class Recipe:
         if least < 0 or self.pictures + self.close_ups < 1 or self.backgrounds < 2:
             raise InputError(f"expected 1 picture or close-up, 2 backgrounds, a seed: {self}")
 
+    def number(self) -> int:
+        """Return the number of images of people."""
+        return sum(self.people) * (self.pictures + self.close_ups)
+
+    def write(self, folder: Path, sets: Path) -> None:
+        """Write the data set into a new folder from samples that `sets` keeps."""
+        _write(folder, self, sets)
+
     def text(self) -> str:
         """Return what recipe.json holds."""
         versions = {"version": VERSION, "samples": dataset.VERSION}
@@ -102,23 +110,6 @@ class _Row:
     label: Labels
 
 
-def render_once(folder: Path, recipe: Recipe, sets: Path) -> None:
-    """Write the people into a folder that does not hold just these.
-
-    Args:
-        folder: of the data set; it appears whole or not at all, one of another recipe is replaced.
-        recipe: what it holds.
-        sets: folder of rendered samples, in shards: an interrupted rendering goes on from there.
-
-    Raises:
-        InputError: the folder holds something else than rendered people, or no photographs.
-    """
-    number = sum(recipe.people) * (recipe.pictures + recipe.close_ups)
-    rendering.render_once(
-        folder, recipe.text(), lambda new: _write(new, recipe, sets), number, "people"
-    )
-
-
 def _write(folder: Path, recipe: Recipe, sets: Path) -> None:
     for name in ("Img/img_celeba", "Anno", "Eval", "backgrounds"):
         (folder / name).mkdir(parents=True)
@@ -143,10 +134,8 @@ def samples(recipe: Recipe, split: int, sets: Path) -> Iterator[Sample]:
 
 
 def _samples(recipe: dataset.Recipe, sets: Path) -> Iterator[Sample]:
-    try:
+    with renderer_errors():
         yield from dataset.read_set(dataset.render_set(recipe, sets))
-    except (ValueError, FileNotFoundError) as error:
-        raise InputError(str(error)) from None
 
 
 def read_metadata(folder: Path) -> dict[str, dict[str, str]]:

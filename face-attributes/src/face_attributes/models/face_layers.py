@@ -11,7 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vision_shared.layers import LocallySharedConv2d, Normalise, slide_locally_shared_conv2d
+from face_attributes.models.locally_shared import LocallySharedConv2d, slide_locally_shared_conv2d
+from vision_shared.layers import Normalise
 from vision_shared.pretrained import create_network
 
 Pair = tuple[int, int]

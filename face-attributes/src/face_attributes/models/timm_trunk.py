@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import timm
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -35,8 +34,6 @@ class TimmTrunk(nn.Module):
         self, model: str, reduction: int = 16, pretrained: bool | str = False, input_size: int = 224
     ) -> None:
         super().__init__()
-        if model not in timm.list_models():
-            raise ValueError(f"expected a model that timm has (timm.list_models()), got {model!r}")
         index = _find_level(model, reduction)
         network: Any = create_network(model, pretrained, features_only=True, out_indices=(index,))
         _expect_centred(model, network)
@@ -54,7 +51,7 @@ class TimmTrunk(nn.Module):
 
 def _find_level(model: str, reduction: int) -> int:
     with torch.device("meta"):  # to be looked at alone
-        info: Any = timm.create_model(model, features_only=True).feature_info
+        info: Any = create_network(model, features_only=True).feature_info
     reductions = info.reduction()
     if reduction not in reductions:
         raise ValueError(f"expected a reduction of {model} among {reductions}, got {reduction}")

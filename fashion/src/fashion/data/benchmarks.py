@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+from fashion.data.annotation_cache import cached
 from fashion.data.cap import find_cap, read_cap
 from fashion.data.cap_fine import find_cap_fine, read_cap_fine
 from fashion.data.consumer2shop import find_consumer2shop, read_consumer2shop
@@ -13,7 +14,6 @@ from fashion.data.folder import read_folder
 from fashion.data.garments import Garments, joined, stacked
 from fashion.data.inshop import find_inshop, read_inshop
 from fashion.data.official import Files
-from fashion.data.packed import packed
 from fashion.data.people_others import read_others
 from vision_shared.faults import Report, stop
 from vision_shared.inputs import InputError
@@ -57,7 +57,7 @@ def load_garments(name: str, root: Path, cache: Path) -> Garments:
     Args:
         name: one of `BENCHMARKS`.
         root: where it lies.
-        cache: a folder for `fashion.data.packed`.
+        cache: a folder for `fashion.data.annotation_cache`.
 
     Raises:
         FileNotFoundError: it is not there; says where to get it.
@@ -71,7 +71,7 @@ def load_garments(name: str, root: Path, cache: Path) -> Garments:
     if name not in OFFICIAL:
         raise InputError(f"expected one of {', '.join(BENCHMARKS)}, got {name!r}")
     _, find, read = OFFICIAL[name]
-    return packed(cache, name, find(root), read)
+    return cached(cache, name, find(root), read)
 
 
 def read_garments(name: str, root: Path, report: Report) -> Garments:

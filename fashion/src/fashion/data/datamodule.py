@@ -29,6 +29,7 @@ from fashion.data.samples import REGIONS, EvaluationSamples, Region, TrainingSam
 from vision_shared.datamodule import TaskData, checked_size
 from vision_shared.images import READABLE
 from vision_shared.inputs import InputError
+from vision_shared.rendering import render_people
 
 
 class FashionData(TaskData):
@@ -279,7 +280,7 @@ class PeopleData(FashionData):
 
     def prepare_data(self) -> None:
         """Render the people if the folder does not hold them."""
-        people.render_once(self.folder, self.recipe, self.root / "people")
+        render_people(self.folder, self.recipe, self.root / "people")
 
     def vocabulary(self) -> Vocabulary:
         """The names of categories and attributes, known before anything is rendered."""

@@ -35,8 +35,8 @@ from synthetic_people import dataset
 from synthetic_people.backgrounds import Backgrounds
 from synthetic_people.catalogue import SHOTS
 from synthetic_people.sample import Sample
-from vision_shared import rendering
 from vision_shared.inputs import InputError
+from vision_shared.rendering import renderer_errors
 
 VERSION = 1
 """Raise it when the folder would differ for the same samples."""
@@ -82,6 +82,14 @@ class Recipe:
         if not 0 <= self.missing <= 1 - self.swapped <= 1:
             raise InputError(f"expected missing and swapped to be shares: {self}")
 
+    def number(self) -> int:
+        """Return the number of images of people."""
+        return sum(self.items) * len(SHOTS) + sum(self.portraits)
+
+    def write(self, folder: Path, sets: Path) -> None:
+        """Write the data set into a new folder from samples that `sets` keeps."""
+        _write(folder, self, sets)
+
     def text(self) -> str:
         """Return what recipe.json holds."""
         versions = {"version": VERSION, "samples": dataset.VERSION}
@@ -100,23 +108,6 @@ class Recipe:
             per_identity=1,
             backgrounds=self.photographs,
         )
-
-
-def render_once(folder: Path, recipe: Recipe, sets: Path) -> None:
-    """Write the people into a folder that does not hold just these.
-
-    Args:
-        folder: of the data set; it appears whole or not at all, one of another recipe is replaced.
-        recipe: what it holds.
-        sets: folder of rendered samples, in shards: an interrupted rendering goes on from there.
-
-    Raises:
-        InputError: the folder holds something else than rendered people, or no photographs.
-    """
-    number = sum(recipe.items) * len(SHOTS) + sum(recipe.portraits)
-    rendering.render_once(
-        folder, recipe.text(), lambda new: _write(new, recipe, sets), number, "people"
-    )
 
 
 def _write(folder: Path, recipe: Recipe, sets: Path) -> None:
@@ -141,10 +132,8 @@ def _write(folder: Path, recipe: Recipe, sets: Path) -> None:
 
 
 def _samples(recipe: dataset.Recipe, sets: Path) -> Iterator[Sample]:
-    try:
+    with renderer_errors():
         yield from dataset.read_set(dataset.render_set(recipe, sets))
-    except (ValueError, FileNotFoundError) as error:
-        raise InputError(str(error)) from None
 
 
 def _write_shot(

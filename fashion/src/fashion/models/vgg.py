@@ -4,20 +4,18 @@ Simonyan, Zisserman 2015, "Very Deep Convolutional Networks": its blocks conv1 t
 each branch is a conv5 of its own. (Liu et al., CVPR 2016, section 3.1; Liu et al., ECCV 2016.)
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 
-import torch
 from torch import Tensor, nn
 
 from fashion.models.trunk import Trunk
-from vision_shared.checkpoints import load_torch
 from vision_shared.layers import Normalise
+from vision_shared.vgg_weights import copy_convolutions, copy_vgg16
 
 _SHARED = (1, 1, "pool", 2, 2, "pool", 4, 4, 4, "pool", 8, 8, 8)  # channels by the first's
 _BRANCH = ("pool", 8, 8, 8)
-_PLACES = (0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28)  # torchvision's, of the convolutions
-_FULL = (0, 3)  # likewise, of fc6 and fc7
-_MISFITS = (AttributeError, KeyError, RuntimeError, TypeError, ValueError)
+_FULL = (0, 3)  # torchvision's indices of fc6 and fc7
 
 
 def vgg16_trunk(
@@ -40,7 +38,11 @@ def vgg16_trunk(
     branches = tuple(
         nn.Sequential(*_layers(_BRANCH, 8 * width, width)) for _ in range(num_branches)
     )
-    full = () if weights is None else _load(Path(weights), shared, branches)
+    full = (
+        ()
+        if weights is None
+        else copy_vgg16(Path(weights), lambda state: _copy(state, shared, branches))
+    )
     return Trunk(shared, branches, 8 * width, 8, 8 * width, 16, grid, full)
 
 
@@ -58,30 +60,16 @@ def _layers(plan: tuple[int | str, ...], inputs: int, width: int) -> list[nn.Mod
     return layers
 
 
-def _load(
-    path: Path, shared: nn.Module, branches: tuple[nn.Module, ...]
+def _copy(
+    state: Mapping[str, Tensor], shared: nn.Module, branches: tuple[nn.Module, ...]
 ) -> tuple[tuple[Tensor, Tensor], ...]:
     """Copy torchvision's weights, the last block's into every branch; return fc6 and fc7."""
-    state = load_torch(path)
-    try:
-        first = [module for module in shared.modules() if isinstance(module, nn.Conv2d)]
-        for branch in branches:
-            last = [module for module in branch.modules() if isinstance(module, nn.Conv2d)]
-            for conv, place in zip([*first, *last], _PLACES, strict=True):
-                _copy(conv, state[f"features.{place}.weight"], state[f"features.{place}.bias"])
-        return tuple(
-            (state[f"classifier.{place}.weight"], state[f"classifier.{place}.bias"])
-            for place in _FULL
-            if f"classifier.{place}.weight" in state
-        )
-    except _MISFITS as error:
-        raise ValueError(f"{path}: expected torchvision's state dict of VGG-16: {error}") from error
-
-
-def _copy(conv: nn.Conv2d, weight: Tensor, bias: Tensor) -> None:
-    """Copy weights of the very shape, which broadcasting would not ask for."""
-    if weight.shape != conv.weight.shape or conv.bias is None:
-        raise ValueError(f"expected {tuple(conv.weight.shape)}, got {tuple(weight.shape)}")
-    with torch.no_grad():
-        conv.weight.copy_(weight)
-        conv.bias.copy_(bias)
+    first = [module for module in shared.modules() if isinstance(module, nn.Conv2d)]
+    for branch in branches:
+        last = [module for module in branch.modules() if isinstance(module, nn.Conv2d)]
+        copy_convolutions([*first, *last], state)
+    return tuple(
+        (state[f"classifier.{index}.weight"], state[f"classifier.{index}.bias"])
+        for index in _FULL
+        if f"classifier.{index}.weight" in state
+    )

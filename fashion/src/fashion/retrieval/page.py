@@ -1,22 +1,18 @@
 """The page of a video's garments: one file of HTML, beside the video, which it seeks in."""
 
-from __future__ import annotations
-
 import os
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from html import escape
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import quote
 
 from PIL import Image
 
 from fashion.garment import Picture
-
-if TYPE_CHECKING:
-    from fashion.retrieval.spotting import Spotted
+from fashion.retrieval.spotted import Spotted
 
 NAMED = 5
 """Attributes of a garment that its title names, the likeliest."""

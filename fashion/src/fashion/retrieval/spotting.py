@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from fashion.garment import Picture, Recogniser
+from fashion.garment import Recogniser
 from fashion.retrieval.garment_index import GarmentIndex
 from fashion.retrieval.page import timeline_page
+from fashion.retrieval.spotted import Spotted
 from fashion.retrieval.tracking import Track, Tracker
 from fashion.retrieval.writing import describe
 from vision_shared.inputs import new_file
@@ -23,22 +23,6 @@ from vision_shared.video.reader import VideoReader
 
 LEAST_SIGHTINGS = 2
 """A garment that is seen in fewer frames is taken for a mistake of the detector."""
-
-
-@dataclass(frozen=True)
-class Spotted:
-    """A garment of a video.
-
-    Attributes:
-        facts: plain values: ``number``, ``first`` and ``last`` seconds, ``sightings``,
-            ``best_time``, its description at that time, and its ``hits``.
-        thumbnail: of its best sighting.
-        hits: small pictures of the garments that it is like.
-    """
-
-    facts: dict[str, Any]
-    thumbnail: Picture
-    hits: list[Path]
 
 
 class Spotter:

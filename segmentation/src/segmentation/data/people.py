@@ -24,8 +24,8 @@ from segmentation.data.voc import voc_set
 from synthetic_people import dataset
 from synthetic_people.backgrounds import Backgrounds
 from synthetic_people.parts import COLOURS, PARTS
-from vision_shared import rendering
 from vision_shared.inputs import InputError
+from vision_shared.rendering import renderer_errors
 
 Classes = Literal["parts", "person"]
 
@@ -77,27 +77,18 @@ class Recipe:
         """Return the number of images by split."""
         return dict(zip(SPLITS, (self.num_train, self.num_val, self.num_test), strict=True))
 
+    def number(self) -> int:
+        """Return the number of images of people."""
+        return sum(self.numbers().values())
+
+    def write(self, folder: Path, sets: Path) -> None:
+        """Write the data set into a new folder from samples that `sets` keeps."""
+        _write(folder, self, sets)
+
     def text(self) -> str:
         """Return what recipe.json holds."""
         versions = {"version": VERSION, "samples": dataset.VERSION}
         return json.dumps({**versions, **asdict(self)}, indent=2) + "\n"
-
-
-def render_once(folder: Path, recipe: Recipe, sets: Path) -> None:
-    """Write the people into a folder that does not hold just these.
-
-    Args:
-        folder: of the data set; it appears whole or not at all, one of another recipe is replaced.
-        recipe: what it holds.
-        sets: folder of rendered samples, in shards: an interrupted rendering goes on from there.
-
-    Raises:
-        InputError: the folder holds something else than rendered people, or no photographs.
-    """
-    number = sum(recipe.numbers().values())
-    rendering.render_once(
-        folder, recipe.text(), lambda new: _write(new, recipe, sets), number, "people"
-    )
 
 
 def people_set(folder: Path, split: str, classes: Classes = "parts") -> SegmentationSet:
@@ -165,8 +156,6 @@ def _samples(
         per_identity=2,
         backgrounds=recipe.photographs,
     )
-    try:
+    with renderer_errors():
         for sample in dataset.read_set(dataset.render_set(samples, sets)):
             yield sample.image, np.where(sample.edge, np.uint8(IGNORE), sample.parts)
-    except (ValueError, FileNotFoundError) as error:
-        raise InputError(str(error)) from None

@@ -34,14 +34,6 @@ def class_boxes(ids: Tensor, num_classes: int) -> Tensor:
     return torch.stack([left, top, right, bottom], 2)
 
 
-def box_iou(one: Tensor, other: Tensor) -> Tensor:
-    """(..., 4) each -> (...), intersection over union; 0 where both are empty."""
-    size = torch.minimum(one[..., 2:], other[..., 2:]) - torch.maximum(one[..., :2], other[..., :2])
-    shared = size.clamp_min(0).prod(-1)
-    areas = [(box[..., 2:] - box[..., :2]).clamp_min(0).prod(-1) for box in (one, other)]
-    return shared / (areas[0] + areas[1] - shared).clamp_min(1)
-
-
 def mask_unlabelled(labels: Tensor, truth: Tensor) -> Tensor:
     """Predicted ids where the truth is known, 255 elsewhere."""
     return labels.masked_fill(truth == IGNORE, IGNORE)

@@ -10,11 +10,11 @@ from torchmetrics.classification import MulticlassConfusionMatrix
 from segmentation.data.labels import IGNORE, ClassList
 from segmentation.evaluation.boundaries import boundary_counts, boundary_f, trimap
 from segmentation.evaluation.objects import (
-    box_iou,
     class_boxes,
     class_presence,
     mask_unlabelled,
 )
+from vision_shared.boxes import paired_iou
 
 TOLERANCE = 0.0075
 """Of boundaries: a share of the image's diagonal (as in the DAVIS score), but at least 2 pixels."""
@@ -72,7 +72,7 @@ class Results(nn.Module):
         labels = mask_unlabelled(labels, truth)
         named, present = (class_presence(ids, number)[:, 1:] for ids in (labels, truth))
         boxes = [class_boxes(ids, number)[:, 1:] for ids in (labels, truth)]
-        overlap = box_iou(boxes[0], boxes[1])
+        overlap = paired_iou(boxes[0], boxes[1])
         found = present & (overlap > FOUND) & ~scores[:, 1:].isnan()
         self._add("boundary_f", scores[~scores.isnan()])
         self._add("tagging", (named & present)[named | present])

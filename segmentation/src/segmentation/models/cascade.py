@@ -12,10 +12,10 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from segmentation.models.budget import TimeBudget
+from segmentation.models.folding import Folded
 from segmentation.models.parsing import IGNORE, Head, Parsing, enlarge, shrink_target
-from vision_shared.layers.folding import Folded
-from vision_shared.layers.region import Region
-from vision_shared.layers.region_stage import RegionStage
+from vision_shared.region.region import Region
+from vision_shared.region.stage import RegionStage
 
 Gate = Literal["truth", "confidence"]
 Fill = Literal["zero", "coarse"]

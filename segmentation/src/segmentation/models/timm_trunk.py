@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import Any
 
-import timm
 import torch
 from torch import Tensor, nn
 
@@ -35,8 +34,6 @@ class TimmTrunk(nn.Module):
 
     def __init__(self, model: str, cuts: Sequence[str], pretrained: bool | str = False) -> None:
         super().__init__()
-        if model not in timm.list_models():
-            raise ValueError(f"expected a model that timm has (timm.list_models()), got {model!r}")
         network = _create(model, pretrained)
         children = dict(network.named_children())
         names = list(children)

@@ -10,7 +10,7 @@ class SmallTrunk(nn.Module):
 
     After the stages of Inception-ResNet, which Deep Layer Cascade cuts: every block opens with a
     1x1 convolution, so that a region stage equals the official one (see
-    `vision_shared.layers.region_stage`), and the later stages widen what a pixel sees by dilation
+    `vision_shared.region.stage`), and the later stages widen what a pixel sees by dilation
     instead of by strides. What every pixel passes, the stem and the first stage, is a quarter of
     the arithmetic: the rest a cascade can save.
 

@@ -5,20 +5,19 @@ two poolings are gone, and what came behind them is dilated by 2 and 4 instead. 
 keeps those poolings with stride 1.) Its classifier's layers are convolutions here.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
-import torch
 from torch import Tensor, nn
 
-from vision_shared.checkpoints import load_torch
 from vision_shared.layers import Normalise
+from vision_shared.vgg_weights import copy_convolution, copy_convolutions, copy_vgg16
 
 ContextLayer = Literal["large_fov", "paper"]
 
 _BLOCKS = ((1, 2), (2, 2), (4, 3), (8, 3), (8, 3))  # channels by the first's, convolutions
 _DILATIONS = (1, 1, 1, 1, 2)
-_MISFITS = (AttributeError, KeyError, RuntimeError, TypeError, ValueError)
 
 
 class Vgg16(nn.Module):
@@ -60,34 +59,27 @@ class Vgg16(nn.Module):
                 nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
                 nn.init.zeros_(module.bias)  # type: ignore
         if weights is not None:
-            self._load(Path(weights))
+            copy_vgg16(Path(weights), self._copy)
 
     def forward(self, image: Tensor) -> Tensor:
         x = self.features(self.normalise(image))  # (B, 8 widths, H / 8, W / 8)
         x = self.dropout(self.fc6(x).relu())
         return self.dropout(self.fc7(x).relu())
 
-    def _load(self, path: Path) -> None:
+    def _copy(self, state: Mapping[str, Tensor]) -> None:
         """Copy torchvision's weights; those of the layers fc thinned out to what is here.
 
         Every fourth channel and third tap of VGG's 4096 and 7x7, as DeepLab's authors did it.
         """
-        state = load_torch(path)
-        try:
-            convolutions = [m for m in self.features if isinstance(m, nn.Conv2d)]
-            names = sorted({int(key.split(".")[1]) for key in state if key[:9] == "features."})
-            for module, name in zip(convolutions, names, strict=True):
-                _copy(module, state[f"features.{name}.weight"], state[f"features.{name}.bias"])
-            inputs, outputs = self.fc6.in_channels, self.fc6.out_channels
-            wide = state["classifier.0.weight"].view(-1, inputs, 7, 7)
-            each, tap = len(wide) // outputs, 6 // (self.fc6.kernel_size[0] - 1)
-            _copy(self.fc6, wide[::each, :, ::tap, ::tap], state["classifier.0.bias"][::each])
-            square = state["classifier.3.weight"][::each, ::each, None, None]
-            _copy(self.fc7, square, state["classifier.3.bias"][::each])
-        except _MISFITS as error:
-            raise ValueError(
-                f"{path}: expected torchvision's state dict of VGG-16 (vgg16-397923af.pth)"
-            ) from error
+        copy_convolutions([m for m in self.features if isinstance(m, nn.Conv2d)], state)
+        inputs, outputs = self.fc6.in_channels, self.fc6.out_channels
+        wide = state["classifier.0.weight"].view(-1, inputs, 7, 7)
+        each, tap = len(wide) // outputs, 6 // (self.fc6.kernel_size[0] - 1)
+        copy_convolution(
+            self.fc6, wide[::each, :, ::tap, ::tap], state["classifier.0.bias"][::each]
+        )
+        square = state["classifier.3.weight"][::each, ::each, None, None]
+        copy_convolution(self.fc7, square, state["classifier.3.bias"][::each])
 
 
 def _features(width: int) -> nn.Sequential:
@@ -101,12 +93,3 @@ def _features(width: int) -> nn.Sequential:
         if i < 3:
             layers.append(nn.MaxPool2d(2, ceil_mode=True))
     return nn.Sequential(*layers)
-
-
-def _copy(module: nn.Conv2d, weight: Tensor, bias: Tensor) -> None:
-    """Copy weights of the very shape, which broadcasting would not ask for."""
-    if weight.shape != module.weight.shape or module.bias is None:
-        raise ValueError(f"expected {tuple(module.weight.shape)}, got {tuple(weight.shape)}")
-    with torch.no_grad():
-        module.weight.copy_(weight)
-        module.bias.copy_(bias)

@@ -11,9 +11,9 @@ from typing import BinaryIO
 import cv2
 import numpy as np
 
+from vision_shared.annotation_cache import damaged
 from vision_shared.images import READABLE, read_image
 from vision_shared.inputs import VIDEO_SUFFIXES, InputError, natural_order, new_file
-from vision_shared.packed import damaged
 from vision_shared.video.colour import to_rgb
 from vision_shared.video.reader import read_frames as decode
 

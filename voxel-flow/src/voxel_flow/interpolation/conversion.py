@@ -25,13 +25,13 @@ from vision_shared.video.colour import has_alpha, to_rgb, to_rgba
 from vision_shared.video.concurrent import Behind, ahead
 from vision_shared.video.encoder import VideoEncoder, default_codec, format_of_images
 from vision_shared.video.reader import TimedFrame, VideoReader
-from vision_shared.video.segments import Segments, fingerprint, write_joined
 from vision_shared.video.writer import VideoWriter
 from voxel_flow.interpolation.cuts import Tally
 from voxel_flow.interpolation.figures import comparison_figure
 from voxel_flow.interpolation.interpolator import FrameInterpolator
 from voxel_flow.interpolation.jobs import Job, Writing
 from voxel_flow.interpolation.modes import Compare, Mode
+from voxel_flow.interpolation.segments import Segments, fingerprint, write_joined
 from voxel_flow.interpolation.stills import (
     ImageSequence,
     check_animation_rate,

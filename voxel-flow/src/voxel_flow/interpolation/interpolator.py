@@ -29,6 +29,7 @@ from voxel_flow.interpolation.tiling import SMALLEST_TILE, synthesise
 from voxel_flow.interpolation.timeline import Targets, at_rate, evenly, extend, fill, stretch
 from voxel_flow.models import Synthesis, build_network
 from voxel_flow.models.synthesis import blend
+from voxel_flow.weights import SHIPPED
 
 if TYPE_CHECKING:
     from voxel_flow.interpolation.adaptation import Adaptation
@@ -119,6 +120,11 @@ class FrameInterpolator:
             ValueError: as for the class.
         """
         return cls(load_network(path), **settings)
+
+    @classmethod
+    def shipped(cls, **settings: Unpack[Estimation]) -> Self:
+        """Return an interpolator with the weights that come with the package."""
+        return cls.from_checkpoint(SHIPPED, **settings)
 
     def fingerprint(self) -> str:
         """Return what tells the network's weights from others."""

@@ -3,14 +3,14 @@
 # Nothing heavy is imported here: --help and errors about arguments have to be quick.
 from __future__ import annotations
 
-from argparse import Namespace, RawDescriptionHelpFormatter
+from argparse import Namespace
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vision_shared.inputs import CommandParser, InputError
+from vision_shared.prediction import predict_parser
 from vision_shared.video.rates import parse_rate
 from voxel_flow.interpolation.jobs import Job, Writing, find_sources, plan
 from voxel_flow.interpolation.modes import (
@@ -71,7 +71,16 @@ def parse(
     Raises:
         InputError: a value out of range; or inputs, output and options do not go together.
     """
-    options = _parser().parse_args(arguments)
+    return request(parse_options(arguments), report)
+
+
+def parse_options(arguments: Sequence[str] | None) -> Namespace:
+    """Parse the command line; exits with one line on an error of its grammar."""
+    return _parser().parse_args(arguments)
+
+
+def request(options: Namespace, report: Callable[[str], None]) -> Request:
+    """Return the request of parsed options; see `parse`."""
     _check_ranges(options)
     sources = find_sources(options.inputs, options.output, report)
     are_images = bool(sources.sequences)
@@ -164,19 +173,11 @@ def _check_options_of_images(options: Namespace) -> None:
 
 
 def _parser() -> CommandParser:
-    parser = CommandParser(
-        prog="python -m voxel_flow.predict",
-        description="Make the frames between the frames of videos or images, or after them.",
-        epilog=EPILOG,
-        formatter_class=RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("inputs", nargs="+", type=Path, metavar="INPUT", help="see below")
-    parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT", help="see below")
-    parser.add_argument(
-        "--checkpoint",
-        metavar="CKPT",
-        help="a checkpoint, its address, or `last`: the newest under ./runs (default: the weights "
-        "shipped with the package)",
+    parser = predict_parser(
+        "python -m voxel_flow.predict",
+        "Make the frames between the frames of videos or images, or after them.",
+        EPILOG,
+        has_weights=True,
     )
     _add_modes(parser)
     _add_outputs(parser)
@@ -233,8 +234,6 @@ def _add_outputs(parser: CommandParser) -> None:
         help="videos: where this command ended early, go on from there; OUT.parts keeps what is "
         "finished until then",
     )
-    group.add_argument("--overwrite", action="store_true", help="replace existing outputs")
-    group.add_argument("--json", action="store_true", help="print a summary as JSON, nothing else")
 
 
 def _add_estimation(parser: CommandParser) -> None:
@@ -253,7 +252,6 @@ def _add_estimation(parser: CommandParser) -> None:
         help="best: twice, as it is and turned by 180 degrees backwards in time, and averaged "
         "(default: fast)",
     )
-    group.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     group.add_argument(
         "--precision", choices=("fp32", "fp16", "bf16"), default="fp32", help="(default: fp32)"
     )

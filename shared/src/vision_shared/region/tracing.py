@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import fx, nn
 
-from vision_shared.layers.region_program import (
+from vision_shared.region.program import (
     Activate,
     Add,
     Convolve,

@@ -7,10 +7,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vision_shared.kernels.region_conv import region_conv
-from vision_shared.layers.region import Region
-from vision_shared.layers.region_conv import as_autocast, back_table, region_conv2d
-from vision_shared.layers.region_program import Activate, Add, Convolve, Filter, Join, Program
+from vision_shared.region.conv import as_autocast, back_table, region_conv2d
+from vision_shared.region.kernels.conv import region_conv
+from vision_shared.region.program import Activate, Add, Convolve, Filter, Join, Program
+from vision_shared.region.region import Region
 
 Weights = tuple[Tensor, Tensor]  # (O, C, kh, kw) and (O,)
 Convolution = Callable[[int, Convolve, Tensor, Tensor | None], Tensor]

@@ -9,12 +9,12 @@ from typing import NamedTuple, TypeVar
 import torch
 from torch import Tensor, nn
 
-from vision_shared.layers import region_buffers, region_pass
-from vision_shared.layers.region import Region
-from vision_shared.layers.region_conv import autocast_dtype
-from vision_shared.layers.region_graph import lower
-from vision_shared.layers.region_packed import Layout, Packed
-from vision_shared.layers.region_program import Convolve
+from vision_shared.region import cpu_buffers, execution
+from vision_shared.region.conv import autocast_dtype
+from vision_shared.region.folded import Layout, Packed
+from vision_shared.region.program import Convolve
+from vision_shared.region.region import Region
+from vision_shared.region.tracing import lower
 
 Network = TypeVar("Network", bound=nn.Module)
 
@@ -89,7 +89,7 @@ class RegionStage(nn.Module):
             raise ValueError(f"{name} cannot run on a region: expected blocks, got one layer")
         self.program = lower(stage, name)
         self.break_even: dict[Setting, float] = {}
-        self._plan = region_buffers.Plan.of(self.program)
+        self._plan = cpu_buffers.Plan.of(self.program)
         self._packed = Packed(self.program)
         for child_name, child in stage.named_children():
             self.add_module(child_name, child)
@@ -180,20 +180,20 @@ class RegionStage(nn.Module):
         """Compute the tokens (M, C); ``x`` is the map that they are from, if there is one."""
         if not self._runs_in_buffers(tokens):
             layout: Layout = "taps_first" if tokens.is_cuda else "taps_last"
-            convolve = region_pass.on_tokens(self._weights(tokens, layout), region, x)
-            return region_pass.run(self, self.program, tokens, convolve)
+            convolve = execution.on_tokens(self._weights(tokens, layout), region, x)
+            return execution.run(self, self.program, tokens, convolve)
         crowded = region.num_active > _CROWDED * region.mask.numel() and region.blocks is None
         convolutions = self._packed.convolutions(self) if crowded else None
         products = self._packed.products(self)
-        rows = region_buffers.RegionRows(products, convolutions, self._plan.onward, region, x)
+        rows = cpu_buffers.RegionRows(products, convolutions, self._plan.onward, region, x)
         keep = x is None  # tokens that are the caller's
-        return region_buffers.run_in_buffers(self, self.program, self._plan, rows, tokens, keep)
+        return cpu_buffers.run_in_buffers(self, self.program, self._plan, rows, tokens, keep)
 
     def _on_map(self, x: Tensor, region: Region | None) -> Tensor:
         """Compute the map densely; to kernels, and in the end, all else is as on the region."""
         if not self._runs_in_buffers(x):
-            convolve = region_pass.on_maps(self._weights(x, "map"), region, x)
-            out = region_pass.run(self, self.program, x, convolve)
+            convolve = execution.on_maps(self._weights(x, "map"), region, x)
+            out = execution.run(self, self.program, x, convolve)
             if region is None:
                 return out
             outside = x.to(out.dtype) if self._ends_frozen else 0
@@ -201,8 +201,8 @@ class RegionStage(nn.Module):
         pixels = x.permute(0, 2, 3, 1).flatten(0, 2)
         shape = x.shape[0], x.shape[2], x.shape[3]
         packed = self._packed.convolutions(self)
-        rows = region_buffers.MapRows(packed, shape, region, pixels)
-        out = region_buffers.run_in_buffers(self, self.program, self._plan, rows, pixels, True)
+        rows = cpu_buffers.MapRows(packed, shape, region, pixels)
+        out = cpu_buffers.run_in_buffers(self, self.program, self._plan, rows, pixels, True)
         rows.restore(out, self._ends_frozen)
         return out.unflatten(0, shape).permute(0, 3, 1, 2)
 
@@ -232,9 +232,9 @@ class RegionStage(nn.Module):
             self.calibrate(region.scatter(x) if x.ndim == 2 else x)
         return region.num_active / num_pixels > self.break_even[setting]
 
-    def _weights(self, x: Tensor, layout: Layout) -> dict[int, region_pass.Weights]:
+    def _weights(self, x: Tensor, layout: Layout) -> dict[int, execution.Weights]:
         if self._is_recorded(x):
-            return region_pass.fold(self, self.program)
+            return execution.fold(self, self.program)
         return self._packed.weights(self, autocast_dtype(x), layout)
 
 

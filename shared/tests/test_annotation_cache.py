@@ -3,8 +3,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from vision_shared.annotation_cache import load_packed, record_of, save_packed
 from vision_shared.inputs import InputError
-from vision_shared.packed import load_packed, record_of, save_packed
 
 FACTS = {"names": ["a", "b"], "listed_in": None}
 ARRAYS = [np.arange(6, dtype=np.int16).reshape(2, 3), np.array([b"x", b"yz"]), np.zeros(0)]

@@ -1,6 +1,5 @@
-"""What is known of a data set, kept packed: read from its files once, reloaded in milliseconds."""
+"""Annotation cache of garments: the files of a benchmark are read once, then reloaded."""
 
-import hashlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,34 +9,40 @@ from numpy.typing import NDArray
 from fashion.data.garments import Columns, Garments, Vocabulary, unknown_columns
 from fashion.data.labels import Labels
 from fashion.data.official import Files
+from vision_shared import annotation_cache
+from vision_shared.annotation_cache import (
+    damaged,
+    digest,
+    expect_array,
+    load_packed,
+    record_of,
+    save_packed,
+)
 from vision_shared.faults import Report, stop
-from vision_shared.packed import damaged, expect_array, load_packed, record_of, save_packed
 
 VERSION = 1
 """Raise it when a reader would give something else: older files are made anew."""
 
 
-def packed(
+def cached(
     cache: Path, name: str, files: Files, read: Callable[[Files, Report], Garments]
 ) -> Garments:
     """Return what ``read`` returns, from the cache if none of the files has changed.
 
     Args:
         cache: a folder for such files; a data set has one file in it.
-        name: of the data set.
-        files: of the data set.
-        read: reads them.
+        name: name of the data set.
+        files: files of the data set.
+        read: reader of the files.
 
     Raises:
         InputError: the file in the cache is damaged.
     """
     record = record_of(VERSION, list(files.lists.values()), files.folder)
-    path = cache / f"{name}-{_digest(files)}.garments"
-    if (garments := load_garments(path, record)) is not None:
-        return garments
-    garments = read(files, stop)
-    save_garments(path, record, garments)
-    return garments
+    path = cache / f"{name}-{digest([files.folder, *files.lists.values()])}.garments"
+    return annotation_cache.cached(
+        path, record, load_garments, lambda: read(files, stop), save_garments
+    )
 
 
 def save_garments(path: Path, record: str, garments: Garments) -> None:
@@ -54,7 +59,7 @@ def save_garments(path: Path, record: str, garments: Garments) -> None:
 
 
 def load_garments(path: Path, record: str) -> Garments | None:
-    """Read garments; None if there are none, or of another record (`vision_shared.packed`).
+    """Read garments; None if there are none, or of another record.
 
     Raises:
         InputError: a damaged file.
@@ -87,8 +92,3 @@ def _garments(facts: dict[str, Any], arrays: list[NDArray]) -> Garments:
         Vocabulary(**words),
         Path(facts["listed_in"]),
     )
-
-
-def _digest(files: Files) -> str:
-    named = "\n".join(str(path.absolute()) for path in (files.folder, *files.lists.values()))
-    return hashlib.sha256(named.encode()).hexdigest()[:12]

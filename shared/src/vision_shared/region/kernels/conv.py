@@ -10,8 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from vision_shared.kernels import region_conv_cpu
 from vision_shared.kernels.on_cuda import kernels_on_cuda
+from vision_shared.region.kernels import conv_cpu
 
 
 @torch.library.custom_op("vision_shared::region_rows", mutates_args=())
@@ -56,7 +56,7 @@ def region_conv(
 ) -> Tensor:
     """Return ``act(sum over t of source[table[t]] @ weight[t] + bias + residual)``, (M, O).
 
-    The operator behind `vision_shared.layers.region_conv2d`, which checks what goes in.
+    The operator behind `vision_shared.region.region_conv2d`, which checks what goes in.
 
     Args:
         source: (N, C), floating point; the other tensors have its type, except tables.
@@ -70,17 +70,17 @@ def region_conv(
 
     The gradients are sums in a fixed order: the same on every run.
     """
-    return region_conv_cpu.forward(source, table, weight, bias, residual, relu)
+    return conv_cpu.forward(source, table, weight, bias, residual, relu)
 
 
 @torch.library.custom_op("vision_shared::region_conv_weight", mutates_args=(), device_types="cpu")
 def region_conv_weight(source: Tensor, table: Tensor, grad: Tensor) -> Tensor:
     """Return the gradient to the weight, (T, C, O), from that to the result, (M, O)."""
-    return region_conv_cpu.weight_gradient(source, table, grad)
+    return conv_cpu.weight_gradient(source, table, grad)
 
 
 def _kernels_on_cuda() -> Any:
-    return kernels_on_cuda("vision_shared.kernels.region_conv_triton", region_conv_cpu)
+    return kernels_on_cuda("vision_shared.region.kernels.conv_triton", conv_cpu)
 
 
 @region_conv.register_kernel("cuda")

@@ -6,9 +6,9 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from vision_shared.kernels.region_stage_cpu import DenseConvolution, Product
-from vision_shared.layers import region_pass
-from vision_shared.layers.region_program import Convolve, Program
+from vision_shared.region import execution
+from vision_shared.region.kernels.stage_cpu import DenseConvolution, Product
+from vision_shared.region.program import Convolve, Program
 
 Layout = Literal["taps_last", "taps_first", "map"]
 
@@ -30,10 +30,10 @@ class Packed:
 
     def weights(
         self, stage: nn.Module, dtype: torch.dtype | None, layout: Layout
-    ) -> dict[int, region_pass.Weights]:
+    ) -> dict[int, execution.Weights]:
         """Return weights of a type, None being their own, and in the memory order of a pass."""
 
-        def make(step: Convolve, weight: Tensor, bias: Tensor) -> region_pass.Weights:
+        def make(step: Convolve, weight: Tensor, bias: Tensor) -> execution.Weights:
             kind = dtype or weight.dtype
             return _LAYOUTS[layout](weight.to(kind)), bias.to(kind)
 
@@ -60,7 +60,7 @@ class Packed:
             self._made_of, self._made = made_of, {}
         if kind not in self._made:
             with torch.no_grad():
-                folded = region_pass.fold(stage, self.program)
+                folded = execution.fold(stage, self.program)
                 steps = self.program.steps
                 self._made[kind] = {i: make(steps[i], *wb) for i, wb in folded.items()}
         return self._made[kind]

@@ -13,8 +13,8 @@ from av.container import OutputContainer
 from vision_shared.inputs import InputError
 from vision_shared.video.encoder import VideoEncoder
 from vision_shared.video.reader import TimedFrame, read_frames
-from vision_shared.video.segments import Segments, write_joined
 from vision_shared.video.writer import VideoWriter
+from voxel_flow.interpolation.segments import Segments, write_joined
 
 TICK = Fraction(1, 90)
 TIMES = [Fraction(k * k + 3 * k, 90) for k in range(25)]  # further and further apart

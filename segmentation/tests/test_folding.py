@@ -7,7 +7,7 @@ import timm
 import torch
 from torch import Tensor, nn
 
-from vision_shared.layers.folding import Folded, fold_norms
+from segmentation.models.folding import Folded, fold_norms
 
 
 def make_module(kind: str) -> nn.Module:

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vision_shared.kernels.region_conv import region_picks, region_rows
+from vision_shared.region.kernels.conv import region_picks, region_rows
 
 _MOST = 2**31 - 1  # pixels that an int32 index tells apart
 

@@ -1,12 +1,13 @@
-"""What is known of a data set, kept packed: read from its files once, reloaded in milliseconds.
+"""Annotation cache of a data set: its files are read once, then reloaded in milliseconds.
 
-A file holds a record of what it was made from, plain facts, and arrays one after another.
+A cache is a file of a record of its sources, plain metadata, and arrays one after another.
 """
 
+import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,14 +15,48 @@ from numpy.typing import NDArray
 from vision_shared.inputs import InputError, new_file
 from vision_shared.plain import one_line, parse_json
 
+Annotations = TypeVar("Annotations")
 
-def record_of(version: int, sources: Sequence[Path], folder: Path) -> str:
-    """Say what packed content follows from: another record makes it out of date.
+
+def cached(
+    path: Path,
+    record: str,
+    load: Callable[[Path, str], Annotations | None],
+    read: Callable[[], Annotations],
+    save: Callable[[Path, str, Annotations], None],
+) -> Annotations:
+    """Return the annotations of a cache that is up to date, else read them and write the cache.
 
     Args:
-        version: of the reader; to be raised when it would give something else.
+        path: file of the cache.
+        record: record of the sources, from `record_of`.
+        load: reader of the cache; None for a missing file or one of another record.
+        read: reader of the data set's own files.
+        save: writer of the cache.
+
+    Raises:
+        InputError: a damaged cache, or what `read` raises.
+    """
+    annotations = load(path, record)
+    if annotations is None:
+        annotations = read()
+        save(path, record, annotations)
+    return annotations
+
+
+def digest(sources: Sequence[Path]) -> str:
+    """Return 12 hexadecimal digits that tell sources apart by their absolute paths."""
+    named = "\n".join(str(path.absolute()) for path in sources)
+    return hashlib.sha256(named.encode()).hexdigest()[:12]
+
+
+def record_of(version: int, sources: Sequence[Path], folder: Path) -> str:
+    """Return the record of a cache's sources: another record makes the cache out of date.
+
+    Args:
+        version: version of the reader; to be raised when it would give something else.
         sources: files that it reads.
-        folder: of the pictures, which are not looked at.
+        folder: folder of the images, which are not opened.
     """
     stats = [(str(path.absolute()), path.stat()) for path in sources]
     files = [[name, stat.st_size, stat.st_mtime_ns] for name, stat in stats]
@@ -31,7 +66,7 @@ def record_of(version: int, sources: Sequence[Path], folder: Path) -> str:
 def save_packed(
     path: Path, record: str, facts: Mapping[str, Any], arrays: Sequence[NDArray]
 ) -> None:
-    """Write plain facts and arrays; a file of that name is replaced."""
+    """Write plain metadata and arrays; a file of that name is replaced."""
     header = json.dumps({"record": record, "facts": facts, "num_arrays": len(arrays)})
     with new_file(path, overwrite=True) as temporary, temporary.open("wb") as file:
         for array in (np.frombuffer(header.encode(), np.uint8), *arrays):
@@ -39,7 +74,7 @@ def save_packed(
 
 
 def load_packed(path: Path, record: str) -> tuple[dict[str, Any], list[NDArray]] | None:
-    """Return the facts and the arrays; None where there is no file, or one of another record.
+    """Return the metadata and the arrays; None where there is no file, or one of another record.
 
     Raises:
         InputError: a damaged file.

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from hypothesis import given, settings
 from torch import Tensor, nn
 
-from vision_shared.layers import (
+from face_attributes.models.locally_shared import (
     LocallySharedConv2d,
     locally_shared_conv2d,
     slide_locally_shared_conv2d,

@@ -1,9 +1,8 @@
-"""What is known of a data set, kept packed: read from its files once, reloaded in milliseconds.
+"""Annotation cache of faces: the files of a data set are read once, then reloaded.
 
 The labels take a bit each, and another where some are unknown.
 """
 
-import hashlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,31 +11,35 @@ import numpy as np
 from numpy.typing import NDArray
 
 from face_attributes.data.faces import Faces
-from vision_shared.packed import damaged, expect_array, load_packed, record_of, save_packed
+from vision_shared import annotation_cache
+from vision_shared.annotation_cache import (
+    damaged,
+    digest,
+    expect_array,
+    load_packed,
+    record_of,
+    save_packed,
+)
 
 VERSION = 2
 """Raise it when a reader would give something else: older files are made anew."""
 
 
-def packed(cache: Path, sources: Sequence[Path], folder: Path, read: Callable[[], Faces]) -> Faces:
+def cached(cache: Path, sources: Sequence[Path], folder: Path, read: Callable[[], Faces]) -> Faces:
     """Return what ``read`` returns, from the cache if none of its sources has changed.
 
     Args:
         cache: a folder for such files; a data set has one file in it.
-        sources: files that ``read`` reads; the first lists the pictures.
-        folder: of the pictures.
-        read: reads the data set.
+        sources: files that ``read`` reads; the first lists the images.
+        folder: folder of the images.
+        read: reader of the data set.
 
     Raises:
         InputError: the file in the cache is damaged.
     """
     record = record_of(VERSION, sources, folder)
-    path = cache / f"{folder.name}-{_digest(sources, folder)}.faces"
-    if (faces := load_faces(path, record)) is not None:
-        return faces
-    faces = read()
-    save_faces(path, record, faces)
-    return faces
+    path = cache / f"{folder.name}-{digest([folder, *sources])}.faces"
+    return annotation_cache.cached(path, record, load_faces, read, save_faces)
 
 
 def save_faces(path: Path, record: str, faces: Faces) -> None:
@@ -57,7 +60,7 @@ def save_faces(path: Path, record: str, faces: Faces) -> None:
 
 
 def load_faces(path: Path, record: str) -> Faces | None:
-    """Read faces; None if there are none, or of another record (`vision_shared.packed`).
+    """Read faces; None if there are none, or of another record.
 
     Raises:
         InputError: a damaged file.
@@ -107,8 +110,3 @@ def _unpack(
     if known.size:
         labels *= np.unpackbits(known, count=count).view(np.int8)
     return labels.reshape(num_rows, num_columns)
-
-
-def _digest(sources: Sequence[Path], folder: Path) -> str:
-    named = "\n".join(str(path.absolute()) for path in (folder, *sources))
-    return hashlib.sha256(named.encode()).hexdigest()[:12]

@@ -10,10 +10,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vision_shared.kernels.region_stage_cpu import DenseConvolution, Product
-from vision_shared.layers.region import Region
-from vision_shared.layers.region_pass import take
-from vision_shared.layers.region_program import Convolve, Join, Program, Step
+from vision_shared.region.execution import take
+from vision_shared.region.kernels.stage_cpu import DenseConvolution, Product
+from vision_shared.region.program import Convolve, Join, Program, Step
+from vision_shared.region.region import Region
 
 
 class Plan(NamedTuple):

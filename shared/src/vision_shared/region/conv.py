@@ -11,8 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vision_shared.kernels.region_conv import region_conv
-from vision_shared.layers.region import Pair, Region, expect_device, expect_kernel
+from vision_shared.region.kernels.conv import region_conv
+from vision_shared.region.region import Pair, Region, expect_device, expect_kernel
 
 Inactive = Literal["zero", "frozen"]
 

@@ -1,0 +1,5 @@
+"""Weights that come with the package."""
+
+from pathlib import Path
+
+SHIPPED = Path(__file__).parent / "parsing.safetensors"

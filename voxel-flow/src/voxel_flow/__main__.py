@@ -1,0 +1,21 @@
+"""Console command ``voxel-flow``."""
+
+from typing import NoReturn
+
+from vision_shared.console import run_console
+
+COMMANDS = {
+    "blink": "voxel_flow.blink",
+    "features": "voxel_flow.features",
+    "import-weights": "voxel_flow.import_weights",
+}
+"""Commands besides those of every task."""
+
+
+def main() -> NoReturn:
+    """Run the command that the command line names."""
+    run_console("voxel-flow", COMMANDS)
+
+
+if __name__ == "__main__":
+    main()
