@@ -85,8 +85,10 @@ def fashion_mnist_table(recogniser: GarmentRecogniser, folder: Path, split: str 
         rows.append(
             [name, *(f"{100 * share:.1f} %" for share in (nearest.mean(), of_all.mean(), probe))]
         )
-    note = f"{LABELLED} labelled images, {TESTED} of the {split}; "
+    note = (
+        f"{LABELLED} labelled images, {TESTED} of the {split}; "
         f"shown at {recogniser.framing.size} px"
+    )
     columns = ["", "nearest, five clothes", "nearest, all ten", "linear probe"]
     return Table("Fashion-MNIST, category right", columns, rows, note)
 
