@@ -63,10 +63,16 @@ def _enlarged(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.repeat(np.repeat(255 - image, 4, 0), 4, 1)[..., None].repeat(3, 2)
 
 
-def fashion_mnist_table(recogniser: GarmentRecogniser, folder: Path) -> Table:
-    """Return both measures of our embedding beside ImageNet's features."""
-    images, labels = read_split(folder, "train", LABELLED)
-    tested, truth = read_split(folder, "t10k", TESTED)
+def fashion_mnist_table(recogniser: GarmentRecogniser, folder: Path, split: str = "test") -> Table:
+    """Return both measures of our embedding beside ImageNet's features.
+
+    Settings are chosen on the split "development": images of the training that are not labelled.
+    """
+    images, labels = read_split(folder, "train", LABELLED + TESTED)
+    tested, truth = images[LABELLED:], labels[LABELLED:]
+    images, labels = images[:LABELLED], labels[:LABELLED]
+    if split == "test":
+        tested, truth = read_split(folder, "t10k", TESTED)
     known = describe(recogniser, images)
     asked = describe(recogniser, tested)
     rows = []
@@ -80,7 +86,8 @@ def fashion_mnist_table(recogniser: GarmentRecogniser, folder: Path) -> Table:
             [name, *(f"{100 * share:.1f} %" for share in (nearest.mean(), of_all.mean(), probe))]
         )
     note = (
-        f"{LABELLED} labelled images, {TESTED} of the test; shown at {recogniser.framing.size} px"
+        f"{LABELLED} labelled images, {TESTED} of the {split}; "
+        f"shown at {recogniser.framing.size} px"
     )
     columns = ["", "nearest, five clothes", "nearest, all ten", "linear probe"]
     return Table("Fashion-MNIST, category right", columns, rows, note)

@@ -37,13 +37,15 @@ def main() -> None:
         options.checkpoint, least_score=options.least_score
     )
     photographs = look(recogniser, options.split, options.photos)
-    tables = [people_table(photographs), crop_table(recogniser, photographs)]
-    if options.split == "test":
-        tables.append(background_table(recogniser, options.photos))
+    tables = [
+        people_table(photographs),
+        crop_table(recogniser, photographs),
+        background_table(recogniser, options.split, options.photos),
+    ]
     if options.sheet is not None:
         write_sheet(photographs, options.sheet)
     if options.fashion_mnist.is_dir():
-        tables.append(fashion_mnist_table(recogniser, options.fashion_mnist))
+        tables.append(fashion_mnist_table(recogniser, options.fashion_mnist, options.split))
     else:
         print(f"without Fashion-MNIST: {options.fashion_mnist} is not there")
     print_tables(tables)

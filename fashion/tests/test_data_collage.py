@@ -49,6 +49,14 @@ def test_garments_are_from_a_tenth_of_the_sample_to_nearly_all_of_it() -> None:
     assert set(numbers) == set(CELLS)
 
 
+def test_some_pictures_are_wide_or_high_with_padding_beside_them() -> None:
+    squares = Shown(np.zeros((60, 60, 3), np.uint8), np.zeros((0, 4), np.float32), np.zeros(0, int))
+    samples = [Collage(SIZE, 0.0)([squares], 1, seed)[0] for seed in range(40)]
+    padded = np.array([[(s[0] > 0).all(), (s[:, 0] > 0).all()] for s in samples])
+    assert not padded.all(1).any() and 0.2 < padded.any(1).mean() < 0.8
+    assert padded.any(0).all()
+
+
 def test_a_sample_follows_from_its_seed() -> None:
     one, again, other = sample(3, 2), sample(3, 2), sample(4, 2)
     assert all(np.array_equal(a, b) for a, b in zip(one, again, strict=True))

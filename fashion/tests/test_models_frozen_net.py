@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from fashion.models import build_detector, build_network, build_trunk
-from fashion.models.frozen_net import FrozenFashionNet, centres
+from fashion.models.frozen_net import MIDDLE, FrozenFashionNet, centres
 
 MODEL = {"model": "tf_efficientnet_lite0", "pretrained": False}
 SMALL = {"width": 16, "hidden": 8, "appearance": 12, "learned": 4}
@@ -24,9 +24,10 @@ def test_answer_has_the_shapes_of_a_recognition(network: FrozenFashionNet) -> No
     answer = network.eval()(torch.rand(2, 3, 64, 64))
     assert answer.landmarks.shape == (2, 8, 2) and answer.state_logits.shape == (2, 8, 3)
     assert answer.category_logits.shape == (2, 5) and answer.attribute_logits.shape == (2, 7)
-    assert answer.embedding.shape == (2, 16) == (2, network.embedding.out_features)
-    torch.testing.assert_close(answer.embedding.norm(dim=1), torch.ones(2))
-    torch.testing.assert_close(answer.embedding[:, :12].norm(dim=1) ** 2, torch.full((2,), 0.5))
+    middle = network.features.channels[MIDDLE]
+    assert answer.embedding.shape == (2, middle + 16) == (2, network.embedding.out_features)
+    for part in answer.embedding.split([middle, 12, 4], 1):
+        torch.testing.assert_close(part.norm(dim=1) ** 2, torch.full((2,), 1 / 3))
 
 
 def test_features_stay_as_they_are_and_heads_learn(network: FrozenFashionNet) -> None:

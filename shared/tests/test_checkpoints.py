@@ -2,6 +2,7 @@ import json
 import os
 import pickle
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -170,6 +171,16 @@ def test_run_is_of_the_task_that_it_names(tmp_path: Path) -> None:
 def test_no_run_says_how_to_get_one(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="train one with `make train TASK=voxel-flow`"):
         newest_checkpoint("voxel-flow", tmp_path)
+
+
+def test_weights_of_any_memory_format_are_written(tmp_path: Path) -> None:
+    original = read_checkpoint(write(tmp_path / "best.ckpt"))
+    kernels = torch.rand(4, 3, 3, 3)
+    kernels = kernels.to(memory_format=torch.channels_last)  # pyrefly: ignore[no-matching-overload]
+    written = replace(original, state_dict={"net.head.weight": kernels})
+    write_weights(tmp_path / "net.safetensors", written)
+    read = read_checkpoint(tmp_path / "net.safetensors").state_dict["net.head.weight"]
+    torch.testing.assert_close(read, kernels)
 
 
 def test_sources_of_first_weights_are_left_out_however_deep() -> None:

@@ -213,7 +213,9 @@ def write_weights(
 
     entry = record(checkpoint.task, data=checkpoint.data, commit=None)
     entry["hyper_parameters"] = checkpoint.hyper_parameters
-    tensors = {name: v for name, v in checkpoint.state_dict.items() if name.startswith("net.")}
+    state = checkpoint.state_dict.items()
+    # safetensors takes no other memory format, which networks trained with channels_last have
+    tensors = {name: v.contiguous() for name, v in state if name.startswith("net.")}
     if half:
         tensors = {n: v.half() if v.dtype == torch.float32 else v for n, v in tensors.items()}
     with new_file(path, overwrite=overwrite) as temporary:

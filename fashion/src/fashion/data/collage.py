@@ -24,6 +24,10 @@ LEAST_SIDE, LARGEST_SHIFT = 0.8, 0.35
 """Of such a part: its least side, as a share of the garment's longer one, and how far the garment
 is from its middle, as a share of its side."""
 
+TRIMMED, LEAST_ASPECT = 0.5, 0.5
+"""Share of the pictures that are shown wide or high, as photographs are, with padding beside them;
+and the least of their shorter side over the longer one."""
+
 LEAST_SHOWN = 0.2
 """Share of a garment's box, or of the cell if that is less, from which on a sample shows it."""
 
@@ -94,6 +98,7 @@ class Collage:
     ) -> tuple[Image, NDArray[np.float32], NDArray[np.integer]]:
         """Show a picture or a part of it; boxes are fractions of the cell, of what it shows."""
         region = _part(shown, rng) if rng.random() < CROPPED else whole(shown.image)
+        region = _trimmed(region, rng) if rng.random() < TRIMMED else region
         seed = int(rng.integers(2**31))
         part, frame = self._views[side](shown.image, region, seed)
         left, top, width, height = frame.place
@@ -131,6 +136,16 @@ def _part(shown: Shown, rng: np.random.Generator) -> NDArray[np.float32]:
         centre, np.minimum(side / 2, limits / 2), limits - np.minimum(side, limits) / 2
     )
     return np.concatenate([centre - side / 2, centre + side / 2]).astype(np.float32)
+
+
+def _trimmed(region: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
+    """Return a part of a square region (4,) that is wide or high."""
+    axis, share, place = rng.integers(2), rng.uniform(LEAST_ASPECT, 1), rng.random()
+    side = region[axis + 2] - region[axis]
+    trimmed = region.copy()
+    trimmed[axis] = region[axis] + place * (1 - share) * side
+    trimmed[axis + 2] = trimmed[axis] + share * side
+    return trimmed
 
 
 def _area(boxes: NDArray[np.floating]) -> NDArray[np.floating]:

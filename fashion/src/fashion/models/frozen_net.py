@@ -20,6 +20,8 @@ from vision_shared.pretrained import create_network
 STRIDES = (8, 16, 32)
 """Of the maps that landmarks are looked for in, pixels."""
 
+MIDDLE = 1
+"""Of these the one that is pooled at landmarks, and over the whole for the embedding."""
 
 SHARPNESS = 8.0
 """Factor of heat maps: small weights make peaks, which a softmax of small numbers would not."""
@@ -60,8 +62,9 @@ class FrozenFashionNet(nn.Module):
     """FashionNet's branches on frozen features: landmarks, what is pooled there, and the whole.
 
     Landmarks are the centres of mass of heat maps, an eighth of the image a side. The embedding is
-    a random projection of the frozen features, which keeps their distances (Johnson and
-    Lindenstrauss 1984), beside a learned part; each half counts as much.
+    the mean of the frozen middle map, which tells clothes apart better than the last one, a random
+    projection of the last one's, which keeps its distances (Johnson and Lindenstrauss 1984), and a
+    learned part; each third counts as much.
 
     Args:
         features: the frozen network.
@@ -69,7 +72,7 @@ class FrozenFashionNet(nn.Module):
         num_attributes: A.
         width: channels of the heat maps' layers, a multiple of 8.
         hidden: of the global and the local branch.
-        appearance: width of the embedding's projection.
+        appearance: width of the embedding's projection of the last map.
         learned: of its learned part.
         dropout: of what the heads read.
     """
@@ -90,20 +93,22 @@ class FrozenFashionNet(nn.Module):
         super().__init__()
         self.features = features
         self.statistics = nn.BatchNorm1d(features.width, affine=False)
+        middle = features.channels[MIDDLE]
+        self.middle_statistics = nn.BatchNorm1d(middle, affine=False)
         self.lateral = nn.ModuleList(nn.Conv2d(c, width, 1) for c in features.channels)
         self.heat = nn.Sequential(
             _convolution(width), _convolution(width, dilation=2), _convolution(width, dilation=4)
         )
         self.heat_maps = nn.Conv2d(width, NUM_LANDMARKS, 1)
         self.states = nn.Linear(width + features.width, NUM_LANDMARKS * NUM_STATES)
-        pooled = NUM_LANDMARKS * (width + features.channels[1])
+        pooled = NUM_LANDMARKS * (width + middle)
         self.local = nn.Sequential(nn.Linear(pooled, hidden), nn.ReLU())
         self.whole = nn.Sequential(nn.Linear(features.width, hidden), nn.ReLU())
         self.dropout = nn.Dropout(dropout)
-        inputs = 2 * hidden + features.width
+        inputs = 2 * hidden + features.width + middle
         self.category = nn.Linear(inputs, num_categories) if num_categories else Nothing()
         self.attributes = Attributes(inputs, num_attributes) if num_attributes else Nothing()
-        self.embedding = _Embedding(features.width, inputs, appearance, learned)
+        self.embedding = _Embedding(middle, features.width, inputs, appearance, learned)
 
     def begin(self, step: str) -> None:
         """Begin the one step of the training.
@@ -118,6 +123,7 @@ class FrozenFashionNet(nn.Module):
         """(B, 3, H, W), RGB in [0, 1] -> what is recognised; annotations are not needed."""
         maps, mean = self.features(image)
         mean = self.statistics(mean)  # (B, D)
+        middle = self.middle_statistics(maps[MIDDLE].mean((2, 3)))  # (B, M)
         fine = self.lateral[0](maps[0])  # (B, W, h, w)
         for lateral, coarse in zip(self.lateral[1:], maps[1:], strict=True):
             fine = fine + F.interpolate(lateral(coarse), size=fine.shape[2:], mode="bilinear")
@@ -126,10 +132,10 @@ class FrozenFashionNet(nn.Module):
         states = self.states(torch.cat([fine.amax((2, 3)), mean], 1))
         state_logits = states.view(-1, NUM_LANDMARKS, NUM_STATES)
         visible = state_logits.argmax(2) == VISIBLE
-        pooled = torch.cat([_pooled(each, landmarks.detach()) for each in (fine, maps[1])], 2)
+        pooled = torch.cat([_pooled(each, landmarks.detach()) for each in (fine, maps[MIDDLE])], 2)
         local = self.local((pooled * visible[..., None]).flatten(1))
-        read = self.dropout(torch.cat([self.whole(mean), local, mean], 1))
-        embedding = self.embedding(mean, read)
+        read = self.dropout(torch.cat([self.whole(mean), local, mean, middle], 1))
+        embedding = self.embedding(middle, mean, read)
         return Recognition(
             landmarks, state_logits, self.category(read), self.attributes(read), embedding
         )
@@ -163,15 +169,15 @@ def _convolution(width: int, dilation: int = 1) -> nn.Sequential:
 
 
 class _Embedding(nn.Module):
-    """(B, D) frozen features and (B, I) what the heads read -> (B, E), of length 1."""
+    """(B, M) and (B, D) frozen features, (B, I) what the heads read -> (B, E), of length 1."""
 
-    def __init__(self, width: int, inputs: int, appearance: int, learned: int) -> None:
+    def __init__(self, middle: int, width: int, inputs: int, appearance: int, learned: int) -> None:
         super().__init__()
         self.appearance = nn.Linear(width, appearance, bias=False).requires_grad_(False)
         nn.init.orthogonal_(self.appearance.weight)
         self.learned = nn.Linear(inputs, learned)
-        self.out_features = appearance + learned
+        self.out_features = middle + appearance + learned
 
-    def forward(self, mean: Tensor, read: Tensor) -> Tensor:
-        halves = (self.appearance(mean), self.learned(read))
-        return torch.cat([F.normalize(half) for half in halves], 1) / 2**0.5
+    def forward(self, middle: Tensor, mean: Tensor, read: Tensor) -> Tensor:
+        parts = (middle, self.appearance(mean), self.learned(read))
+        return torch.cat([F.normalize(part) for part in parts], 1) / len(parts) ** 0.5

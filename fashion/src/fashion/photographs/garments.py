@@ -123,11 +123,13 @@ def _errors(drawn: Drawn, found: Garment, context: float = 1.2) -> list[float]:
     return (distances / side).tolist()
 
 
-def background_table(recogniser: GarmentRecogniser, folder: Path | None = None) -> Table:
+def background_table(
+    recogniser: GarmentRecogniser, split: str = "test", folder: Path | None = None
+) -> Table:
     """Return in how many photographs without people a garment is reported; arguments of `look`."""
-    found = find_photographs(FOLDER / "nobody.json", folder, is_quiet=folder is None)
+    found = find_photographs(FOLDER / "nobody.json", folder, split, is_quiet=folder is None)
     images = [read_image(path) for _, path in found]
-    backgrounds = Backgrounds(split="test")
+    backgrounds = Backgrounds(split="val" if split == "development" else "test")
     images += [backgrounds.whole(number) for number in range(len(backgrounds))]
     wrong = sum(bool(recogniser(image)) for image in images)
     rows = [[f"{len(images)}", _share(wrong, len(images))]]
