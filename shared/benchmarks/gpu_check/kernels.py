@@ -9,7 +9,8 @@ import torch
 from reporting import Report, run  # pyrefly: ignore[missing-import]
 from torch import Tensor, nn
 
-from vision_shared.layers import Region, sample_voxel_flow, to_region
+from vision_shared.layers import sample_voxel_flow
+from vision_shared.region import Region, to_region
 
 
 def main(report: Report) -> None:
