@@ -138,9 +138,10 @@ def test_embeddings_that_do_not_fit_are_named(what: str) -> None:
         r"got \[\(150,\), \(150,\)": good._replace(embedding=good.embedding[:, 0]),
     }
     for message, embedded in broken.items():
-        sets = {"queries": good, "gallery": good} | {what: embedded}
+        sets = {"queries": good, "gallery": good, what: embedded}
+        update = GatheredEmbeddings().update
         with pytest.raises(ValueError, match=rf"^expected {what} .*{message}"):
-            _ = GatheredEmbeddings().update(*embedded) if what == "batch" else rank_matches(**sets)
+            _ = update(*embedded) if what == "batch" else rank_matches(*sets.values())
 
 
 def test_embeddings_are_gathered_without_unknown_items() -> None:
