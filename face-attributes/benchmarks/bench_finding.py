@@ -52,7 +52,8 @@ def main() -> None:
     note = (
         f"{len(images)} images of {images[0].shape[2]} pixels, one thread, PyTorch "
         f"{torch.__version__}: {gain:.1f} times "
-        f"({'reaches' if gain >= BAR else 'MISSES'} {BAR:g}). Found: the best box has an IoU of 0.5."
+        f"({'reaches' if gain >= BAR else 'MISSES'} {BAR:g}). "
+        "Found: the best box has an IoU of 0.5."
     )
     print_tables([Table("Searching a data set", ["", "images a second", "found, %"], rows, note)])
 

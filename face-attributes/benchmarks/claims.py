@@ -7,8 +7,6 @@ unseen     attributes that no network was trained on, by machines on frozen feat
 systems    the talk's table: LNets+ANet beside its forerunners and the majority class
 all        these four; a network that several ask for is trained once
 
-CPU minutes of one core for a seed, after the rendering, with --epochs 6: MINUTES.
-
 Numbers are of the test images: mean +- half of its 95 % interval (least-greatest) over seeds,
 reported whichever way they fall. Validation images, of other people, fit the machines of `unseen`
 and of layers and neurons, and choose nothing.
