@@ -1,9 +1,7 @@
 """Ready-made face detectors as yardsticks: (H, W, 3) uint8 -> boxes (N, 4), left to bottom.
 
-None is a dependency. scikit-image's cascade is always there; the others lie in a folder each:
-
-pip install --no-deps --target CV4 opencv-python-headless==4.11.0.86   # Haar: OpenCV 5 has none
-pip install --no-deps --target MTCNN facenet-pytorch==2.6.0            # MTCNN, with its weights
+None is a dependency. scikit-image's cascade is always there; the others lie in a folder each, see
+`COMMANDS`.
 """
 
 import json
@@ -21,6 +19,14 @@ from skimage import data, feature
 
 Image8 = NDArray[np.uint8]
 Detector = Callable[[Image8], NDArray[np.float64]]
+
+COMMANDS = {
+    # OpenCV 5 has no Haar cascade
+    "opencv4": "pip install --no-deps --target CV4 opencv-python-headless==4.11.0.86",
+    # with its weights
+    "mtcnn": "pip install --no-deps --target MTCNN facenet-pytorch==2.6.0",
+}
+"""What brings a detector into its folder, by the option that names the folder."""
 
 HAAR = """
 import json, sys

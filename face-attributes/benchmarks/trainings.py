@@ -17,6 +17,8 @@ from face_attributes.svm import fit_svms
 from vision_shared.checkpoints import write_checkpoint
 from vision_shared.claims import CpuClock, configure, fit_and_test
 
+BALANCED = "balanced_accuracy"
+
 Look = Callable[[Any, Tensor], Tensor]
 """Takes an ANet and patches (B, 3, H, W); returns features (B, D)."""
 
@@ -112,7 +114,12 @@ def labels_of(run: Trained, attributes: list[str]) -> tuple[Tensor, Tensor]:
 
 
 def svm_scores(features: tuple[Tensor, Tensor], labels: tuple[Tensor, Tensor]) -> dict[str, Tensor]:
-    """Fit support vector machines to validation; measure each attribute on the test."""
+    """Fit support vector machines to the first rows; measure each attribute on the second."""
     weight, bias = fit_svms(features[0], labels[0])
     said = (features[1] @ weight.T + bias).sigmoid()
     return attribute_scores(Answers(said, labels[1]))
+
+
+def answered(run: Trained) -> dict[str, Tensor]:
+    """Measure each attribute as the run's test answered it."""
+    return attribute_scores(run.module.test_answers.compute())

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from face_attributes.data.celeba import celeba_faces
-from face_attributes.data.people import PEOPLE_ATTRIBUTES, Recipe, main_face
+from face_attributes.data.people import PEOPLE_ATTRIBUTES, Recipe, groups, main_face
 from synthetic_people import dataset
 from vision_shared.inputs import InputError
 from vision_shared.rendering import render_people
@@ -54,6 +54,14 @@ def test_metadata_stands_beside_the_lists(folder: Path) -> None:
     is_male = faces.labels[:, faces.attributes.index("Male")] == 1
     assert np.array_equal(is_male, [row[2] == "male" for row in rows])
     assert all(0 <= float(row[4]) <= 1 for row in rows)
+
+
+def test_people_are_grouped_by_sex_and_tone(folder: Path) -> None:
+    faces = celeba_faces(folder / "people", "wild", folder / "cache")
+    known = groups(folder / "people", faces.names)
+    assert (known["women"] != known["men"]).all()
+    tones = [known[name].astype(int) for name in ("dark skin", "medium skin", "light skin")]
+    assert (sum(tones) == 1).all()
 
 
 def test_people_are_in_one_split_each(folder: Path) -> None:

@@ -1,6 +1,7 @@
 """All of the method: steps that follow each other, alone, resumed, and what they leave behind."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -15,9 +16,17 @@ from vision_shared.inputs import InputError
 STEPS = ["lnet_o", "self_training", "identities", "attributes", "machines"]
 
 
-def run(folder: Path, data: Path, *overrides: str) -> Path:
+QUICK = [
+    "module.localizer.longest=64",
+    "steps.lnet_o.data.batch_size=8",
+    "steps.self_training.data.batch_size=8",
+]
+"""Of what the steps look at, little: searches over a pyramid took most of their time."""
+
+
+def run(folder: Path, data: Path, *overrides: str, small: Sequence[str] = QUICK) -> Path:
     """Go through the steps of a smoke run, below a folder; return where they are."""
-    common = ["experiment=smoke", f"data.root={data}"]
+    common = ["experiment=smoke", f"data.root={data}", *small]
     cfg = configure("face_attributes", folder, [*common, *overrides], 0)
     pipeline.train(cfg)
     return Path(cfg.output_dir)
@@ -120,4 +129,4 @@ def test_every_step_is_checked_before_the_first_trains(rendered: Path, tmp_path:
 
 def test_identities_for_lnet_are_refused_in_one_line(rendered: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"^data\.pictures_per_identity is for ANet"):
-        run(tmp_path, rendered, "module=lnet", "data.pictures_per_identity=4")
+        run(tmp_path, rendered, "module=lnet", "data.pictures_per_identity=4", small=())

@@ -145,6 +145,22 @@ def test_canvases_have_faces_of_one_size_where_they_say(composer: Composer) -> N
         assert not len(empty.squares)
 
 
+def test_some_faces_fill_their_canvas_as_portraits_do(composer: Composer) -> None:
+    """Grey on all four sides, close to the face, and none of its square is painted over."""
+    close = 0
+    for seed in range(60):
+        canvas = composer(np.random.default_rng(seed), has_face=True)
+        seen = (canvas.image != np.uint8(PADDING)).any(2)
+        left, top, right, bottom = (
+            np.flatnonzero(line)[end] for end in (0, -1) for line in (seen.any(0), seen.any(1))
+        )
+        low, high = (canvas.squares[:, :2] + sign * canvas.squares[:, 2:] / 2 for sign in (-1, 1))
+        close += len(canvas.squares) == 1 and max(right - left, bottom - top) < 70
+        assert (np.array([left, top]) <= np.maximum(low, 0) + 2).all()
+        assert (np.array([right, bottom]) >= np.minimum(high, 127) - 2).all()
+    assert close
+
+
 def test_canvas_follows_from_its_generator(composer: Composer) -> None:
     one, other = (composer(np.random.default_rng(5), has_face=True) for _ in range(2))
     assert np.array_equal(one.image, other.image)

@@ -65,7 +65,7 @@ def draw_boxes(picture: Picture, boxes: Tensor, colour: tuple[int, int, int]) ->
 
 def annotate(picture: Picture, faces: Sequence[FoundFace]) -> Picture:
     """Draw the faces' numbered boxes, and right of the picture what each is said to have."""
-    line = max(LINE, picture.shape[0] // 40)
+    line = max(LINE, picture.shape[0] // 25)
     font = ImageFont.load_default(line - 3)
     lines = []
     for number, face in enumerate(faces, 1):
@@ -111,7 +111,10 @@ def _number_faces(
     drawn = Image.fromarray(draw_boxes(picture, boxes, FOUND))
     pen = ImageDraw.Draw(drawn)
     for number, face in enumerate(faces, 1):
-        pen.text((face.box[0] + 3, face.box[1] + 2), str(number), font=font, fill=FOUND)
+        at = (max(face.box[0], 0) + 3, max(face.box[1], 0) + 2)
+        left, top, right, bottom = pen.textbbox(at, str(number), font=font)
+        pen.rectangle((left - 3, top - 2, right + 3, bottom + 2), fill=FOUND)
+        pen.text(at, str(number), font=font, fill=PLAIN)
     return np.asarray(drawn)
 
 

@@ -25,6 +25,7 @@ DISTRACTORS = (0.45, 0.4, 0.15)  # shares of canvases without a face that have n
 MIXED = 0.35  # share of canvases with a face that have a distractor, too
 WRONG_SIZE = 0.35  # share of canvases without a face that have one of another size
 FRAMED = 0.3  # share of canvases with a grey border
+TIGHT = 0.4  # share of these that are cut close around the faces, as portraits are
 TILT = 0.12  # radians, standard deviation
 SMALLEST_CROP = 0.12  # of a photograph's shorter side
 
@@ -209,6 +210,8 @@ def _frame(
         high = np.maximum(high, np.array([x, y]) + 0.5 * size)
     room = np.maximum([low[0], low[1], side - high[0], side - high[1]], 0)
     depth = room * rng.random(4).clip(0, 0.7) / 0.7 * (rng.random(4) < 0.6)
+    if rng.random() < TIGHT:
+        depth = room * rng.uniform(0.85, 1, 4)
     left, top, right, bottom = depth.astype(int)
     image[:top] = image[side - bottom :] = image[:, :left] = image[:, side - right :] = PADDING
 

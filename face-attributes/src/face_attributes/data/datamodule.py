@@ -19,9 +19,6 @@ from face_attributes.data.names import CELEBA_ATTRIBUTES, PARTS
 from synthetic_people.backgrounds import Backgrounds
 from vision_shared.rendering import render_people
 
-DARK_UNTIL, LIGHT_FROM = 0.45, 0.65
-"""Tones of the skin, 0 (darkest) to 1 (lightest), that divide people into three groups."""
-
 NUM_CUT = 1600
 """Rendered images, at most, whose people are cut out for composed ones."""
 
@@ -58,17 +55,7 @@ class PeopleData(FaceData):
 
     def groups_of_people(self, part: Part) -> dict[str, NDArray[np.bool_]]:
         """Return the faces (N,) of a part by sex and by tone of the skin, each known exactly."""
-        known = people.read_metadata(self.folder)
-        rows = [known[name.decode()] for name in self.faces(part).names]
-        sexes = np.array([row["sex"] for row in rows])
-        tones = np.array([float(row["tone"]) for row in rows])
-        return {
-            "women": sexes == "female",
-            "men": sexes == "male",
-            "dark skin": tones < DARK_UNTIL,
-            "medium skin": (tones >= DARK_UNTIL) & (tones < LIGHT_FROM),
-            "light skin": tones >= LIGHT_FROM,
-        }
+        return people.groups(self.folder, self.faces(part).names)
 
     def known_attributes(self) -> Sequence[str]:
         return people.PEOPLE_ATTRIBUTES

@@ -34,6 +34,9 @@ PEOPLE_ATTRIBUTES = tuple(name for name in CELEBA_ATTRIBUTES if name in {*LASTIN
 METADATA = ("age", "sex", "ancestry", "tone")
 """Of a person, what people.csv holds; the tone of the skin is 0 (darkest) to 1 (lightest)."""
 
+DARK_UNTIL, LIGHT_FROM = 0.45, 0.65
+"""Tones of the skin, 0 (darkest) to 1 (lightest), that divide people into three groups."""
+
 VERSION = 2
 """Raise it when the folder would differ for the same samples."""
 
@@ -142,6 +145,21 @@ def read_metadata(folder: Path) -> dict[str, dict[str, str]]:
     """Return what people.csv of a written data set says of each image, by its name."""
     with (folder / "Anno/people.csv").open(newline="") as file:
         return {row["image"]: row for row in csv.DictReader(file)}
+
+
+def groups(folder: Path, names: NDArray[np.bytes_]) -> dict[str, NDArray[np.bool_]]:
+    """Divide images (N,) of a written data set by sex and by tone of the skin, exactly known."""
+    known = read_metadata(folder)
+    rows = [known[name.decode()] for name in names]
+    sexes = np.array([row["sex"] for row in rows])
+    tones = np.array([float(row["tone"]) for row in rows])
+    return {
+        "women": sexes == "female",
+        "men": sexes == "male",
+        "dark skin": tones < DARK_UNTIL,
+        "medium skin": (tones >= DARK_UNTIL) & (tones < LIGHT_FROM),
+        "light skin": tones >= LIGHT_FROM,
+    }
 
 
 def main_face(sample: Sample) -> Labels | None:
