@@ -4,7 +4,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 EPSILON = 1e-3  # the paper's; errors well below it count squared
-LEAST_ERROR = 2e-5  # squared, of images in [0, 1]: 47 dB
+MIN_ERROR = 2e-5  # squared, of images in [0, 1]: 47 dB
 FLOW_UNIT = 32.0  # pixels: total variation sees the flow in these units, about -1 .. 1
 
 
@@ -22,9 +22,9 @@ def log_error(image: Tensor, target: Tensor) -> Tensor:
     """Mean over the batch of log10 of each image's mean squared error, (B, 3, H, W) in [0, 1].
 
     A tenth of the mean PSNR, negative: hard and easy images weigh alike, as they do where methods
-    are compared. `LEAST_ERROR` keeps images without noise or motion from taking over.
+    are compared. `MIN_ERROR` keeps images without noise or motion from taking over.
     """
-    return ((image - target).square().mean((1, 2, 3)) + LEAST_ERROR).log10().mean()
+    return ((image - target).square().mean((1, 2, 3)) + MIN_ERROR).log10().mean()
 
 
 def total_variation(plane: Tensor, epsilon: float = EPSILON) -> Tensor:
