@@ -91,6 +91,7 @@ lint: $(READY)  ## format check, lint, types, import contracts, spelling, workfl
 	$(VENV)/bin/pyrefly check
 	$(VENV)/bin/lint-imports
 	$(VENV)/bin/codespell
+	$(RUN) docs/words.py
 	$(VENV)/bin/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yaml
 	$(VENV)/bin/zizmor --offline --quiet .github/workflows
 

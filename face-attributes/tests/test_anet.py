@@ -74,7 +74,7 @@ def test_gradient_reaches_every_parameter() -> None:
         assert parameter.grad.abs().sum() > 0, name
 
 
-def test_one_batch_is_learnt_by_heart() -> None:
+def test_one_batch_is_learned_by_heart() -> None:
     net = build().train()
     image, identity = torch.rand(6, 3, 55, 47), torch.arange(6) % NUM
     optimizer = torch.optim.AdamW(net.parameters(), 3e-3)

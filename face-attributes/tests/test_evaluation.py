@@ -89,7 +89,7 @@ def test_measures_without_examples_are_not_defined() -> None:
     assert scores["f1"].isnan().tolist() == [False, True, True]
 
 
-def test_majority_is_learnt_elsewhere_and_gains_nothing_but_accuracy() -> None:
+def test_majority_is_learned_elsewhere_and_gains_nothing_but_accuracy() -> None:
     labels = torch.tensor([[1, -1]] * 1 + [[-1, -1]] * 9, dtype=torch.int8)
     scores = attribute_scores(majority_answers(labels, torch.tensor([0.2, 0.9])))
     assert scores["accuracy"].tolist() == [0.9, 0]

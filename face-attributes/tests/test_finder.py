@@ -21,7 +21,7 @@ def test_boxes_are_in_pixels_of_the_picture(lnet: Path) -> None:
 
 
 @pytest.mark.parametrize(("part", "has_lnet_s"), [("lnet_o", False), ("lnet_s", True)])
-def test_parts_that_have_not_learnt_yet_are_not_used(
+def test_parts_that_have_not_learned_yet_are_not_used(
     tmp_path: Path, part: str, has_lnet_s: bool
 ) -> None:
     finder = FaceFinder.from_checkpoint(write(tmp_path / "a.ckpt", ALL, 0.0, part=part))
@@ -31,7 +31,7 @@ def test_parts_that_have_not_learnt_yet_are_not_used(
     assert finder.tagger.network is expected
 
 
-def test_network_that_learnt_identities_describes_nobody(tmp_path: Path) -> None:
+def test_network_that_learned_identities_describes_nobody(tmp_path: Path) -> None:
     people = write(tmp_path / "people.ckpt", ALL, 0.0, part="anet", num_identities=7)
     with pytest.raises(CheckpointError, match="who people are, not their attributes"):
         FaceFinder.from_checkpoint(people)

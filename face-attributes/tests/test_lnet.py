@@ -135,7 +135,7 @@ def test_gradient_reaches_the_papers_layers() -> None:
     assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in net.parameters())
 
 
-def test_one_batch_is_learnt_by_heart() -> None:
+def test_one_batch_is_learned_by_heart() -> None:
     net = build("lite").train()
     image = torch.rand(8, 3, 48, 48)
     labels = torch.randint(0, 2, (8, NUM)) * 2 - 1

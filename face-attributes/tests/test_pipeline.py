@@ -47,11 +47,11 @@ def whole(tmp_path_factory: pytest.TempPathFactory, rendered: Path) -> Path:
     return run(tmp_path_factory.mktemp("whole"), rendered)
 
 
-def test_one_checkpoint_holds_what_every_step_has_learnt(whole: Path) -> None:
+def test_one_checkpoint_holds_what_every_step_has_learned(whole: Path) -> None:
     weights = {step: best(whole, step).weights() for step in STEPS}
     last = weights["machines"]
-    learnt = [name for name in last if name.startswith("lnet_o")]
-    assert all(torch.equal(last[name], weights["self_training"][name]) for name in learnt)
+    learned = [name for name in last if name.startswith("lnet_o")]
+    assert all(torch.equal(last[name], weights["self_training"][name]) for name in learned)
     assert last["lnet_o.threshold"].isfinite()
     assert last["anet.svms.weight"].any()
     rested = [name for name in weights["attributes"] if name.startswith("anet")]

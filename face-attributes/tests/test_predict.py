@@ -83,7 +83,7 @@ def test_cut_out_pictures_are_one_face_each(
     assert face["box"] == pytest.approx(box, abs=0.01) and face["score"] is None
     finder = FaceFinder.from_checkpoint(whole_method)
     left, top, right, bottom = box
-    if crop == "aligned":  # ANet learnt from boxes with 1.2 times their sides
+    if crop == "aligned":  # ANet learned from boxes with 1.2 times their sides
         aside, above = 0.1 * (right - left), 0.1 * (bottom - top)
         box = [left - aside, top - above, right + aside, bottom + above]
     pixels = torch.from_numpy(image).permute(2, 0, 1).float() / 255
@@ -93,7 +93,7 @@ def test_cut_out_pictures_are_one_face_each(
     assert list(face["attributes"].values()) == pytest.approx(said, abs=2e-3)
 
 
-def test_lnet_that_learnt_from_whole_pictures_is_shown_aligned_ones_whole(
+def test_lnet_that_learned_from_whole_pictures_is_shown_aligned_ones_whole(
     lnet: Path, photo: Path, tmp_path: Path
 ) -> None:
     for crop in ("aligned", "whole"):

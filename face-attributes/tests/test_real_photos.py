@@ -36,7 +36,7 @@ def crops() -> tuple[Tensor, Tensor]:
 
 @pytest.fixture(scope="module")
 def checkpoint(crops: tuple[Tensor, Tensor], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An LNet that learnt whether there is a face from every other crop, in two seconds."""
+    """An LNet that learned whether there is a face from every other crop, in two seconds."""
     images, labels = (each[::2] for each in crops)
     torch.manual_seed(0)
     network: dict[str, Any] = {"name": "lite"}

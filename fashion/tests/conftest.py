@@ -61,7 +61,7 @@ DETECTOR = {"trunk": TRUNK, "size": 48, "width": 32, "num_convs": 1, "least_scor
 
 
 def make_checkpoint(path: Path, name: str = "fashionnet", *, finds: bool = True) -> Path:
-    """Write a checkpoint of networks that have not learnt anything but to say (0.5, 0.5)."""
+    """Write a checkpoint of networks that have not learned anything but to say (0.5, 0.5)."""
     torch.manual_seed(0)
     settings = {"network": NETWORKS[name], "detector": DETECTOR if finds else None}
     network = build_pipeline(len(CATEGORIES), len(ATTRIBUTES), **settings)

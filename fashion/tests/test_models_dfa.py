@@ -95,7 +95,7 @@ def test_later_stages_go_on_from_what_the_one_before_sees(start: str) -> None:
     torch.nn.init.normal_(second.fc7[0].bias)
     network.begin("stage1")
     before = {key: value.clone() for key, value in network.state_dict().items()}
-    network.begin("stage2")  # again: what it has learnt is kept
+    network.begin("stage2")  # again: what it has learned is kept
     after = network.state_dict()
     assert all(torch.equal(value, after[key]) for key, value in before.items() if "stages" in key)
     again = make(start=start, local_patch=8)

@@ -125,7 +125,7 @@ def test_a_track_goes_on_behind_what_stands_before_it() -> None:
 
 
 def test_all_pairs_together_are_the_best() -> None:
-    """The surest pair first would leave a garment that only the other track can have."""
+    """The best pair first would leave a garment that only the other track can have."""
     image, tracker = blank(), Tracker()
     red = colour_garment("red", TEE)
     left, right = replace(red, box=(0, 10, 20, 30)), replace(red, box=(16, 10, 36, 30))

@@ -138,7 +138,7 @@ def test_coherence_is_of_consecutive_frames_over_batches_too(picture: np.ndarray
     second["follows"][0] = True
     comparison = compared(CENTRE_256, first, second)
     table = comparison.tables(["pan"], CENTRE_256)[1]
-    assert table.columns == ["", "pan (2)"]  # 0-4 and 4-8; 30 begins anew
+    assert table.columns == ["", "pan (2)"]  # 0-4 and 4-8; 30 is reinitialised
     assert [row[0] for row in table.rows][:2] == ["truth", "previous frame"]
     assert float(cell(table, "truth", "pan")) < 3
 

@@ -81,7 +81,7 @@ class FaceFinder:
         tagger: describes them; None tells where they are and no more.
         device: ``auto`` (a GPU where there is one), ``cpu`` or ``cuda``.
         crop: do not look for faces, see `Crop`; None looks, if there is a localizer.
-        trained_on: the names of the data that the networks learnt from, as far as they are known.
+        trained_on: the names of the data that the networks learned from, as far as they are known.
 
     Attributes:
         told: names of the attributes that answers hold; at first those that are not `unreliable`.
@@ -137,7 +137,7 @@ class FaceFinder:
         """Rebuild what training runs of face-attributes wrote; the files alone are needed.
 
         Args:
-            path: of the networks of the method in one, of which those are used that have learnt;
+            path: of the networks of the method in one, of which those are used that have learned;
                 or of an LNet, which finds faces, and describes them where there is no ANet; or of
                 an ANet, which describes pictures that are cut out already.
             anet: of an ANet that describes what is found, in place of whatever else would.
@@ -201,13 +201,13 @@ class FaceFinder:
         return self.tagger(pixels, enlarge_boxes(boxes, self.tagger.context))
 
     def _describe_one(self, pixels: Tensor, image: NDArray[np.uint8]) -> list[FoundFace]:
-        """Take the picture for a face, and show the tagger what it learnt from."""
+        """Take the picture for a face, and show the tagger what it learned from."""
         box = aligned_box(image) if self.crop == "aligned" else whole(image)
         boxes = torch.from_numpy(box)[None].to(self.device)
         if self.tagger is None:
             return self._faces(boxes, [None], self._describe(pixels, boxes))
         regions = boxes
-        if self.crop == "aligned" and self.tagger.learnt_from == "whole":
+        if self.crop == "aligned" and self.tagger.learned_from == "whole":
             regions = torch.from_numpy(whole(image))[None].to(self.device)
         elif self.crop == "aligned":
             regions = enlarge_boxes(boxes, self.tagger.context)

@@ -136,7 +136,7 @@ def open_data(checkpoint: Checkpoint, overrides: Sequence[str]) -> FaceData:
 
 
 def _networks(checkpoints: dict[str, Checkpoint], device: str) -> dict[str, Any]:
-    """Return what has learnt in each checkpoint, and the first as it was without training."""
+    """Return what has learned in each checkpoint, and the first as it was without training."""
     import torch
 
     from face_attributes.rebuilding import build, learner, rebuild

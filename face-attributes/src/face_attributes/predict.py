@@ -31,17 +31,17 @@ HELD_IN_MEMORY = 1 << 24
 """Bytes of lines, before they go to a temporary file."""
 
 EPILOG = """\
-INPUT is pictures, videos (animated GIF, WebP and PNG, too), and folders of them; OUT is a folder,
+INPUT is images, videos (animated GIF, WebP and PNG, too), and folders of them; OUT is a folder,
 in which what comes of folders in folders keeps their names. It gets
-  faces.jsonl         a line for each picture and each frame of a video: the file, of a frame its
+  faces.jsonl         a line for each image and each frame of a video: the file, of a frame its
                       number and its time in seconds, and the faces, each with its box (left, top,
                       right, bottom, in pixels), its score, and its attributes with probabilities
-  NAME_faces.png      the picture with boxes, and beside it the attributes above 50 %
+  NAME_faces.png      the image with boxes, and beside it the attributes above 50 %
   NAME_faces.mp4      of a video: the same in its frames
   NAME_response.png   where LNet looked (--maps), or .mp4
-A picture without a face has an empty list. With --crop nobody looks for faces, each picture is one:
-  --crop aligned      pictures aligned as CelebA's are (178x218, or of that shape)
-  --crop whole        pictures that are cut out already; so is every picture for an ANet alone
+An image without a face has an empty list. With --crop no faces are searched, each image is one:
+  --crop aligned      images aligned as CelebA's are (178x218, or of that shape)
+  --crop whole        images that are cut out already; so is every image for an ANet alone
 
 Without --checkpoint the weights that come with the package are used; `--checkpoint last` takes the
 newest run under ./runs. Without an ANet faces have no attributes.
@@ -95,13 +95,13 @@ def all_or_none(lines: TextIO) -> Iterator[None]:
 def _parse(arguments: Sequence[str] | None) -> Namespace:
     parser = predict_parser(
         "python -m face_attributes.predict",
-        "Find the faces of pictures and videos, and describe them.",
+        "Find the faces of images and videos, and describe them.",
         EPILOG,
     )
     parser.set_defaults(checkpoint=None)
     add = parser.add_argument
     add("--anet", metavar="CKPT", help="of an ANet, which describes what LNet finds")
-    add("--crop", choices=("aligned", "whole"), help="each picture is one face, see below")
+    add("--crop", choices=("aligned", "whole"), help="each image is one face, see below")
     add("--attributes", metavar="NAME,...", help="tell of these only; =-NAME,... all but these")
     add("--all-attributes", action="store_true", help="also those that did not hold on photographs")
     add("--maps", action="store_true", help="write response maps")

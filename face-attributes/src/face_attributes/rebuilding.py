@@ -61,7 +61,7 @@ def localizer_of(
         )
     finder = make_localizer(checkpoint, network.eval())
     finder.threshold = -torch.inf
-    if checkpoint.hyper_parameters["part"] == "lnet_s":  # it learnt from what LNet_o finds
+    if checkpoint.hyper_parameters["part"] == "lnet_s":  # it learned from what LNet_o finds
         finder.lnet_s = None
     used = [net for net in (finder.lnet_o, finder.lnet_s) if net is not None]
     tensors = [tensor for net in used for tensor in net.state_dict().values()]
@@ -75,7 +75,7 @@ def data_of(*checkpoints: Checkpoint) -> list[str]:
 
 
 def make_localizer(checkpoint: Checkpoint, network: Any) -> Localizer | PyramidSearch:
-    """Return the search with LNet_o and, where it has learnt, LNet_s."""
+    """Return the search with LNet_o and, where it has learned, LNet_s."""
     lnet_o, lnet_s = network, None
     if isinstance(network, LNetsANet):
         lnet_o = network.lnet_o
@@ -88,11 +88,11 @@ def make_localizer(checkpoint: Checkpoint, network: Any) -> Localizer | PyramidS
 
 
 def make_tagger(checkpoint: Checkpoint, network: Any) -> Tagger | None:
-    """Return what has learnt last: ANet, or LNet where there is none; None for a `TagMaps`."""
+    """Return what has learned last: ANet, or LNet where there is none; None for a `TagMaps`."""
     settings, values = checkpoint.hyper_parameters, checkpoint.data.get("values", {})
     if settings.get("num_identities") is not None:
         raise CheckpointError(
-            f"{checkpoint.path}: learnt who people are, not their attributes; expected a "
+            f"{checkpoint.path}: learned who people are, not their attributes; expected a "
             "checkpoint of a later step"
         )
     with fits_version(checkpoint.path):

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from face_attributes.localize import crop_regions
 
 SURROUNDINGS = 2.0
-"""What LNet is shown of a face that it found, times the box: it learnt from heads in pictures."""
+"""What LNet is shown of a face that it found, times the box: it learned from heads in pictures."""
 
 
 @dataclass(frozen=True)
@@ -23,15 +23,15 @@ class Tagger:
         names: of its attributes.
         size: height and width of what it is shown, pixels.
         context: what it is shown of a face's box, times the box's sides.
-        learnt_from: what its training pictures showed: the ``box`` of a face, or ``whole`` ones.
-        reliable: names of the attributes that held on photographs; None where nobody measured it.
+        learned_from: what its training pictures showed: the ``box`` of a face, or ``whole`` ones.
+        reliable: names of the attributes that held on photographs; None where no one measured it.
     """
 
     network: nn.Module
     names: Sequence[str]
     size: tuple[int, int]
     context: float
-    learnt_from: Literal["box", "whole"]
+    learned_from: Literal["box", "whole"]
     reliable: Sequence[str] | None = None
 
     def __call__(self, image: Tensor, regions: Tensor) -> Tensor:

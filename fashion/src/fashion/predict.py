@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 TASK = "fashion"
 
 EPILOG = """\
-INPUT is pictures, videos (animated GIF, WebP and PNG, too), and folders of them; OUT is a folder,
-in which what comes of folders in folders keeps their names. Of a picture NAME it gets
+INPUT is images, videos (animated GIF, WebP and PNG, too), and folders of them; OUT is a folder,
+in which what comes of folders in folders keeps their names. Of an image NAME it gets
   NAME.json           the garments, best first: box (left, top, right, bottom), type and score;
                       landmarks, x and y, and whether each is visible or occluded; category and
                       attributes with their probabilities. All places are in pixels
-  NAME_garments.png   the picture with boxes, landmarks, categories and attributes
+  NAME_garments.png   the image with boxes, landmarks, categories and attributes
 and of a video NAME.jsonl, a line for each frame with its time in seconds, and NAME_garments.mp4.
-A picture without a garment has an empty list. With --whole nobody looks for garments: each picture
+An image without a garment has an empty list. With --whole no garments are searched: each image
 is one, cut out. A cascade (DFA) says where landmarks are, and nothing of categories.
 
 Exit codes: 0 all done; 2 nothing done; 3 some inputs, or the rest of a damaged one, left out;
@@ -42,12 +42,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parse(arguments: Sequence[str] | None) -> Namespace:
     parser = predict_parser(
         "python -m fashion.predict",
-        "Find, align and describe the garments of pictures and videos.",
+        "Find, align and describe the garments of images and videos.",
         EPILOG,
         has_weights=True,
     )
     add = parser.add_argument
-    add("--whole", action="store_true", help="each picture is one garment, see below")
+    add("--whole", action="store_true", help="each image is one garment, see below")
     add("--least-score", type=_share, metavar="P", help="of garments that are reported, in [0, 1]")
     return parser.parse_args(arguments)
 

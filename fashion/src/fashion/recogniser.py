@@ -53,7 +53,7 @@ class Framing:
 
 
 class Boxes(NamedTuple):
-    """Where a detector sees garments in a picture, the surest first.
+    """Where a detector sees garments in a picture, sorted by score, descending.
 
     Attributes:
         boxes: (N, 4) float32, left, top, right, bottom, pixels of the picture.
@@ -177,7 +177,7 @@ class GarmentRecogniser:
         return Boxes(torch.from_numpy(placed), seen.scores.cpu(), seen.types.cpu())
 
     def one_each(self, found: Boxes) -> Boxes:
-        """Return of the boxes of one garment, of whatever types, the surest alone."""
+        """Return of the boxes of one garment, of whatever types, the one of the highest score."""
         detector = self.network.detector
         assert detector is not None
         same = float(detector.calibration.same_garment)
@@ -235,7 +235,7 @@ class GarmentRecogniser:
         )
 
     def _kind(self, answer: Recognition | Alignment, i: int, kind: int) -> tuple[int, str, float]:
-        """Return type, category and its probability; a type that nobody found is the category's."""
+        """Return type, category and its probability; a type that no one found is the category's."""
         if not isinstance(answer, Recognition) or not answer.category_logits.shape[1]:
             return kind, "", 0.0
         logits = of_type(answer.category_logits[i].float(), self.category_types, kind)

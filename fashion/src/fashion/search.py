@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from fashion.retrieval.identity import Load
 
 EPILOG = """\
-PHOTO is pictures and folders of them; OUT is a folder. Of a photo NAME it gets
+PHOTO is images and folders of them; OUT is a folder. Of a photo NAME it gets
   NAME.json          the garments that were searched for, and what is similar, best first: the
-                     picture, the box, the category, likely attributes
+                     image, the box, the category, likely attributes
   NAME_similar.png   a contact sheet
-A photo is taken for one garment, as the pictures of the index were: the best garment found in it,
+A photo is taken for one garment, as the images of the index were: the best garment found in it,
 or all of it where the index was built with --whole. With --street every garment that is found in it
 is searched for.
 

@@ -26,8 +26,8 @@ EPILOG = """\
 VIDEO is videos and folders of them; OUT is a folder. Of a video NAME it gets
   NAME_timeline.json  its garments: when each is seen first and last, how it looks where it is seen
                       best, and what of the index it is like
-  NAME_spots.html     the same as a page with small pictures, and the video, in which a click on a
-                      bar or a picture seeks; it refers to the video where that is now, and browsers
+  NAME_spots.html     the same as a page with small images, and the video, in which a click on a
+                      bar or an image seeks; it refers to the video where that is now, and browsers
                       play MP4 and WebM
 A garment is followed from frame to frame by its place and its looks, also if it is hidden for two
 seconds.

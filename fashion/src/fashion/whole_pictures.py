@@ -144,8 +144,8 @@ def look_at_pictures(
 ) -> FoundGarments | None:
     """Find the garments of pictures, and embed each by the box that was found for it.
 
-    That is the surest box, or where a picture has several garments the one that overlaps the
-    garment most; the whole picture where nothing was found.
+    That is the box of the highest score, or where an image has several garments the one that
+    overlaps the garment most; the whole picture where nothing was found.
 
     Args:
         recogniser: with a detector.

@@ -49,7 +49,7 @@ def _parse(arguments: Sequence[str] | None) -> Namespace:
     )
     target.add_argument("--milliseconds", type=float, metavar="MS", help="an image, at most")
     parser.add_argument(
-        "--picture", type=Path, help="of the sweep (default: beside the checkpoint)"
+        "--plot", type=Path, help="plot of the sweep (default: beside the checkpoint)"
     )
     options = parser.parse_intermixed_args(arguments)
     if options.lose is None and options.milliseconds is None:
@@ -59,7 +59,7 @@ def _parse(arguments: Sequence[str] | None) -> Namespace:
 
 def _calibrate(options: Namespace) -> ExitCode:
     path, output = checkpoint_and_output(options, ENDING)
-    picture = options.picture or output.with_suffix(".png")
+    picture = options.plot or output.with_suffix(".png")
     check_output(picture, overwrite=options.overwrite)
 
     from segmentation.segmenter import Segmenter

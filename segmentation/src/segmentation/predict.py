@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 TASK = "segmentation"
 
 EPILOG = """\
-INPUT is pictures, videos (animated GIF, WebP and PNG, too), and folders of them; OUT is a folder,
-in which what comes of folders in folders keeps their names. Of a picture NAME it gets
+INPUT is images, videos (animated GIF, WebP and PNG, too), and folders of them; OUT is a folder,
+in which what comes of folders in folders keeps their names. Of an image NAME it gets
   NAME.png           the class of each pixel, a PNG of indices with the classes' palette
-  NAME_overlay.png   the classes' colours over the picture
+  NAME_overlay.png   the classes' colours over the image
   NAME_stages.png    how hard each pixel was: the stage of the cascade that decided it
   NAME.json          the share of each class
 and of a video NAME_overlay.mp4, NAME_stages.mp4 and NAME.jsonl, a line for each frame. With
@@ -41,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parse(arguments: Sequence[str] | None) -> Namespace:
     parser = predict_parser(
         "python -m segmentation.predict",
-        "Give every pixel of pictures and videos a class.",
+        "Give every pixel of images and videos a class.",
         EPILOG,
         has_weights=True,
     )
@@ -54,8 +54,8 @@ def _parse(arguments: Sequence[str] | None) -> Namespace:
         help="hold a cascade's network to a time an image: its thresholds adapt, of a video by the "
         "last frames",
     )
-    add("--window", type=int, metavar="PIXELS", help="slide a window over larger pictures")
-    add("--mirrored", action="store_true", help="look at the mirrored picture as well")
+    add("--window", type=int, metavar="PIXELS", help="slide a window over larger images")
+    add("--mirrored", action="store_true", help="look at the mirrored image as well")
     options = parser.parse_args(arguments)
     if options.milliseconds is not None and not options.milliseconds > 0:
         parser.error(f"expected --milliseconds above 0, got {options.milliseconds:g}")

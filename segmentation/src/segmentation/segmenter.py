@@ -29,7 +29,7 @@ from vision_shared.prediction import find_device, rebuild_network
 
 TASK = "segmentation"
 
-LEAST_PRECISION = 0.5
+MIN_PRECISION = 0.5
 """Of a class that is predicted, where weights say what theirs is on held-out images."""
 
 
@@ -105,7 +105,7 @@ class Segmenter:
     ) -> Self:
         """Rebuild what a training run of segmentation wrote; the file alone is needed.
 
-        Of weights whose precision was validated, classes below `LEAST_PRECISION` are not predicted.
+        Of weights whose precision was validated, classes below `MIN_PRECISION` are not predicted.
         Without ``inference`` the network is asked as the checkpoint says.
 
         Raises:
@@ -117,7 +117,7 @@ class Segmenter:
         with fits_version(checkpoint.path):
             classes = read_classes(checkpoint.hyper_parameters)
             precision = dict(checkpoint.hyper_parameters.get("precision") or {})
-            unreliable = [name for name, value in precision.items() if value < LEAST_PRECISION]
+            unreliable = [name for name, value in precision.items() if value < MIN_PRECISION]
             recorded = checkpoint.hyper_parameters.get("inference") or {}
             inference = inference or Inference(**recorded)
         network = rebuild_network(checkpoint, _build)

@@ -2,7 +2,7 @@
 
 The precision of a class is the share of its predicted pixels that have it. It is measured on the
 validation split and stored in a checkpoint; `segmentation.segmenter.Segmenter` does not predict
-classes below `LEAST_PRECISION`.
+classes below `MIN_PRECISION`.
 """
 
 # Nothing heavy is imported before the arguments are known to be good: --help has to be quick.
@@ -50,7 +50,7 @@ def _validate(options: Namespace) -> ExitCode:
     path, output = checkpoint_and_output(options, ENDING)
 
     from segmentation.inference import Inference
-    from segmentation.segmenter import LEAST_PRECISION, Segmenter
+    from segmentation.segmenter import MIN_PRECISION, Segmenter
     from vision_shared.checkpoints import read_checkpoint, write_checkpoint
     from vision_shared.tables import Table, print_tables
 
@@ -64,7 +64,7 @@ def _validate(options: Namespace) -> ExitCode:
     data = validation_data(checkpoint, options.overrides)
     precision = measure_precision(segmenter, data.val_dataloader())
     rows = [
-        [name, f"{value:.2f}", "" if value >= LEAST_PRECISION else "is not predicted"]
+        [name, f"{value:.2f}", "" if value >= MIN_PRECISION else "is not predicted"]
         for name, value in precision.items()
     ]
     print_tables([Table("Precision", ["", "precision", ""], rows, str(data.folder))])

@@ -99,6 +99,8 @@ def expect_array(array: NDArray, kind: str, shape: Sequence[int]) -> None:
         kind: its dtype in NumPy's short form without the byte order, ``f4`` for example; ``S`` is
             bytes of any length.
         shape: of it.
+
+    >>> expect_array(np.zeros((2, 4), np.float32), "f4", (2, 4))
     """
     if not array.dtype.str[1:].startswith(kind) or array.shape != tuple(shape):
         raise ValueError(f"expected {kind} {tuple(shape)}, got {array.dtype.str} {array.shape}")

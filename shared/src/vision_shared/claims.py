@@ -102,7 +102,11 @@ class CpuClock(pl.Callback):
 
 
 def mean_and_range(values: Sequence[float], digits: int = 2) -> str:
-    """Return ``mean (least-greatest)``."""
+    """Return ``mean (least-greatest)``.
+
+    >>> mean_and_range([1.0, 2.0, 3.0])
+    '2.00 (1.00-3.00)'
+    """
     return f"{np.mean(values):.{digits}f} ({min(values):.{digits}f}-{max(values):.{digits}f})"
 
 
@@ -113,6 +117,9 @@ def mean_and_interval(values: Sequence[float], digits: int = 2) -> str:
 
     Raises:
         ValueError: more values than there are quantiles for.
+
+    >>> mean_and_interval([1.0, 2.0, 3.0])
+    '2.00 +- 2.48 (1.00-3.00)'
     """
     if len(values) == 1:
         return f"{values[0]:.{digits}f}"
@@ -128,6 +135,10 @@ QUANTILES = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262)
 
 
 def mean_and_deviation(values: Sequence[float], digits: int = 2) -> str:
-    """Return ``mean +- deviation`` over seeds; the mean alone of one."""
+    """Return ``mean +- deviation`` over seeds; the mean alone of one.
+
+    >>> mean_and_deviation([1.0, 2.0, 3.0])
+    '2.00 +- 1.00'
+    """
     mean = f"{np.mean(values):.{digits}f}"
     return f"{mean} +- {np.std(values, ddof=1):.{digits}f}" if len(values) > 1 else mean

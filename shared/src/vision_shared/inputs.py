@@ -68,7 +68,12 @@ class CommandParser(argparse.ArgumentParser):
 
 
 def natural_order(paths: Iterable[Path]) -> list[Path]:
-    """Sort by the numbers in the names: 2.png before 10.png."""
+    """Sort by the numbers in the names: 2.png before 10.png.
+
+    >>> import torch
+    >>> [path.name for path in natural_order([Path("10.png"), Path("2.png")])]
+    ['2.png', '10.png']
+    """
     return sorted(paths, key=lambda path: re.sub(r"\d+", lambda m: m[0].zfill(20), path.name))
 
 

@@ -149,7 +149,7 @@ def _work(name: str) -> None:
             fault = f"{source}: damaged: its sizes need more memory than there is"
         except OSError as error:
             fault = f"{error.filename or source}: {error.strerror or error}"
-        except Exception as error:  # of a parser, for bytes that nobody has foreseen
+        except Exception as error:  # of a parser, for bytes that no one has foreseen
             fault = f"{source}: damaged ({type(error).__name__}: {one_line(error)})"
         print(json.dumps(fault), flush=True)
 

@@ -1,4 +1,4 @@
-"""Model cards: what a network is, what it learnt from and under which terms, metrics and limits.
+"""Model cards: what a network is, what it learned from and under which terms, metrics and limits.
 
 Each task's package has a module ``model_card`` with ``model_card(checkpoint) -> str``, which names
 its data sets' terms and its limits; `vision_shared.export` writes the text beside a model.
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Terms:
-    """What is known of a data set, and what follows for weights that learnt from it.
+    """What is known of a data set, and what follows for weights that learned from it.
 
     Attributes:
         data: what it is.

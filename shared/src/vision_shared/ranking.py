@@ -15,6 +15,9 @@ def average_precision(scores: Tensor, labels: Tensor) -> Tensor:
 
     Returns:
         (A,) float64 in [0, 1]; NaN without a positive.
+
+    >>> average_precision(torch.tensor([[3.0], [2.0], [1.0]]), torch.tensor([[1], [-1], [1]]))
+    tensor([0.8333], dtype=torch.float64)
     """
     columns = zip(scores.T, labels.T, strict=True)
     return torch.stack([_area(own[label != 0], label[label != 0] == 1) for own, label in columns])
@@ -30,6 +33,9 @@ def hits_at_scores(scores: Tensor, is_hit: Tensor) -> tuple[Tensor, Tensor]:
     Returns:
         For each of the S distinct scores, (S,): how many hits, float64, and how many in all, have
         it or a higher one.
+
+    >>> hits_at_scores(torch.tensor([0.9, 0.5, 0.5]), torch.tensor([True, False, True]))
+    (tensor([1., 2.], dtype=torch.float64), tensor([1, 3]))
     """
     scores, order = scores.sort(descending=True)
     _, counts = scores.unique_consecutive(return_counts=True)

@@ -1,8 +1,12 @@
 """What the tasks' tests share; ``pytest_plugins = ["vision_shared.testing"]`` for the fixture."""
 
 import copy
+import doctest
+import re
 import warnings
 from collections.abc import Callable, Iterator, Sequence
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -123,3 +127,23 @@ def _same(one: Any, other: Any) -> bool:
     if isinstance(one, torch.Tensor):
         return torch.allclose(one, other, rtol=0, atol=0, equal_nan=True)
     return one == other
+
+
+def modules_with_examples(package: str) -> list[str]:
+    """Return the modules of a package whose docstrings have examples (``>>>``)."""
+    spec = find_spec(package)
+    assert spec is not None
+    assert spec.submodule_search_locations is not None
+    root = Path(spec.submodule_search_locations[0])
+    return [
+        ".".join([package, *path.relative_to(root).with_suffix("").parts])
+        for path in sorted(root.rglob("*.py"))
+        if re.search(r"^\s*>>> ", path.read_text(encoding="utf-8"), re.MULTILINE)
+    ]
+
+
+def check_examples(module: str) -> None:
+    """Run the examples of a module; they may differ in white space."""
+    outcome = doctest.testmod(import_module(module), optionflags=doctest.NORMALIZE_WHITESPACE)
+    assert outcome.attempted
+    assert not outcome.failed

@@ -88,7 +88,7 @@ class FaceData(TaskData, ABC):
         pictures_per_identity: K; `None` for plain batches, drawn from all pictures.
         backgrounds: folder of images without faces; `None` where there is none, see
             `background_samples`.
-        groups: attributes by which a test divides recall and false alarms, where they are learnt.
+        groups: attributes by which a test divides recall and false alarms, where they are learned.
         common: the arguments of `vision_shared.datamodule.TaskData`.
 
     Raises:

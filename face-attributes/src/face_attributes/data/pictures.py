@@ -29,7 +29,7 @@ def read_picture(path: Path, *, has_places: bool = False) -> NDArray[np.uint8]:
     Args:
         path: of the picture.
         has_places: whether boxes or landmarks in it are known. Then a picture that its EXIF
-            orientation turns is refused: nobody can tell whether they follow the stored pixels.
+            orientation turns is refused: no one can tell whether they follow the stored pixels.
 
     Raises:
         InputError: not there, empty, no picture, damaged, too large, or turned.

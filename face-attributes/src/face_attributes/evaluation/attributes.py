@@ -89,7 +89,7 @@ def systems_table(systems: Mapping[str, Answers], rates: Tensor) -> Table:
 
     Args:
         systems: answers to the same images, by name.
-        rates: (A,), where the majority is learnt, see `majority_answers`.
+        rates: (A,), where the majority is learned, see `majority_answers`.
     """
     labels = next(iter(systems.values())).labels
     rows = []
@@ -114,7 +114,7 @@ def attributes_table(answers: Answers, names: Sequence[str], rates: Tensor) -> T
     Args:
         answers: to N images.
         names: of the A attributes.
-        rates: (A,), where the majority is learnt, see `majority_answers`.
+        rates: (A,), where the majority is learned, see `majority_answers`.
 
     Raises:
         ValueError: another number of names or rates.
@@ -137,7 +137,7 @@ def published_table(
     Args:
         answers: to the data set's official test.
         names: of the A attributes; those that are not among the paper's 40 are left out.
-        rates: (A,), where the majority is learnt, see `majority_answers`.
+        rates: (A,), where the majority is learned, see `majority_answers`.
         dataset: whose columns.
 
     Raises:

@@ -47,7 +47,7 @@ class Localisation(NamedTuple):
 
 
 class Localizer:
-    """Finds faces by the averaged responses of LNets that learnt from attributes of images.
+    """Finds faces by the averaged responses of LNets that learned from attributes of images.
 
     LNet_o looks at the whole image. Each peak of its response takes the best window around it that
     holds no other face; of overlapping ones the best stays, if its score reaches the threshold.

@@ -1,4 +1,4 @@
-"""From which score on there is a face: learnt from pictures with one and without any."""
+"""From which score on there is a face: learned from pictures with one and without any."""
 
 from typing import NamedTuple
 

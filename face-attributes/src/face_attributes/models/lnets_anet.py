@@ -19,7 +19,7 @@ class LNetsANet(nn.Module):
 
     Attributes:
         replaceable: layers that may be others than those of the weights that a training starts
-            from: they depend on what is learnt.
+            from: they depend on what is learned.
     """
 
     replaceable = ("head", "identities", "svms")

@@ -12,7 +12,7 @@ SLOTS = (
 """Of landmarks; left is mostly the left of the picture, and only the pairing matters."""
 
 VISIBLE, OCCLUDED, TRUNCATED, ABSENT = range(4)
-"""States of landmarks, the codes of DeepFashion's files; ABSENT: the type has none there, or nobody
+"""States of landmarks, the codes of DeepFashion's files; ABSENT: the type has none there, or no one
 looked for it. Only VISIBLE and OCCLUDED ones have a place."""
 
 STATES = ("visible", "occluded", "truncated")

@@ -24,10 +24,10 @@ PEOPLE_TYPES = tuple(kind - 1 for kind, _ in ATTRIBUTES.values())
 LOCAL_ATTRIBUTES = tuple(word for word, (kind, _) in ATTRIBUTES.items() if kind == 4)
 """Parts: what is seen at a landmark or nowhere."""
 
-LEAST_AREA = 0.002
+MIN_AREA = 0.002
 """Share of an image that is seen of a garment, below which it is left out."""
 
-LEAST_SIDE = 6
+MIN_SIDE = 6
 """Pixels of a box, likewise."""
 
 MODES = {
@@ -59,7 +59,7 @@ def seen_garment(garment: sample.Garment, area: int, side: int) -> Seen | None:
         side: height and width of the image.
     """
     x, y, width, height = garment.box
-    if area < LEAST_AREA * side**2 or min(width, height) < LEAST_SIDE:
+    if area < MIN_AREA * side**2 or min(width, height) < MIN_SIDE:
         return None
     kind = TYPES.index(garment.kind)
     states = np.full(len(garment.visibility), ABSENT)

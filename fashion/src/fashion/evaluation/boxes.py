@@ -179,7 +179,7 @@ def box_table(systems: Mapping[str, BoxScores], type_names: Sequence[str]) -> Ta
     ]
     counts = ", ".join(f"{int(n)} {t}" for n, t in zip(some.num_garments, type_names, strict=True))
     note = (
-        f"Garments: {counts}. A garment in the picture that nobody annotated is a false alarm of "
+        f"Garments: {counts}. A garment in the picture that no one annotated is a false alarm of "
         "whoever finds it. COCO: the mean of the types and of overlaps from 0.5 to 0.95, as COCO "
         "counts it. Mean IoU: of the best-scored box of each image."
     )

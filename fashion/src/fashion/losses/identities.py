@@ -54,7 +54,7 @@ def triplet_loss(
 
 
 class ProxyAnchorLoss(nn.Module):
-    """Pictures against one learnt proxy for each item of the training set.
+    """Pictures against one learned proxy for each item of the training set.
 
     Kim, Kim, Cho, Kwak, "Proxy Anchor Loss for Deep Metric Learning", CVPR 2020, equation 4. Every
     picture meets every item, so batches need not be made up.

@@ -39,7 +39,7 @@ def visibility_loss(state_logits: Tensor, states: Tensor, weights: Tensor | None
 
     Args:
         state_logits: (B, 8, 3).
-        states: (B, 8); of a garment whose landmarks are all absent nobody has looked for them, and
+        states: (B, 8); of a garment whose landmarks are all absent no one has looked for them, and
             it does not count.
         weights: (B,), of the garments; None is 1.
     """

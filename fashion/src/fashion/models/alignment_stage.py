@@ -88,8 +88,8 @@ class AlignmentStage(nn.Module):
     def start_from(self, other: "AlignmentStage") -> None:
         """Take the weights of a stage that is trained: what it sees, and of whom it speaks.
 
-        What the two do not share begins anew: landmarks or changes, pseudo-labels, and the inputs
-        of fc7 besides fc6, which start at a tenth of their size, so that they disturb nothing.
+        What the two do not share is reinitialised: landmarks or changes, pseudo-labels, and the
+        inputs of fc7 besides fc6, which start at a tenth of their size and disturb nothing.
         """
         for name in ("features", "fc6", "states"):
             getattr(self, name).load_state_dict(getattr(other, name).state_dict())

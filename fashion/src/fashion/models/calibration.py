@@ -57,7 +57,7 @@ class ScoreCalibration(nn.Module):
 
 
 def one_per_garment(boxes: Tensor, scores: Tensor, same_garment: float) -> Tensor:
-    """Return which boxes are kept, the surest first, where several are of one garment."""
+    """Return the indices of one box per garment, sorted by score, descending."""
     return nms(boxes, scores, same_garment)
 
 

@@ -17,7 +17,7 @@ NUM_TYPES = 3
 
 
 class Detection(NamedTuple):
-    """Garments of one picture, the surest first.
+    """Garments of one picture, sorted by score, descending.
 
     Attributes:
         boxes: (N, 4), x1 y1 x2 y2, pixels of the picture.

@@ -82,7 +82,7 @@ class DeepFashionAlignment(nn.Module):
         inference: ``average`` of the branches, as released, or ``route`` to one, as published.
         scale: of the changes that later stages predict.
         start: later stages begin with the weights of the ``previous`` one, so that they go on from
-            what it has learnt to see; or with ``noise``, which is a longer training and an
+            what it has learned to see; or with ``noise``, which is a longer training and an
             ensemble, too, and looks like a gain of the cascade where stages are trained short.
         stage: the settings of each `AlignmentStage`.
 

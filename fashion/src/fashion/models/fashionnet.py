@@ -30,7 +30,7 @@ from fashion.models.trunk import FullyConnected, Trunk, fc, start_fc
 class Attributes(nn.Linear):
     """(B, C) -> log-odds (B, A) of attributes, from what is known of them before a look.
 
-    Most are rare: how frequent each is need not be learnt first, and the layer says only what a
+    Most are rare: how frequent each is need not be learned first, and the layer says only what a
     picture changes.
     """
 

@@ -23,7 +23,7 @@ from vision_shared.progress import show_progress
 COMMITTED = 32
 """Pictures between two points to which a command that is killed goes back."""
 
-LEAST_GROWTH = 0.1
+MIN_GROWTH = 0.1
 """Share of garments outside the approximate index from which on it is made anew."""
 
 
@@ -211,7 +211,7 @@ def finish(writer: IndexWriter, lists_from: int = LISTS_FROM, sample: int = SAMP
         remedy = "; `pip install faiss-cpu` for approximate search" if number >= lists_from else ""
         return f"{number} garments, searched exactly{remedy}"
     settings = writer.manifest.inverted
-    if settings is None or _outside(files, settings) > LEAST_GROWTH * number:
+    if settings is None or _outside(files, settings) > MIN_GROWTH * number:
         settings = _make_lists(writer, files, faiss, sample)
     if settings is None:
         return f"{number} garments, searched exactly: they are too unlike for approximate search"

@@ -21,7 +21,7 @@ from vision_shared.video.animation import AnimationReader, open_video
 from vision_shared.video.annotation import upright
 from vision_shared.video.reader import VideoReader
 
-LEAST_SIGHTINGS = 2
+MIN_SIGHTINGS = 2
 """A garment that is seen in fewer frames is taken for a mistake of the detector."""
 
 
@@ -57,7 +57,7 @@ class Spotter:
         yield float(time), self._spotted(tracker.finish())
 
     def _spotted(self, tracks: list[Track]) -> list[Spotted]:
-        return [self._look_up(t) for t in tracks if t.sightings >= LEAST_SIGHTINGS]
+        return [self._look_up(t) for t in tracks if t.sightings >= MIN_SIGHTINGS]
 
     def _look_up(self, track: Track) -> Spotted:
         hits = self._index.nearest(track.embedding[None], self._top)[0]

@@ -12,13 +12,13 @@ share a common one, and what neither has says nothing. The distance is 1 minus t
 import numpy as np
 from numpy.typing import NDArray
 
-LEAST_RATE = 1e-4
+MIN_RATE = 1e-4
 """An attribute that is rarer than this weighs no more."""
 
 
 def attribute_weights(rates: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return (A,) weights of attributes with mean probabilities (A,) in the index."""
-    return -np.log(np.clip(rates, LEAST_RATE, 1))
+    return -np.log(np.clip(rates, MIN_RATE, 1))
 
 
 def style_scores(

@@ -13,12 +13,12 @@ from scipy.optimize import linear_sum_assignment
 from fashion.garment import Box, Garment, Picture
 from fashion.retrieval.thumbnails import cut_out
 
-LEAST_LIKENESS = 0.75
+MIN_LIKENESS = 0.75
 """Cosine, with the mean looks of a track, below which a garment is another one wherever it is: of
 the default network's pairs on rendered street pictures, 98 % of one garment a little moved are
 above it, and 5 % of two garments of a type."""
 
-LEAST_AFFINITY = 0.45
+MIN_AFFINITY = 0.45
 """Mean of place and cosine below which a garment begins a track of its own."""
 
 PATIENCE = 2.0
@@ -81,7 +81,7 @@ class Track:
         that are the larger, the longer it has not been seen.
         """
         likeness = float(self.embedding @ garment.embedding)
-        if self.best.type != garment.type or likeness < LEAST_LIKENESS:
+        if self.best.type != garment.type or likeness < MIN_LIKENESS:
             return -1.0
         factor = 1 + (time - self.last) / PATIENCE
         place = overlap(*(_enlarged(box, factor) for box in (self.expected(time), garment.box)))
@@ -130,16 +130,16 @@ class Tracker:
     ) -> list[tuple[Track | None, Garment]]:
         """Pair garments with tracks so that all affinities together are most; None begins one.
 
-        The surest pair first would give a garment away that only another track can have.
+        The best pair first would give a garment away that only another track can have.
         """
         affinities = np.array(
             [[track.affinity(time, garment) for garment in garments] for track in self._running]
         ).reshape(len(self._running), len(garments))
-        gains = np.maximum(affinities - LEAST_AFFINITY, 0)
+        gains = np.maximum(affinities - MIN_AFFINITY, 0)
         of_garment = {
             int(g): self._running[t]
             for t, g in zip(*linear_sum_assignment(gains, maximize=True), strict=True)
-            if affinities[t, g] >= LEAST_AFFINITY
+            if affinities[t, g] >= MIN_AFFINITY
         }
         return [(of_garment.get(g), garment) for g, garment in enumerate(garments)]
 

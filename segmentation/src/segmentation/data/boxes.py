@@ -1,4 +1,4 @@
-"""Masks estimated from boxes, for training where nobody has drawn masks.
+"""Masks estimated from boxes, for training where no one has drawn masks.
 
 Dai, He, Sun, "BoxSup: Exploiting Bounding Boxes to Supervise Convolutional Networks for Semantic
 Segmentation", ICCV 2015: each box has a few candidate masks; the one that fills the box best and

@@ -44,7 +44,7 @@ class SegmentationSet:
 
     A picture is read upright, as a person sees it and as prediction sees it, so a mask has to match
     the upright picture. Where the file is tagged as lying on its side or turned, and the mask fits
-    the stored pixels (or both: a square, or a half turn), nobody can tell what the mask follows:
+    the stored pixels (or both: a square, or a half turn), no one can tell what the mask follows:
     this is refused, never guessed.
 
     Attributes:

@@ -50,6 +50,9 @@ def trimap(truth: Tensor, width: int) -> Tensor:
 
     Source: Kohli, Ladický, Torr, "Robust higher order potentials for enforcing label consistency",
     IJCV 2009, whose bands follow the borders to the unlabelled as ours do.
+
+    >>> trimap(torch.tensor([[[0, 0, 0, 1, 1, 1]]]), 1)
+    tensor([[[False, False,  True,  True, False, False]]])
     """
     return _dilate(_edges(truth)[:, None], width - 1)[:, 0]
 

@@ -11,7 +11,11 @@ from segmentation.data.labels import IGNORE
 
 
 def class_presence(ids: Tensor, num_classes: int) -> Tensor:
-    """(B, H, W) class ids -> (B, L) bool: which classes an image has."""
+    """(B, H, W) class ids -> (B, L) bool: which classes an image has.
+
+    >>> class_presence(torch.tensor([[[0, 2]]]), 3)
+    tensor([[ True, False,  True]])
+    """
     classes = torch.arange(num_classes, device=ids.device)[:, None, None]
     return (ids[:, None] == classes).flatten(2).any(2)
 
@@ -20,6 +24,10 @@ def class_boxes(ids: Tensor, num_classes: int) -> Tensor:
     """(B, H, W) class ids -> (B, L, 4): left, top, right, bottom of all pixels of a class.
 
     In pixels, right and bottom exclusive; an absent class has an empty box.
+
+    >>> class_boxes(torch.tensor([[[0, 1], [0, 1]]]), 2)
+    tensor([[[0, 0, 1, 2],
+             [1, 0, 2, 2]]])
     """
     classes = torch.arange(num_classes, device=ids.device)[:, None, None]
     planes = ids[:, None] == classes
@@ -35,5 +43,9 @@ def class_boxes(ids: Tensor, num_classes: int) -> Tensor:
 
 
 def mask_unlabelled(labels: Tensor, truth: Tensor) -> Tensor:
-    """Predicted ids where the truth is known, 255 elsewhere."""
+    """Predicted ids where the truth is known, 255 elsewhere.
+
+    >>> mask_unlabelled(torch.tensor([1, 2]), torch.tensor([1, 255]))
+    tensor([  1, 255])
+    """
     return labels.masked_fill(truth == IGNORE, IGNORE)

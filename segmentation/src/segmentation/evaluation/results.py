@@ -108,7 +108,11 @@ class Results(nn.Module):
 
 
 def class_iou(matrix: Tensor) -> Tensor:
-    """(L, L) counts, truth by row -> (L,) intersection over union; NaN where a union is empty."""
+    """(L, L) counts, truth by row -> (L,) intersection over union; NaN where a union is empty.
+
+    >>> class_iou(torch.tensor([[3, 1], [0, 4]]))
+    tensor([0.7500, 0.8000], dtype=torch.float64)
+    """
     matrix = matrix.double()
     hits = matrix.diagonal()
     union = matrix.sum(0) + matrix.sum(1) - hits
@@ -119,6 +123,9 @@ def mean_iou(iou: Tensor) -> Tensor:
     """Mean of the classes' IoU (L,) in [0, 1], over those that occur.
 
     NaN where fewer than two do: a system that says one class everywhere would have 1.
+
+    >>> mean_iou(torch.tensor([0.75, 0.8, torch.nan], dtype=torch.float64))
+    tensor(0.7750, dtype=torch.float64)
     """
     occurring = iou[~iou.isnan()]
     return occurring.mean() if len(occurring) > 1 else iou.new_tensor(torch.nan)

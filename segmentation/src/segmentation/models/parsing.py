@@ -44,7 +44,11 @@ class Parsing(NamedTuple):
 
 
 def enlarge(logits: Tensor, size: tuple[int, int] | torch.Size) -> Tensor:
-    """(B, L, h, w) -> (B, L, *size), bilinear; the grid's corners are those of the image."""
+    """(B, L, h, w) -> (B, L, *size), bilinear; the grid's corners are those of the image.
+
+    >>> enlarge(torch.rand(1, 3, 4, 4), (32, 32)).shape
+    torch.Size([1, 3, 32, 32])
+    """
     return F.interpolate(logits, size=tuple(size), mode="bilinear", align_corners=False)
 
 

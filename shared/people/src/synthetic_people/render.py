@@ -32,7 +32,7 @@ class View:
         camera: the camera.
         light: their light.
         backdrop: the photograph behind them.
-        props: surfaces that belong to nobody, such as what hides people from the camera.
+        props: surfaces that belong to no one, such as what hides people from the camera.
         exposure: factor of the people's linear light, so that they fit the photograph.
         textures: textures of the props.
     """

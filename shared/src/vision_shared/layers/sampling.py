@@ -28,6 +28,9 @@ def sample_bilinear(image: Tensor, points: Tensor) -> Tensor:
 
     Raises:
         ValueError: A shape, type or device does not fit.
+
+    >>> sample_bilinear(torch.arange(4.0).view(1, 1, 2, 2), torch.tensor([[[[0.5, 0.5]]]]))
+    tensor([[[[1.5000]]]])
     """
     _expect("image (B, C, H, W)", image, (None,) * 4)
     _expect("points (B, H', W', 2)", points, (image.shape[0], None, None, 2), image.device)
@@ -72,6 +75,11 @@ def sample_voxel_flow(
 
     Source: Liu et al. 2017, "Video Frame Synthesis using Deep Voxel Flow", which has two frames,
     the target midway, and one weight with its complement.
+
+    >>> frames, flow = torch.rand(1, 2, 3, 8, 8), torch.zeros(1, 2, 8, 8)
+    >>> weights = torch.full((1, 2, 8, 8), 0.5)
+    >>> sample_voxel_flow(frames, flow, weights, times=[0.0, 1.0], time=0.5).shape
+    torch.Size([1, 3, 8, 8])
     """
     _expect("frames (B, K, C, H, W)", frames, (None,) * 5)
     batch, num_frames, _, height, width = frames.shape

@@ -95,6 +95,11 @@ class RegionConv2d(nn.Conv2d):
 
     Raises:
         ValueError: An argument is of a convolution that a region does not do.
+
+    >>> region = Region(torch.eye(4, dtype=torch.bool)[None])
+    >>> tokens = region.gather(torch.rand(1, 8, 4, 4))
+    >>> RegionConv2d(8, 16, 3)(tokens, region).shape
+    torch.Size([4, 16])
     """
 
     def __init__(

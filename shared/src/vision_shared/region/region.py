@@ -38,6 +38,9 @@ class Region:
 
     Raises:
         ValueError: The mask is of another type or shape, or has more than 2^31 - 1 pixels.
+
+    >>> Region(torch.eye(3, dtype=torch.bool)[None]).gather(torch.rand(1, 5, 3, 3)).shape
+    torch.Size([3, 5])
     """
 
     def __init__(self, mask: Tensor, block: int = 0) -> None:

@@ -16,6 +16,10 @@ def parse_rate(text: str) -> Fraction:
 
     Raises:
         InputError: not a positive number, or beyond what a container can store.
+
+    >>> import torch
+    >>> parse_rate("29.97")
+    Fraction(30000, 1001)
     """
     try:
         rate = Fraction(text)

@@ -20,7 +20,11 @@ MAX_PSNR = 100.0
 
 
 def psnr(image: Tensor, target: Tensor) -> Tensor:
-    """PSNR of each image in dB, (B,), at most `MAX_PSNR`."""
+    """PSNR of each image in dB, (B,), at most `MAX_PSNR`.
+
+    >>> psnr(torch.zeros(1, 3, 4, 4), torch.full((1, 3, 4, 4), 0.1))
+    tensor([19.8313])
+    """
     squared = (round_to_levels(image) - round_to_levels(target)).square()
     error = squared.flatten(1).mean(1)
     return (10 * torch.log10(255**2 / error)).clamp(max=MAX_PSNR)  # (B,)

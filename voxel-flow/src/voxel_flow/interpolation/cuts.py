@@ -26,7 +26,7 @@ CUT_DIFFERENCE = 0.65
 """Of a cut, at least: mean absolute difference of brightness, as a share of the contrast."""
 CUT_PROMINENCE = 1.25
 """Of a cut, at least: its difference in relation to those of the steps before and after."""
-LEAST_CONTRAST = 8.0
+MIN_CONTRAST = 8.0
 """Levels of 255: noise in a darker or plainer picture is not taken for a cut."""
 DUPLICATE_DIFFERENCE = 4
 """Of a duplicate, at most: levels of 255 by which the mean of any block of 8 x 8 pixels changes."""
@@ -145,7 +145,7 @@ class _Look:
         width, height = max(frame.width // _BLOCK, 1), max(frame.height // _BLOCK, 1)
         self.blocks = _shrink(frame, width, height)
         small = _shrink(frame, *_THUMBNAIL).astype(np.float32)
-        self._contrast = max(float(small.std()), LEAST_CONTRAST)
+        self._contrast = max(float(small.std()), MIN_CONTRAST)
         self._pattern = small - small.mean()  # exposure may change within a scene
 
     def compare(self, other: "_Look") -> tuple[float, float]:

@@ -206,7 +206,7 @@ def _add_modes(parser: CommandParser) -> None:
     what.add_argument(
         "--compare",
         action="store_true",
-        help="OUT is a picture instead (.png), for each moment: the inputs, the result beside the "
+        help="OUT is an image instead (.png), for each moment: the inputs, the result beside the "
         "true frame left out between them (of two images: their average) and 4 times the "
         "difference, the motion field and the selection mask",
     )
@@ -260,7 +260,7 @@ def _add_estimation(parser: CommandParser) -> None:
         type=float,
         default=1.0,
         metavar="S",
-        help="on pictures of S times the size, e.g. 0.5: faster, and reaches further; frames are "
+        help="on images of S times the size, e.g. 0.5: faster, and reaches further; frames are "
         "still read at full size",
     )
     group.add_argument(
