@@ -150,7 +150,7 @@ def test_some_faces_fill_their_canvas_as_portraits_do(composer: Composer) -> Non
     close = 0
     for seed in range(60):
         canvas = composer(np.random.default_rng(seed), has_face=True)
-        seen = (canvas.image != np.uint8(PADDING)).any(2)
+        seen = (canvas.image != np.array(PADDING)).any(2)
         left, top, right, bottom = (
             np.flatnonzero(line)[end] for end in (0, -1) for line in (seen.any(0), seen.any(1))
         )

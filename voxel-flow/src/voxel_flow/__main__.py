@@ -8,6 +8,7 @@ COMMANDS = {
     "blink": "voxel_flow.blink",
     "features": "voxel_flow.features",
     "import-weights": "voxel_flow.import_weights",
+    "study": "voxel_flow.study",
 }
 """Commands besides those of every task."""
 

@@ -12,10 +12,11 @@ from vision_shared.inputs import CommandParser, ExitCode, InputError
 from vision_shared.prediction import answer
 
 EPILOG = """\
-A and B are folders with clips of the same names: two methods' answers. Viewers open the page that
-is served on this machine and see one clip of each beside the other, in random order and on random
-sides; they press left, right, or down for no difference. Each vote is a line of the file at once;
-the same command goes on where it was stopped. Ctrl-C ends it and prints the result.
+A and B are folders with clips of the same names: the outputs of two methods. Viewers open the page
+that is served on this machine and see one clip of each beside the other, in random order and on
+random sides; they press left, right, or down for no difference. Each vote is a line of the file at
+once; the same command goes on where it was stopped. Ctrl-C ends it and prints the
+result.
 
 Exit codes: 0 done; 2 a folder or file that cannot be used."""
 

@@ -63,8 +63,8 @@ class Study:
         Raises:
             ValueError: it answers no question of this study.
         """
-        viewer, side, seconds = (answer.get(key) for key in ("viewer", "side", "seconds"))
-        clip = self._clips.get(str(answer.get("clip")))
+        viewer, side = str(answer.get("viewer")), answer.get("side")
+        clip, seconds = self._clips.get(str(answer.get("clip"))), answer.get("seconds")
         is_number = isinstance(seconds, int | float)
         if not (_is_viewer(viewer) and is_number and clip) or side not in ("left", "right", "same"):
             raise ValueError("expected viewer, clip, side and seconds")
@@ -96,8 +96,8 @@ def type_of(path: Path) -> str:
     return mimetypes.guess_type(path.name)[0] or "application/octet-stream"
 
 
-def _is_viewer(viewer: object) -> bool:
-    return isinstance(viewer, str) and re.fullmatch(r"[\w-]{1,64}", viewer) is not None
+def _is_viewer(viewer: str) -> bool:
+    return re.fullmatch(r"[\w-]{1,64}", viewer) is not None
 
 
 class _Handler(BaseHTTPRequestHandler):
