@@ -231,7 +231,8 @@ def test_peaks_equal_those_of_a_loop(size: tuple[int, int], seed: int) -> None:
     peaks = density_peaks(response, min_density=0.3, min_distance=0.2)
     assert {(x, y) for x, y in peaks.cells.tolist()} == peaks_by_loop(response, 0.3, 0.2)
     assert (peaks.extremity.diff() <= 0).all()
-    assert response[peaks.cells[0, 1], peaks.cells[0, 0]] == response.max()
+    # no cell is denser, so that it has the widest gap; a wide gap may rank another one first
+    assert response[peaks.cells[:, 1], peaks.cells[:, 0]].max() == response.max()
 
 
 def test_plateau_and_flat_map_have_one_peak() -> None:
