@@ -11,6 +11,7 @@ from fashion.data.layout import CATEGORIES
 from fashion.weights import SHIPPED
 from vision_shared.checkpoints import read_checkpoint
 from vision_shared.inputs import ExitCode
+from vision_shared.tasks import load_module
 
 
 def test_shipped_weights_are_small_and_have_a_card() -> None:
@@ -36,3 +37,9 @@ def test_predict_says_what_is_in_a_photo(rendered: Path, tmp_path: Path) -> None
     assert predict.main([str(photo), "-o", str(tmp_path), "--whole"]) == ExitCode.DONE
     (garment,) = json.loads((tmp_path / f"{photo.stem}.json").read_text())["garments"]
     assert garment["category"] in CATEGORIES and garment["landmarks"] and garment["attributes"]
+
+
+def test_shipped_weights_are_a_checkpoint_without_what_trained_them() -> None:
+    checkpoint = read_checkpoint(SHIPPED)
+    module = load_module(checkpoint)  # to evaluate, export and publish it
+    assert module.state_dict().keys() > checkpoint.state_dict.keys()

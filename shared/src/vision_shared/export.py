@@ -57,13 +57,14 @@ def export(checkpoint: Checkpoint, output: Path, *, overwrite: bool = False) -> 
             program = torch.export.export(
                 spec.network, spec.example, dynamic_shapes=spec.dynamic_shapes
             )
-        except torch._dynamo.exc.UserError as error:
+            other = program.module()(*spec.other)  # which asserts what torch took for granted
+        except (torch._dynamo.exc.UserError, AssertionError) as error:
             raise InputError(
                 f"{checkpoint.path}: its network cannot be exported for every size ("
                 f"{one_line(error)}); {WEIGHTS_SUFFIX} is possible"
             ) from error
         torch.export.save(program, temporary)
-        pairs = zip(program.module()(*spec.other), spec.network(*spec.other), strict=True)
+        pairs = zip(other, spec.network(*spec.other), strict=True)
         return max(float((ours - theirs).abs().max()) for ours, theirs in pairs)
 
 

@@ -121,7 +121,11 @@ def load_module(checkpoint: Checkpoint) -> pl.LightningModule:
     module_class = find_task(checkpoint.task).load()
     with fits_version(checkpoint.path):
         module = module_class(**checkpoint.hyper_parameters)
-        module.load_state_dict(checkpoint.state_dict)
+        state = checkpoint.state_dict
+        if all(name.startswith("net.") for name in state):  # weights, without what trained them
+            rest = module.state_dict().items()
+            state = {n: v for n, v in rest if not n.startswith("net.")} | state
+        module.load_state_dict(state)
     return module
 
 
