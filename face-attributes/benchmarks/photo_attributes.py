@@ -42,6 +42,7 @@ LISTS = (
 SMALLEST = 30  # pixels from brows to chin: smaller faces show no expression
 LEAST = 0.75  # balanced accuracy on development photographs: 70 % is promised, and they are few
 LEAST_FOUND = 0.7  # the same in the boxes of the finder, which is what a user gets
+BY_LANDMARKS = "by landmarks"
 OWN_BOXES = "those found, the finder's boxes"
 PLACES = ("root", "folder", "sets", "backgrounds")  # of the machine that trained
 FEWEST = 5  # faces with an attribute, and without it, for a figure to mean something
@@ -66,9 +67,13 @@ def main() -> None:
         parser.error("--ship chooses on the split development alone")
     torch.set_num_threads(1)
     finder = FaceFinder.shipped(anet=options.checkpoint, device="cpu")
-    print_tables(tables(finder, options.photographs, options.split))
+    faces = load_faces(options.photographs, options.split)
+    if not faces:
+        parser.error("not one photograph is at hand")
+    answers = answers_of(finder, faces)
+    print_tables([table(answers, frozenset(finder.told), options.split)])
     if options.ship is not None:
-        ship(options, choose(answers_of(finder, load_faces(options.photographs, options.split))))
+        ship(options, choose(answers))
 
 
 def tables(finder: FaceFinder, folder: Path | None, split: str) -> list[Table]:
@@ -80,8 +85,8 @@ def tables(finder: FaceFinder, folder: Path | None, split: str) -> list[Table]:
 def choose(answers: Mapping[str, tuple[Answers, list[str]]]) -> list[str]:
     """Return the attributes that are right often enough in boxes by landmarks and in found ones."""
     chosen = []
-    for said, names in (answers["by landmarks"], answers[OWN_BOXES]):
-        least = LEAST_FOUND if chosen else LEAST
+    for boxes, least in ((BY_LANDMARKS, LEAST), (OWN_BOXES, LEAST_FOUND)):
+        said, names = answers[boxes]
         right = attribute_scores(said)["balanced_accuracy"].nan_to_num(0) >= least
         few = is_rare(said)
         chosen.append({n for n, r, f in zip(names, right, few, strict=True) if r and not f})
@@ -95,7 +100,7 @@ def answers_of(
     boxes = found_boxes(finder, faces)
     both = [(face, box) for face, box in zip(faces, boxes, strict=True) if box is not None]
     shown = {
-        "by landmarks": faces,
+        BY_LANDMARKS: faces,
         "those found": [face for face, _ in both],
         OWN_BOXES: [face._replace(box=box) for face, box in both],
     }

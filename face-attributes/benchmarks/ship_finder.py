@@ -84,8 +84,7 @@ def table(rows: dict[float, list[float]], sets: dict[str, Photographs], chosen: 
 
 def ship(path: str, out: Path, threshold: float) -> None:
     checkpoint = read_checkpoint(path)
-    state = {name: value.contiguous() for name, value in checkpoint.state_dict.items()}
-    state["net.threshold"] = torch.tensor(threshold)
+    state = {**checkpoint.state_dict, "net.threshold": torch.tensor(threshold)}
     values = {k: v for k, v in checkpoint.data.get("values", {}).items() if k not in PLACES}
     data = {**checkpoint.data, "values": values}
     write_weights(out, replace(checkpoint, state_dict=state, data=data), overwrite=True)

@@ -44,7 +44,9 @@ def _run(task: str, others: Mapping[str, str]) -> int:
     if name not in modules:
         print(f"{task}: expected one of {', '.join(modules)}, got {name!r}", file=sys.stderr)
         return 2
-    preset = ["--task", task] if name == "evaluate" and "--task" not in arguments else []
+    # of these `last` is the task's newest
+    takes_task = modules[name].startswith("vision_shared.") and "--task" not in arguments
+    preset = ["--task", task] if takes_task else []
     sys.argv[1:] = [*preset, *arguments]
     runpy.run_module(modules[name], run_name="__main__", alter_sys=True)
     return 0

@@ -25,7 +25,7 @@ Result = tuple[dict[str, Any], str | None]
 def predict_command(
     parse: Callable[[], Namespace], predict: Callable[[Namespace, Summary], ExitCode]
 ) -> ExitCode:
-    """Run a ``predict`` command; with ``--json`` a summary is printed however it ends.
+    """Run a ``predict`` command; with ``--json`` a summary is printed if it is refused, too.
 
     Args:
         parse: parser of the command line, from `vision_shared.prediction.predict_parser`.
@@ -123,7 +123,7 @@ class Runner(Generic[Model]):
 
         def process(path: Path) -> Result:
             moves = is_video(path)
-            check_input(path, "video" if moves else "picture")
+            check_input(path, "video" if moves else "image")
             return work(path, options.output / names[path], moves)
 
         return self.summary.process_each(list(names), process, line)
