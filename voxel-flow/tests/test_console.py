@@ -33,5 +33,6 @@ def test_last_is_of_the_task(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: object
 ) -> None:
     monkeypatch.chdir(str(tmp_path))
+    monkeypatch.delitem(sys.modules, "vision_shared.publish", raising=False)  # of other tests
     assert call(monkeypatch, "publish", "last", "out") == 2
     assert "no best.ckpt of voxel-flow" in capsys.readouterr().err
