@@ -21,7 +21,7 @@ packages = ./shared[dev] ./shared/people $(TASKS:%=./%)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup train evaluate predict smoke test bench gpu-wheels gpu-check soak mutants \
-        dashboard docs lint lock \
+        dashboard demo docs lint lock \
         clean tasks one-task one-project checkpoint input $(PROJECTS:%=test-%) $(PROJECTS:%=bench-%) \
         $(TASKS:%=smoke-%)
 
@@ -80,6 +80,10 @@ mutants: $(READY)  ## break the core at one place after another: does a test fai
 dashboard: $(READY)  ## show all runs in TensorBoard, on this machine
 	$(RUN) -m tensorboard.main --logdir runs $(ARGS)
 
+demo: one-task $(READY)  ## try it in a browser, on this machine alone: TASK=... [CKPT=PATH|last] [ARGS="--port 7860"]
+	@$(INSTALL) --constraint constraints.txt --editable "./$(TASK)[demo]"
+	@$(RUN) -m $(module).demo $(if $(CKPT),--checkpoint "$(CKPT)") $(ARGS)
+
 docs: $(READY)  ## build the documentation site in site/, links checked; no network once installed
 	@$(INSTALL) --constraint constraints.txt --editable "./shared[docs]"
 	@NO_MKDOCS_2_WARNING=1 $(RUN) -m mkdocs build --quiet --strict $(ARGS)
@@ -96,7 +100,7 @@ lint: $(READY)  ## format check, lint, types, import contracts, spelling, workfl
 	$(VENV)/bin/zizmor --offline --quiet .github/workflows
 
 lock: $(READY)  ## pin the newest versions that fit in constraints.txt: [ARGS="--upgrade-package torch"]
-	printf -- '-e %s\n' $(packages) | $(VENV)/bin/uv pip compile - \
+	printf -- '-e %s\n' $(packages:./shared[dev]=./shared[dev,demo]) | $(VENV)/bin/uv pip compile - \
 	  --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url \
 	  --no-emit-find-links $(TASKS:%=--no-emit-package %) --no-emit-package vision-shared --no-emit-package synthetic-people \
 	  --output-file constraints.txt --quiet $(ARGS)

@@ -19,7 +19,7 @@ def test_every_command_is_listed(
 ) -> None:
     assert call(monkeypatch) == 0
     listed = {line.split()[0] for line in capsys.readouterr().out.splitlines()[2:]}
-    assert listed == {"train", "predict", "evaluate", "export", "publish", *COMMANDS}
+    assert listed == {"train", "predict", "evaluate", "export", "publish", "demo", *COMMANDS}
 
 
 def test_an_unknown_command_is_one_line(

@@ -17,6 +17,7 @@ EVERY_TASK = {
     "evaluate": "vision_shared.evaluate",
     "export": "vision_shared.export",
     "publish": "vision_shared.publish",
+    "demo": "{package}.demo",
 }
 
 

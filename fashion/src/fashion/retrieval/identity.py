@@ -10,6 +10,7 @@ from typing import Any
 
 from fashion.garment import Recogniser
 from fashion.retrieval.storage import Manifest
+from fashion.weights import SHIPPED
 from vision_shared.checkpoints import read_checkpoint
 from vision_shared.prediction import ModelError
 
@@ -58,6 +59,8 @@ def matching_recogniser(
         ModelError: the network is not there, or is another one, or sees pictures in another way.
     """
     path = checkpoint or manifest.checkpoint
+    if checkpoint is None and not Path(path).is_file() and SHIPPED.is_file():
+        path = str(SHIPPED)  # the package's own may lie elsewhere since: the digest tells
     if not Path(path).is_file():
         raise ModelError(f"{path}: no such checkpoint; --checkpoint names the one of {folder}")
     digest = model_digest(path)
