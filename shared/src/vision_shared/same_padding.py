@@ -1,8 +1,9 @@
 """TensorFlow's "same" padding, of timm's tf_ networks, in a form that is exported for every size.
 
-Where such a convolution strides, what it pads depends on the image's size, and with each stride torch
-would have to prove more about a formula that grows threefold: after five of them it gives up, or
-fixes the size. Here a program pads by as much as any size needs, and reads from where this size begins.
+Where such a convolution strides, what it pads depends on the image's size, and with each stride
+torch would have to prove more about a formula that grows threefold: after five of them it gives up,
+or fixes the size. Here a program pads by as much as any size needs, and reads from where this size
+begins.
 """
 
 from typing import Any
@@ -40,7 +41,7 @@ def make_exportable(network: nn.Module) -> None:
 
 
 def _pad(x: Tensor, dim: int, span: int, stride: int) -> Tensor:
-    """Pad so that ceil(size / stride) windows of ``span`` fit; the odd pixel of padding is behind."""
+    """Pad so that ceil(size / stride) windows of ``span`` fit; an odd pixel goes behind."""
     size = x.shape[dim]
     cells = (size + stride - 1) // stride
     most = span // 2
