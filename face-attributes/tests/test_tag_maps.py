@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor
+from torch.export import Dim
 
 from face_attributes.boxes import FACE_SIZE, face_boxes
 from face_attributes.data.canvases import Composer
@@ -14,6 +15,7 @@ from face_attributes.finder_objective import FinderObjective
 from face_attributes.localize import PyramidSearch, fit_offset
 from face_attributes.localize.pyramid import THUMBNAIL, fuse
 from face_attributes.models import ResponseGrid, TagMaps, build_network
+from face_attributes.models.tag_maps import soft_maximum
 
 
 @pytest.fixture(scope="module")
@@ -219,3 +221,17 @@ def test_one_batch_is_learned_by_every_objective(name: str, composer: Composer) 
 def test_unknown_objective_is_refused(net: TagMaps) -> None:
     with pytest.raises(ValueError, match="objective tags, finds or boxes, got 'points'"):
         FinderObjective("points", net)  # type: ignore[arg-type]
+
+
+class Pooling(torch.nn.Module):
+    def forward(self, maps: Tensor) -> Tensor:
+        return soft_maximum(maps, 3.0)
+
+
+def test_pooling_is_exported_for_every_size() -> None:
+    maps = [torch.rand(2, 3, 8, 10), torch.rand(1, 3, 5, 7)]
+    shape = {0: Dim("batch", max=64), 2: Dim("height"), 3: Dim("width")}
+    program = torch.export.export(Pooling(), (maps[0],), dynamic_shapes=(shape,)).module()
+    for given in maps:
+        mean = (3 * given.double()).exp().mean((2, 3)).log() / 3
+        torch.testing.assert_close(program(given), mean.float())

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 TERMS = {
     "people": PEOPLE,
+    "people_smoke": PEOPLE,
     "celeba": Terms(
         "CelebA (Liu, Luo, Wang, Tang, ICCV 2015): photographs of celebrities from the web, with "
         "40 attributes; the train partition, and of some networks the validation partition too",

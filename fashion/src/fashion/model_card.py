@@ -21,6 +21,7 @@ DEEPFASHION = Terms(
 
 TERMS = {
     "people": PEOPLE,
+    "people_smoke": PEOPLE,
     **dict.fromkeys(("cap", "cap_fine", "inshop", "consumer2shop"), DEEPFASHION),
     "fld": replace(
         DEEPFASHION, data="Fashion Landmark Detection (Liu, Yan, Luo, Wang, Tang, ECCV 2016)"

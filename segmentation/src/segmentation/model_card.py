@@ -22,6 +22,7 @@ WEB = "What people put on the web in rich countries; rare things and other place
 
 TERMS = {
     "people": PEOPLE,
+    "people_smoke": PEOPLE,
     "voc": Terms(
         "PASCAL VOC 2012 (Everingham et al., IJCV 2015), perhaps with SBD's labels",
         FLICKR,

@@ -44,17 +44,25 @@ def create_network(model: str, pretrained: bool | str = False, **options: Any) -
     """
     import timm
 
+    from vision_shared.same_padding import make_exportable
+
     if model not in timm.list_models():
         raise ValueError(f"expected a model that timm has (timm.list_models()), got {model!r}")
     path = Path(pretrained) if isinstance(pretrained, str) else None
     if pretrained is True:
         path = packaged_weights(model) or hub_weights(model)
     if path is None:  # random, or of a network that timm knows another place for than the hub
-        return timm.create_model(model, pretrained=bool(pretrained), **options)
+        network = timm.create_model(model, pretrained=bool(pretrained), **options)
+        make_exportable(network)
+        return network
     names = timm.create_model(model).state_dict()
     overlay = {"state_dict": _renamed(path, read_weights(path), names)}
     with _without_warnings():  # of the layers that the features do not need
-        return timm.create_model(model, pretrained=True, pretrained_cfg_overlay=overlay, **options)
+        network = timm.create_model(
+            model, pretrained=True, pretrained_cfg_overlay=overlay, **options
+        )
+    make_exportable(network)
+    return network
 
 
 def packaged_weights(model: str) -> Path | None:

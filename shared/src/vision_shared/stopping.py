@@ -12,16 +12,15 @@ import pytorch_lightning as pl
 from pytorch_lightning.callbacks import Callback
 
 from vision_shared.callbacks import BestAndLast
+from vision_shared.interrupts import SECONDS_TO_REPEAT
 from vision_shared.signals import ENDING, Terminated
-
-SECONDS_TO_REPEAT = 0.5
-"""A second Ctrl-C counts after this time: some runners pass one on twice."""
 
 
 class StopOnSignal(Callback):
     """End training after the current step at SIGTERM, SIGHUP or Ctrl-C, with its ``last.ckpt``.
 
-    A second Ctrl-C ends it at once. All processes of a training end after the same step, whichever
+    A second Ctrl-C ends it when the step is back from C; the command ends at once
+    (`vision_shared.interrupts`). All processes of a training end after the same step, whichever
     of them the signal reached.
 
     The checkpoint is one that goes on exactly: between two steps, or before a validation, which is

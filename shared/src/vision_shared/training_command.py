@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from vision_shared.commands import run_command
 from vision_shared.inputs import ExitCode, InputError
+from vision_shared.interrupts import end_at_second_interrupt
 from vision_shared.signals import Terminated, ending_signals
 from vision_shared.threads import choose_threads
 
@@ -26,6 +27,7 @@ NOTHING = {"logger=null": "~logger", "callbacks=null": "~callbacks"}
 def start(main: Callable[[], None]) -> NoReturn:
     """Run a command that Hydra parses and exit; a hint about quotes comes before Hydra's errors."""
     prepare()
+    end_at_second_interrupt("train")
     from vision_shared.overrides import check_overrides
 
     try:

@@ -18,6 +18,7 @@ from pathlib import Path
 PREFIX = ".unfinished-"
 
 _LOCK = "lock"
+_own: set[Path] = set()
 _OLD = 600.0  # seconds after which a folder without a lock file was abandoned, not just begun
 
 
@@ -32,11 +33,19 @@ def unfinished(path: Path) -> Iterator[Path]:
     parent.mkdir(parents=True, exist_ok=True)
     _remove_strays_once(parent.absolute())
     holder, lock = _hold(parent)
+    _own.add(holder)
     try:
         yield holder / path.name
     finally:
         shutil.rmtree(holder, ignore_errors=True)
+        _own.discard(holder)
         os.close(lock)
+
+
+def remove_own() -> None:
+    """Remove what this process is writing, which ends without leaving its blocks."""
+    for holder in list(_own):
+        shutil.rmtree(holder, ignore_errors=True)
 
 
 def remove_strays(folder: Path) -> None:

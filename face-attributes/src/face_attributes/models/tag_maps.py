@@ -6,7 +6,6 @@ tags, what the faces look like, make the shared features look at faces rather th
 with them (Liu et al. 2015, section 3.1: the richer the tags, the better they localise).
 """
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -183,5 +182,6 @@ def upsample(far: Tensor, size: torch.Size) -> Tensor:
 def soft_maximum(maps: Tensor, sharpness: float) -> Tensor:
     """(B, T, h, w) -> (B, T): log-mean-exp of all cells, between their mean and their maximum."""
     cells = maps.flatten(2)
-    total = torch.logsumexp(sharpness * cells, 2) - math.log(cells.shape[2])
+    number = cells.new_full((), cells.shape[2])  # a tensor: math.log would fix the size in exports
+    total = torch.logsumexp(sharpness * cells, 2) - number.log()
     return total / sharpness
