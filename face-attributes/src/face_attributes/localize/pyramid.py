@@ -70,6 +70,9 @@ class PyramidSearch:
         step: between the sizes of two levels.
         floor: least score of what may be fused.
         margin: grey pixels around a level; a multiple of the network's stride.
+        correction: how much further right and down a face is than its square, in sides, and how
+            many times as large: a network that was shown no box answers a little beside, always
+            alike (`benchmarks/ship_finder.py` fits it).
     """
 
     def __init__(
@@ -85,6 +88,7 @@ class PyramidSearch:
         step: float = 1.26,
         floor: float = 0.0,
         margin: int = 24,
+        correction: Sequence[float] = (0.0, 0.0, 1.0),
     ) -> None:
         self.net = net
         self.threshold = float(net.threshold) if threshold is None else threshold
@@ -96,6 +100,7 @@ class PyramidSearch:
         self.step = step
         self.floor = floor
         self.margin = margin
+        self.correction = correction
 
     @torch.no_grad()
     def __call__(self, image: Tensor) -> Localisation:
@@ -189,9 +194,15 @@ class PyramidSearch:
             inside &= (centre < centre.new_tensor(size[::-1]) * scale + half / 2).all(1)
             inside |= level[image, y, x] == tops[image]
             side = torch.full_like(centre[:, :1], self.net.face_size)
-            squares = torch.cat([centre, side], 1)[inside] / scale
+            squares = self._corrected(torch.cat([centre, side], 1)[inside] / scale)
             parts.append(Candidates(image[inside], squares, level[image, y, x][inside]))
         return Candidates(*(torch.cat(each) for each in zip(*parts, strict=True)))
+
+    def _corrected(self, squares: Tensor) -> Tensor:
+        right, down, factor = self.correction
+        side = squares[:, 2:]
+        moved = squares[:, :2] + side * squares.new_tensor([right, down])
+        return torch.cat([moved, factor * side], 1)
 
     def _at_pixels(self, level: Tensor, size: torch.Size) -> Tensor:
         """Read a level's response (B, h, w) at the pixels of the image, (B, H, W)."""
