@@ -75,6 +75,7 @@ def _train(
     common.append(f"trainer.max_epochs={options.epochs}")
     chosen = [*common, *options.overrides, *overrides]
     cfg = configure("face_attributes", folder, chosen, seed)
+    pipeline.check_steps(cfg, [step])  # renders what is not there
     cfg = pipeline.configure_step(cfg, step, weights, None)
     with open_dict(cfg):  # what is fitted in validation is fitted once, to the last weights
         cfg.trainer.check_val_every_n_epoch = cfg.trainer.max_epochs
