@@ -107,9 +107,7 @@ def compare(options: argparse.Namespace, seed: int, detected: Detected) -> dict[
         "SC+ANet: the finder, shown boxes": System(
             answered(_with_identities(options, seed, boxed)), search + look
         ),
-        "LNets+ANet(w/o)": System(
-            answered(_with_machines(options, seed, lnets)), search + look
-        ),
+        "LNets+ANet(w/o)": System(answered(_with_machines(options, seed, lnets)), search + look),
         "LNets+ANet": System(answered(run), search + look),
         "ANet on true boxes": System(answered(_with_identities(options, seed, lnets, *true)), look),
     }

@@ -25,9 +25,7 @@ QUICK = [
 """Of what the steps look at, little: searches over a pyramid took most of their time."""
 
 
-def run(
-    folder: Path, data: Path, *overrides: str, small: Sequence[str] = (PAPER, *QUICK)
-) -> Path:
+def run(folder: Path, data: Path, *overrides: str, small: Sequence[str] = (PAPER, *QUICK)) -> Path:
     """Go through the steps of a smoke run, below a folder; return where they are."""
     common = ["experiment=smoke", f"data.root={data}", *small]
     cfg = configure("face_attributes", folder, [*common, *overrides], 0)
