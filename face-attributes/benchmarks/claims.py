@@ -166,7 +166,10 @@ def identity(options: argparse.Namespace) -> list[Table]:
 KINDS = {"lasting": "stays with a person", "passing": "passes"}
 
 BY_LANDMARKS = [
-    f"steps.{step}.data.region=landmarks" for step in ("identities", "attributes", "machines")
+    "module.localizer=null",
+    "steps.identities.data.region=landmarks",
+    "steps.attributes.data.region=landmarks",
+    "steps.machines.data.region=landmarks",
 ]
 """True places of faces: these claims are about ANet, whoever finds what it is shown."""
 
@@ -208,7 +211,7 @@ def best_neurons(run: Trained, share: float) -> float:
     """Balanced accuracy of machines on those neurons of FC that weigh most, for each attribute."""
     val, test = features_of(run, run.module.learner)
     known, truth = labels_of(run, run.module.attributes)
-    weights = fit_svms(val, known)[0].abs() * val.std(0)
+    weights = fit_svms(val, known, balanced=True)[0].abs() * val.std(0)
     number = max(1, round(share * val.shape[1]))
     scores = []
     for index, row in enumerate(weights):

@@ -119,7 +119,7 @@ def train_parts(parts: Parts, labels: Tensor, epochs: int, seed: int) -> PartNet
     """Train the networks of all parts on the same faces, mirrored half of the time."""
     torch.manual_seed(seed)
     net = PartNetworks(parts.shape[1], labels.shape[1])
-    steps = epochs * (len(parts) // BATCH)
+    steps = epochs * max(1, len(parts) // BATCH)
     optimizer = torch.optim.AdamW(net.parameters(), RATE, weight_decay=WEIGHT_DECAY)
     plan = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, steps)
     for _ in range(steps):

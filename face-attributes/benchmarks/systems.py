@@ -82,8 +82,7 @@ def compare(options: argparse.Namespace, seed: int, detected: Detected) -> dict[
     faces = run.data.read_faces().with_attributes(run.module.attributes)
     train_part, test_part = faces.part("train"), faces.part("test")
     labels = tuple(torch.from_numpy(part.labels) for part in (train_part, test_part))
-    at = [f"steps.{step}.data.region={detected.path}" for step in ("identities", "attributes")]
-    true = [f"steps.{step}.data.region=box" for step in ("identities", "attributes")]
+    at, true = (_shown(region) for region in (detected.path, "box"))
     look, search = anet_ms(run), search_ms(run)
     rates = (labels[0] > 0).sum(0) / (labels[0] != 0).sum(0)
     own = {part: detected.boxes[faces.parts == PARTS.index(part)] for part in ("train", "test")}
@@ -108,20 +107,32 @@ def compare(options: argparse.Namespace, seed: int, detected: Detected) -> dict[
         "SC+ANet: the finder, shown boxes": System(
             answered(_with_identities(options, seed, boxed)), search + look
         ),
-        "LNets+ANet(w/o)": System(
-            answered(train(options, seed, "attributes", lnets)), search + look
-        ),
+        "LNets+ANet(w/o)": System(answered(_with_machines(options, seed, lnets)), search + look),
         "LNets+ANet": System(answered(run), search + look),
         "ANet on true boxes": System(answered(_with_identities(options, seed, lnets, *true)), look),
     }
 
 
+def _shown(region: object) -> list[str]:
+    """Let ANet see regions that no network finds."""
+    steps = ("identities", "attributes", "machines")
+    return ["module.localizer=null", *(f"steps.{step}.data.region={region}" for step in steps)]
+
+
 def _with_identities(
     options: argparse.Namespace, seed: int, start: Trained, *overrides: str
 ) -> Trained:
-    """Train ANet on identities, then on attributes, of what the start finds or overrides say."""
+    """Train ANet on identities, then as `_with_machines`."""
     people = train(options, seed, "identities", start, *overrides)
-    return train(options, seed, "attributes", people, *overrides)
+    return _with_machines(options, seed, people, *overrides)
+
+
+def _with_machines(
+    options: argparse.Namespace, seed: int, start: Trained, *overrides: str
+) -> Trained:
+    """Train ANet on attributes of what the start finds or overrides say, and fit machines."""
+    run = train(options, seed, "attributes", start, *overrides)
+    return train(options, seed, "machines", run, *overrides)
 
 
 def detections(options: argparse.Namespace, run: Trained) -> Detected:

@@ -71,9 +71,11 @@ def _train(
     options: argparse.Namespace, seed: int, step: str, weights: str | None, *overrides: str
 ) -> Trained:
     folder = options.runs / options.claim / f"{len(TRAINED)}"
-    common = [f"data.root={options.data}", f"trainer.max_epochs={options.epochs}"]
+    common = ["experiment=paper_people", f"data.root={options.data}"]
+    common.append(f"trainer.max_epochs={options.epochs}")
     chosen = [*common, *options.overrides, *overrides]
     cfg = configure("face_attributes", folder, chosen, seed)
+    pipeline.check_steps(cfg, [step])  # renders what is not there
     cfg = pipeline.configure_step(cfg, step, weights, None)
     with open_dict(cfg):  # what is fitted in validation is fitted once, to the last weights
         cfg.trainer.check_val_every_n_epoch = cfg.trainer.max_epochs
@@ -114,8 +116,11 @@ def labels_of(run: Trained, attributes: list[str]) -> tuple[Tensor, Tensor]:
 
 
 def svm_scores(features: tuple[Tensor, Tensor], labels: tuple[Tensor, Tensor]) -> dict[str, Tensor]:
-    """Fit support vector machines to the first rows; measure each attribute on the second."""
-    weight, bias = fit_svms(features[0], labels[0])
+    """Fit support vector machines to the first rows; measure each attribute on the second.
+
+    Both kinds weigh as much, as in the product's, or they would tell nobody of rare attributes.
+    """
+    weight, bias = fit_svms(features[0], labels[0], balanced=True)
     said = (features[1] @ weight.T + bias).sigmoid()
     return attribute_scores(Answers(said, labels[1]))
 

@@ -118,6 +118,20 @@ def test_images_of_all_sizes_are_searched_together() -> None:
     assert THUMBNAIL < 120
 
 
+def test_what_is_found_is_corrected_however_it_is_searched() -> None:
+    image = torch.zeros(3, 96, 96)
+    image[0, 30:60, 30:60] = 1
+    plain, corrected = (
+        PyramidSearch(Spots(1).eval(), threshold=0.0, correction=correction)
+        for correction in ((0.0, 0.0, 1.0), (0.1, 0.2, 0.8))
+    )
+    square, moved = (search.find(image[None])[0][0][0] for search in (plain, corrected))
+    x, y, side = square.tolist()
+    assert moved.tolist() == pytest.approx([x + 0.1 * side, y + 0.2 * side, 0.8 * side], rel=0.02)
+    for boxes in (corrected(image).boxes, corrected.best_boxes([image])):
+        torch.testing.assert_close(boxes, face_boxes(moved[None]))
+
+
 def test_squares_that_agree_are_fused() -> None:
     squares = torch.tensor([[50.0, 50, 40], [54, 50, 40], [150, 50, 40]])
     fused, scores = fuse(squares, torch.tensor([2.0, 2.0, 1.0]))

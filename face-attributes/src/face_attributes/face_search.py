@@ -12,7 +12,7 @@ from face_attributes.localize import Decision, Localizer, PyramidSearch, fit_thr
 from face_attributes.models import TagMaps
 
 NUM_SCORED = 200
-"""Pictures with a face, and as many without, that set the threshold after every epoch."""
+"""Images with a face, at most, and as many without, that set the threshold after every epoch."""
 
 OF_PYRAMID = 64
 CLOSER = 2
@@ -62,7 +62,7 @@ class FaceSearch:
     def set_threshold(self, net: Any, faces: Tensor, data: FaceData) -> Decision:
         """Let pictures with faces, of scores (N,), and backgrounds say what a face is."""
         samples = data.background_samples("val")
-        images = [samples[i]["image"] for i in range(min(NUM_SCORED, len(samples)))]
+        images = [samples[i]["image"] for i in range(min(len(faces), len(samples)))]
         localizer = self.localizer(net)
         empty = localizer.best_regions(torch.stack(images).to(faces.device))[1]
         decision = fit_threshold(faces, empty)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.export import Dim
 
 from face_attributes.boxes import face_boxes
-from face_attributes.data.face_data import FaceData
+from face_attributes.data.face_data import FOUND, FaceData
 from face_attributes.data.found import name_of
 from face_attributes.data.photometric import photometric
 from face_attributes.drawing import draw_tagging
@@ -25,6 +25,7 @@ from face_attributes.localize import fit_offset
 from face_attributes.losses import attribute_loss, identity_loss
 from face_attributes.machine_fitting import MachineFitting
 from face_attributes.models import LNetsANet, Tagging, TagMaps, build_network
+from face_attributes.models.face_layers import PaperLayers
 from face_attributes.report import attribute_tables
 from vision_shared.checkpoints import without_sources
 from vision_shared.inputs import InputError
@@ -131,9 +132,10 @@ class FaceAttributesModule(pl.LightningModule):
 
     def _show_found(self) -> None:
         """Let the data show what the parts before this one find."""
-        if self.part in (None, "lnet_o"):
+        if self.part in (None, "lnet_o") or self._data.region not in FOUND:
             return
-        assert self.search is not None
+        if self.search is None:
+            raise InputError(f"data.region={self._data.region} is found by module.localizer")
         device = self.trainer.strategy.root_device
         self.net.to(device)
         finder = self.search.localizer(self.net, closer=self.part == "anet")
@@ -274,7 +276,7 @@ class FaceAttributesModule(pl.LightningModule):
             return [identities_table({"ANet": ours, UNTRAINED: untrained}, identities)]
         name = type(self.learner).__name__
         systems = {name: self.test_answers.compute()}
-        if getattr(self.learner, "svms", None) is not None:
+        if self._has_both_classifiers:
             systems = {f"{name}, {SVMS}": systems[name]}
             systems[f"{name}, {LINEAR}"] = self.linear_answers.compute()
         systems = {key: Answers(*(each.cpu() for each in said)) for key, said in systems.items()}
@@ -282,6 +284,12 @@ class FaceAttributesModule(pl.LightningModule):
             *attribute_tables(systems, self.attributes, self._data),
             *(self.finders.tables() if self.finders is not None else []),
         ]
+
+    @property
+    def _has_both_classifiers(self) -> bool:
+        """Whether a layer was trained with ANet's others, beside the machines on them."""
+        layers = getattr(self.learner, "layers", None)
+        return isinstance(layers, PaperLayers) and self.learner.svms is not None
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         groups: list[dict[str, Any]] = [

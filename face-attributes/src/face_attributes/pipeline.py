@@ -12,7 +12,8 @@ from vision_shared.inputs import InputError
 def train(cfg: DictConfig) -> float:
     """Go through the steps that a config has; one without ``steps`` is a single training.
 
-    Every step is a run of its own, in a folder of its name below the output folder. With ``resume``
+    Every step is a run of its own, in a folder of its name below the output folder; one that says
+    ``tested: false`` is tested only where it is the last. With ``resume``
     the step of that checkpoint goes on where it was written, and the later ones follow.
 
     Returns:
@@ -31,7 +32,8 @@ def train(cfg: DictConfig) -> float:
     for name in names:
         step = configure_step(cfg, name, weights, resume)
         print(f"step {name}: {step.trainer.max_epochs} epochs", flush=True)
-        score = run.train(step)
+        is_tested = name == names[-1] or cfg.steps[name].get("tested", True)
+        score = run.train(step, tested=is_tested)
         weights, resume = kept_by(step) or weights, None
     return score
 
@@ -86,6 +88,7 @@ def configure_step(
     changes = OmegaConf.to_container(cfg.steps[name], resolve=False)
     assert isinstance(changes, dict)
     length = changes.pop("length")
+    changes.pop("tested", None)
     step = OmegaConf.merge(cfg, changes)
     assert isinstance(step, DictConfig)
     with open_dict(step):

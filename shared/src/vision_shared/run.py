@@ -42,10 +42,11 @@ class Run:
     trainer: pl.Trainer
 
 
-def train(cfg: DictConfig) -> float:
+def train(cfg: DictConfig, *, tested: bool = True) -> float:
     """Fit, test the best checkpoint, report; return the best monitored value, or NaN without one.
 
-    With ``resume`` the run goes on exactly where that checkpoint was written.
+    With ``resume`` the run goes on exactly where that checkpoint was written. One that is not to be
+    ``tested`` reports nothing.
 
     Raises:
         FileNotFoundError: the checkpoint to resume from, or the data, is not there.
@@ -63,7 +64,7 @@ def train(cfg: DictConfig) -> float:
     try:
         with processes_of_job(), shared_threads(run.trainer.num_devices):
             fit(run, resume)
-        if run.trainer.is_global_zero:
+        if tested and run.trainer.is_global_zero:
             checkpoint = checkpoint_to_test(run.trainer, cfg.monitor)
             test(cfg, run.module, run.data, on_one_device(cfg, run.trainer), checkpoint)
         return best_score(run.trainer)

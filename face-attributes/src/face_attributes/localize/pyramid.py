@@ -5,6 +5,7 @@ overlapping squares the best one stays, and becomes the mean of those that agree
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from copy import copy
 from typing import NamedTuple
 
 import torch
@@ -33,8 +34,9 @@ WHOLE = 0.9
 """Sides of a face that the shorter side of the smallest level has at least."""
 
 
-THUMBNAIL = 96
-"""Pixels of the longer side of images that are searched together."""
+THUMBNAIL, CLOSE, CLOSE_MARGIN = 96, 32.0, 16
+"""Pixels of the longer side of images that are searched together, of the smallest face there, and
+of the grey around: half of the cost of what single images are searched by."""
 
 
 class Candidates(NamedTuple):
@@ -70,6 +72,9 @@ class PyramidSearch:
         step: between the sizes of two levels.
         floor: least score of what may be fused.
         margin: grey pixels around a level; a multiple of the network's stride.
+        correction: how much further right and down a face is than its square, in sides, and how
+            many times as large: a network that was shown no box answers a little beside, always
+            alike (`benchmarks/ship_finder.py` fits it).
     """
 
     def __init__(
@@ -85,6 +90,7 @@ class PyramidSearch:
         step: float = 1.26,
         floor: float = 0.0,
         margin: int = 24,
+        correction: Sequence[float] = (0.0, 0.0, 1.0),
     ) -> None:
         self.net = net
         self.threshold = float(net.threshold) if threshold is None else threshold
@@ -96,6 +102,7 @@ class PyramidSearch:
         self.step = step
         self.floor = floor
         self.margin = margin
+        self.correction = correction
 
     @torch.no_grad()
     def __call__(self, image: Tensor) -> Localisation:
@@ -122,7 +129,9 @@ class PyramidSearch:
         a face fills.
         """
         small = [_thumbnail(image) for image in images]
-        squares = [found[0][0] for found in self.find(torch.stack([s for s, _ in small]))]
+        search = copy(self)
+        search.smallest, search.margin = max(self.smallest, CLOSE), CLOSE_MARGIN
+        squares = [found[0][0] for found in search.find(torch.stack([s for s, _ in small]))]
         scales = torch.stack([scale for _, scale in small])
         boxes = face_boxes(torch.stack(squares)) / scales.repeat(1, 2)
         clipped = [
@@ -189,9 +198,15 @@ class PyramidSearch:
             inside &= (centre < centre.new_tensor(size[::-1]) * scale + half / 2).all(1)
             inside |= level[image, y, x] == tops[image]
             side = torch.full_like(centre[:, :1], self.net.face_size)
-            squares = torch.cat([centre, side], 1)[inside] / scale
+            squares = self._corrected(torch.cat([centre, side], 1)[inside] / scale)
             parts.append(Candidates(image[inside], squares, level[image, y, x][inside]))
         return Candidates(*(torch.cat(each) for each in zip(*parts, strict=True)))
+
+    def _corrected(self, squares: Tensor) -> Tensor:
+        right, down, factor = self.correction
+        side = squares[:, 2:]
+        moved = squares[:, :2] + side * squares.new_tensor([right, down])
+        return torch.cat([moved, factor * side], 1)
 
     def _at_pixels(self, level: Tensor, size: torch.Size) -> Tensor:
         """Read a level's response (B, h, w) at the pixels of the image, (B, H, W)."""
