@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from fashion.data.layout import CONSUMER
+from fashion.data.taxonomy import CONSUMER
 from fashion.models import Alignment, Recognition
 from fashion.module import FashionModule
 

@@ -8,7 +8,7 @@ import numpy as np
 from fashion.data.datamodule import PeopleData
 from fashion.data.garments import Garments
 from fashion.data.labels import Labels
-from fashion.data.layout import UNKNOWN
+from fashion.data.taxonomy import UNKNOWN
 
 
 class FewLabels(PeopleData):

@@ -15,7 +15,7 @@ from torchmetrics.utilities.data import dim_zero_cat
 from wtbi import match_pictures  # pyrefly: ignore[missing-import]
 
 from fashion.comparison import Comparison
-from fashion.data.people_garments import LOCAL_ATTRIBUTES
+from fashion.data.people.garments import LOCAL_ATTRIBUTES
 from fashion.evaluation.landmarks import LandmarkScores
 from fashion.evaluation.results import GarmentResults
 from fashion.module import FashionModule
@@ -25,7 +25,7 @@ from vision_shared.run import Run
 Scores = dict[str, float]
 
 VARIATIONS = {"easy": (1,), "medium": (2, 4), "hard": (3, 5)}
-"""Numbers of `fashion.data.layout.VARIATIONS`: medium and large poses, medium and large zooms."""
+"""Numbers of `fashion.data.taxonomy.VARIATIONS`: medium and large poses, medium and large zooms."""
 
 RECIPE = {
     "side": 128,

@@ -11,7 +11,7 @@ from omegaconf import OmegaConf
 from PIL import Image
 
 from fashion.check_data import main
-from fashion.data.benchmarks import ROOTS
+from fashion.data.registry import ROOTS
 
 
 @pytest.fixture

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fashion.data.benchmarks import load_garments, read_garments
 from fashion.data.garments import Garments
-from fashion.data.layout import ABSENT, OCCLUDED, TRUNCATED, VISIBLE
+from fashion.data.registry import load_garments, read_garments
+from fashion.data.taxonomy import ABSENT, OCCLUDED, TRUNCATED, VISIBLE
 from vision_shared.inputs import InputError
 
 A, B, C = (f"img/Sheer_Pleated-Front_Blouse/img_0000000{i}.jpg" for i in (1, 2, 3))

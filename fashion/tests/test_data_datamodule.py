@@ -10,9 +10,10 @@ from PIL import Image
 
 from fashion.data.datamodule import FashionData, PeopleData
 from fashion.data.garments import Garments, Vocabulary, unknown_columns
-from fashion.data.items import renumbered, with_roles, with_validation
 from fashion.data.labels import Labels
-from fashion.data.layout import (
+from fashion.data.people.garments import PEOPLE_ATTRIBUTES, PEOPLE_TYPES
+from fashion.data.retrieval_splits import renumbered, with_roles, with_validation
+from fashion.data.taxonomy import (
     CATEGORIES,
     CONSUMER,
     GALLERY,
@@ -23,7 +24,6 @@ from fashion.data.layout import (
     UNKNOWN,
     UPPER,
 )
-from fashion.data.people_garments import PEOPLE_ATTRIBUTES, PEOPLE_TYPES
 from vision_shared.inputs import InputError
 from vision_shared.testing import are_equal, epochs, expect_epochs_to_repeat
 

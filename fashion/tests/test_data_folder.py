@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from fashion.data.folder import read_folder
-from fashion.data.layout import CONSUMER, SHOP, UNKNOWN
+from fashion.data.taxonomy import CONSUMER, SHOP, UNKNOWN
 from vision_shared.faults import stop
 from vision_shared.inputs import InputError
 

@@ -8,10 +8,21 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fashion.data.benchmarks import PEOPLE, load_garments
-from fashion.data.deepfashion2 import KINDS
+from fashion.data.deepfashion.deepfashion2 import KINDS
 from fashion.data.garments import Garments
-from fashion.data.layout import (
+from fashion.data.people.garments import (
+    CATEGORY_OF,
+    PEOPLE_ATTRIBUTES,
+    PEOPLE_TYPES,
+    Seen,
+    noisy,
+    seen_garment,
+    variation_of,
+)
+from fashion.data.people.recipe import Recipe
+from fashion.data.people.scenes import kind_of
+from fashion.data.registry import PEOPLE, load_garments
+from fashion.data.taxonomy import (
     CONSUMER,
     GALLERY,
     OCCLUDED,
@@ -22,17 +33,6 @@ from fashion.data.layout import (
     UNKNOWN,
     VISIBLE,
 )
-from fashion.data.people import Recipe
-from fashion.data.people_garments import (
-    CATEGORY_OF,
-    PEOPLE_ATTRIBUTES,
-    PEOPLE_TYPES,
-    Seen,
-    noisy,
-    seen_garment,
-    variation_of,
-)
-from fashion.data.people_scenes import kind_of
 from synthetic_people.sample import Garment
 from synthetic_people.wardrobe import CATEGORIES
 from vision_shared.inputs import InputError

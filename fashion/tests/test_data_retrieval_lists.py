@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fashion.data.benchmarks import load_garments, read_garments
-from fashion.data.deepfashion2 import KINDS
+from fashion.data.deepfashion.deepfashion2 import KINDS
 from fashion.data.garments import Garments
-from fashion.data.layout import (
+from fashion.data.registry import load_garments, read_garments
+from fashion.data.taxonomy import (
     ABSENT,
     CONSUMER,
     GALLERY,

@@ -13,8 +13,8 @@ from fashion.data.augment import Augmentation
 from fashion.data.framing import PADDING, enlarged, letterbox
 from fashion.data.garments import Garments, Vocabulary, joined, unknown_columns
 from fashion.data.labels import Labels
-from fashion.data.layout import ABSENT, MIRRORED, OCCLUDED, SLOTS_OF_TYPE, TRUNCATED, VISIBLE
 from fashion.data.samples import EvaluationSamples, TrainingSamples
+from fashion.data.taxonomy import ABSENT, MIRRORED, OCCLUDED, SLOTS_OF_TYPE, TRUNCATED, VISIBLE
 from vision_shared.inputs import InputError
 
 BOX = np.array([20, 10, 60, 110], np.float32)

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from fashion import losses
-from fashion.data.layout import ABSENT, TRUNCATED, VISIBLE
+from fashion.data.taxonomy import ABSENT, TRUNCATED, VISIBLE
 from fashion.models import Alignment, DeepFashionAlignment, build_network
 from fashion.models.pseudo_labels import PseudoLabels
 

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from fashion import losses
-from fashion.data.layout import ABSENT, OCCLUDED, VISIBLE
+from fashion.data.taxonomy import ABSENT, OCCLUDED, VISIBLE
 from fashion.models import FashionNet, Recognition, build_network
 from fashion.models.fashionnet import Attributes
 

@@ -2,7 +2,7 @@
 
 import torch
 
-from fashion.data.layout import ABSENT, VISIBLE
+from fashion.data.taxonomy import ABSENT, VISIBLE
 from fashion.models import Recognition
 from fashion.objectives import RECOGNITION_TERMS, RecognitionObjective
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fashion.data.layout import SLOTS, TYPES
+from fashion.data.taxonomy import SLOTS, TYPES
 from fashion.predict import main
 from fashion.recogniser import GarmentRecogniser
 from vision_shared.images import read_image

@@ -10,7 +10,7 @@ import pytest
 from av.video.stream import VideoStream
 
 from fashion import index, search, spot
-from fashion.data.layout import OCCLUDED
+from fashion.data.taxonomy import OCCLUDED
 from fashion.garment import Picture
 from fashion.recogniser import GarmentRecogniser
 from vision_shared.checkpoints import CheckpointError, read_checkpoint, write_checkpoint

@@ -9,9 +9,9 @@ import pytest
 import torch
 from PIL import Image
 
-from fashion.data.benchmarks import load_garments
 from fashion.data.collage import Collage
 from fashion.data.garments import Garments, rows_of_pictures
+from fashion.data.registry import load_garments
 from fashion.recogniser import GarmentRecogniser
 from fashion.whole_pictures import WholePictures, look_at_pictures
 from vision_shared.inputs import InputError

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fashion.data.benchmarks import OFFICIAL, ROOTS
+from fashion.data.registry import OFFICIAL, ROOTS
 from vision_shared.check_data import check_data, check_each, check_unlisted
 from vision_shared.commands import run_command
 from vision_shared.faults import Report
@@ -33,8 +33,8 @@ def check_garments(data: str, root: Path, report: Report) -> list[Table]:
     Returns:
         How many garments each part has, and how often each attribute is there.
     """
-    from fashion.data.benchmarks import read_garments
-    from fashion.data.official import check_items
+    from fashion.data.deepfashion.annotations import check_items
+    from fashion.data.registry import read_garments
 
     garments = read_garments(data, root, report)
     missing = garments.missing()
@@ -62,7 +62,7 @@ def _parts(title: str, garments: Garments) -> Table:
     """What is known of each part."""
     import numpy as np
 
-    from fashion.data.layout import GALLERY, PARTS, QUERY, SLOTS, TYPES, UNKNOWN
+    from fashion.data.taxonomy import GALLERY, PARTS, QUERY, SLOTS, TYPES, UNKNOWN
     from vision_shared.tables import Table
 
     columns = ["part", "pictures", "items", "query", "gallery", "boxes", *TYPES, "visible"]

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from fashion.data.datamodule import FashionData
-from fashion.data.layout import TYPES
+from fashion.data.taxonomy import TYPES
 from fashion.evaluation.boxes import box_table, score_table
 from fashion.evaluation.landmarks import LandmarkErrors, LandmarkScores, landmark_table
 from fashion.evaluation.results import GarmentResults, Measured, RetrievalResults, figures

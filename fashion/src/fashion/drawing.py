@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
-from fashion.data.layout import OCCLUDED, TYPES, VISIBLE
+from fashion.data.taxonomy import OCCLUDED, TYPES, VISIBLE
 from fashion.garment import Garment, Picture
 from fashion.models import Alignment, Recognition
 from vision_shared import panels

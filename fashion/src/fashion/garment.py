@@ -19,11 +19,11 @@ class Garment:
 
     Attributes:
         box: left, top, right, bottom, pixels of the picture.
-        type: place in `fashion.data.layout.TYPES`; -1 is not known.
+        type: place in `fashion.data.taxonomy.TYPES`; -1 is not known.
         score: of the detector, in [0, 1]; 1 where the box was given.
         landmarks: (8, 2) float32, x then y, pixels of the picture, in the order of
-            `fashion.data.layout.SLOTS`.
-        states: (8,) int64, of `fashion.data.layout`; only visible and occluded ones have a place.
+            `fashion.data.taxonomy.SLOTS`.
+        states: (8,) int64, of `fashion.data.taxonomy`; only visible and occluded ones have a place.
         category: its likeliest category.
         probability: of that category, in [0, 1].
         attributes: probability in [0, 1] of every attribute that the network knows, by name, in the

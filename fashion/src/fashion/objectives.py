@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from fashion.data.datamodule import FashionData
-from fashion.data.layout import ABSENT
+from fashion.data.taxonomy import ABSENT
 from fashion.losses import (
     ProxyAnchorLoss,
     alignment_losses,

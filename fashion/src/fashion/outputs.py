@@ -10,7 +10,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from fashion.data.layout import OCCLUDED, SLOTS, STATES, TYPES
+from fashion.data.taxonomy import OCCLUDED, SLOTS, STATES, TYPES
 from fashion.drawing import annotate
 from fashion.garment import Garment, Picture, Recogniser, whole_picture
 from vision_shared.images import read_image, write_image

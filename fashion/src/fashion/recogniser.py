@@ -19,8 +19,8 @@ from torch import Tensor
 
 from fashion.agreement import of_type, states_of_type
 from fashion.data.framing import PADDING, Frame, enlarged, letterbox, whole
-from fashion.data.layout import UNKNOWN
 from fashion.data.samples import Region, to_tensor
+from fashion.data.taxonomy import UNKNOWN
 from fashion.garment import Box, Garment, Picture
 from fashion.models import Alignment, Pipeline, Recognition, build_pipeline, one_per_garment
 from fashion.weights import SHIPPED

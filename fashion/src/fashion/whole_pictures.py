@@ -15,8 +15,8 @@ from fashion.data.collage import CELLS, MOST_PICTURES, Collage, Shown, choose_nu
 from fashion.data.datamodule import FashionData
 from fashion.data.framing import whole
 from fashion.data.garments import Garments, rows_of_pictures
-from fashion.data.layout import TYPES, UNKNOWN
 from fashion.data.samples import NUMBERS, to_tensor
+from fashion.data.taxonomy import TYPES, UNKNOWN
 from fashion.evaluation.boxes import WHOLE_IMAGE, BoxResults, BoxScores
 from fashion.evaluation.results import RetrievalResults
 from fashion.recogniser import Boxes, GarmentRecogniser

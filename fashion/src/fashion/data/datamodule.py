@@ -10,12 +10,13 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from fashion.data import people
 from fashion.data.augment import Augmentation
-from fashion.data.benchmarks import BENCHMARKS, load_garments
 from fashion.data.folder import TABLE
 from fashion.data.garments import Garments, Part, Vocabulary
-from fashion.data.items import (
+from fashion.data.people.garments import PEOPLE_ATTRIBUTES, PEOPLE_TYPES
+from fashion.data.people.recipe import Recipe
+from fashion.data.registry import BENCHMARKS, load_garments
+from fashion.data.retrieval_splits import (
     num_training_items,
     renumbered,
     with_attributes,
@@ -23,9 +24,8 @@ from fashion.data.items import (
     with_shared_gallery,
     with_validation,
 )
-from fashion.data.layout import ATTRIBUTE_TYPES, CATEGORIES, PARTS, TYPES, UNKNOWN
-from fashion.data.people_garments import PEOPLE_ATTRIBUTES, PEOPLE_TYPES
 from fashion.data.samples import REGIONS, EvaluationSamples, Region, TrainingSamples
+from fashion.data.taxonomy import ATTRIBUTE_TYPES, CATEGORIES, PARTS, TYPES, UNKNOWN
 from vision_shared.datamodule import TaskData, checked_size
 from vision_shared.images import READABLE
 from vision_shared.inputs import InputError
@@ -262,21 +262,21 @@ class FashionData(TaskData):
 
 
 class PeopleData(FashionData):
-    """Garments of synthetic people (`fashion.data.people`), rendered once into ``folder``.
+    """Garments of synthetic people (`fashion.data.people.recipe`), rendered once into ``folder``.
 
     Which there are does not depend on the run's seed. All that four benchmarks know of an image is
     joined, and the other garments that it shows are rows of their own, without an item. In
     retrieval, images with a ``series`` are In-shop's, the others Consumer-to-shop's.
 
     Args:
-        render: the arguments of `fashion.data.people.Recipe`.
+        render: the arguments of `fashion.data.people.recipe.Recipe`.
         common: the arguments of `FashionData`; without ``benchmark`` and ``backgrounds``.
     """
 
     def __init__(self, *, render: Mapping[str, Any], **common: Any) -> None:
         backgrounds = str(Path(common["folder"]) / "backgrounds")
         super().__init__(benchmark="people", backgrounds=backgrounds, **common)
-        self.recipe = people.Recipe(**render)
+        self.recipe = Recipe(**render)
 
     def prepare_data(self) -> None:
         """Render the people if the folder does not hold them."""

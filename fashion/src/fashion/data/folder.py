@@ -17,10 +17,9 @@ from pathlib import Path
 
 import numpy as np
 
-from fashion.data.garments import Columns, Garments, Vocabulary, unknown_columns
+from fashion.data.garments import Columns, Garments, Vocabulary, encoded, unknown_columns
 from fashion.data.labels import Labels
-from fashion.data.layout import PARTS, TYPES, UNKNOWN
-from fashion.data.official import encoded
+from fashion.data.taxonomy import PARTS, TYPES, UNKNOWN
 from vision_shared.csv_tables import (
     CORNERS,
     FALSE_LABEL,

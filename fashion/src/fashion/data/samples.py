@@ -3,7 +3,7 @@
 image       float32 (3, H, W), RGB in [0, 1], letterboxed to the size asked for
 box         float32 (4,), x1 y1 x2 y2 of the garment, fractions of the sample; NaN where unknown
 landmarks   float32 (8, 2), x y, fractions of the sample; 0 where truncated or absent
-states      int64 (8,), of `layout.STATES`, or ABSENT
+states      int64 (8,), of `taxonomy.STATES`, or ABSENT
 type, category, item, series, domain, role, variation, index    numbers, as in `garments.Columns`
 attributes  int8 (A,), 1, -1 or 0 for unknown
 """
@@ -20,7 +20,7 @@ from torch.utils.data import Dataset
 from fashion.data.augment import Augmentation
 from fashion.data.framing import Frame, enlarged, letterbox, whole
 from fashion.data.garments import Garment, Garments
-from fashion.data.layout import MIRRORED, OCCLUDED, TRUNCATED
+from fashion.data.taxonomy import MIRRORED, OCCLUDED, TRUNCATED
 from vision_shared.inputs import InputError
 
 Region = Literal["whole", "box"]

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torchmetrics.utilities.data import dim_zero_cat
 
-from fashion.data.layout import ATTRIBUTE_TYPES
+from fashion.data.taxonomy import ATTRIBUTE_TYPES
 from fashion.evaluation.categories import expect_scores
 from fashion.evaluation.published import ATTRIBUTES, CATEGORY_SOURCE
 from vision_shared.metrics import ShapedMetric

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torchmetrics.utilities.data import dim_zero_cat
 
-from fashion.data.layout import SLOTS, VARIATIONS, VISIBLE
+from fashion.data.taxonomy import SLOTS, VARIATIONS, VISIBLE
 from fashion.evaluation.published import FASHIONNET_SLOTS, LANDMARK_SOURCE, LANDMARKS
 from vision_shared.metrics import ShapedMetric
 from vision_shared.tables import Table

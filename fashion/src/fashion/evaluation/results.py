@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torchmetrics import Metric
 
-from fashion.data.layout import CONSUMER, GALLERY, QUERY
+from fashion.data.taxonomy import CONSUMER, GALLERY, QUERY
 from fashion.evaluation.attributes import AttributePrecision, AttributeRecall, AttributeScores
 from fashion.evaluation.categories import CategoryAccuracy, CategoryScores
 from fashion.evaluation.landmarks import LandmarkErrors, LandmarkScores

@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from fashion.data.layout import ABSENT, TRUNCATED
+from fashion.data.taxonomy import ABSENT, TRUNCATED
 from fashion.models.dfa import Alignment, StageTarget
 from fashion.models.recognition import expect_annotation, locatable
 

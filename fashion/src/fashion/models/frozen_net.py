@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from fashion.data.layout import VISIBLE
+from fashion.data.taxonomy import VISIBLE
 from fashion.models.fashionnet import Attributes, Nothing
 from fashion.models.recognition import NUM_LANDMARKS, NUM_STATES, Recognition
 from vision_shared.layers import Normalise

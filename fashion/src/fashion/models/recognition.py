@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from torch import Tensor
 
-from fashion.data.layout import OCCLUDED, SLOTS, STATES, VISIBLE
+from fashion.data.taxonomy import OCCLUDED, SLOTS, STATES, VISIBLE
 
 NUM_LANDMARKS = len(SLOTS)
 

@@ -1,4 +1,4 @@
-"""What the lists of DeepFashion's benchmarks share: where they lie, and their common rows.
+"""Annotations that the lists of DeepFashion's benchmarks share: splits, items, boxes, landmarks.
 
     list_eval_partition.txt   NAME STATUS
     list_bbox*.txt            NAME [TYPE POSE_OR_SOURCE] x_1 y_1 x_2 y_2
@@ -8,15 +8,15 @@ Only Category and Attribute Prediction has no VARIATION, though its README says 
 as they stand: whether they count from 0 or 1 is documented nowhere.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import islice
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
+from fashion.data.deepfashion.files import Files
+from fashion.data.deepfashion.parsing import AGAIN, Row, read_rows, report_missing
 from fashion.data.garments import Columns, unknown_columns
-from fashion.data.layout import (
+from fashion.data.taxonomy import (
     PARTS,
     SLOTS_OF_TYPE,
     STATES,
@@ -25,84 +25,8 @@ from fashion.data.layout import (
     UNKNOWN,
     VARIATIONS,
 )
-from fashion.data.text import AGAIN, Row, read_rows, report_missing
 from vision_shared.faults import Report, name_some
 from vision_shared.inputs import InputError
-
-PAGE = "https://mmlab.ie.cuhk.edu.hk/projects/DeepFashion.html"
-PICTURE_FOLDERS = ("", "Img", "img", "Img/img", "img/img", "Img/Img")
-"""Where below the root the first folder of the pictures' names is looked for: archives nest."""
-
-
-@dataclass(frozen=True)
-class Files:
-    """The files of a benchmark.
-
-    Attributes:
-        folder: below which the lists' names of pictures lie.
-        lists: by a short name; some may be left out.
-    """
-
-    folder: Path
-    lists: Mapping[str, Path]
-
-
-def find_files(
-    root: Path,
-    benchmark: str,
-    folders: Sequence[str],
-    needed: Mapping[str, str],
-    optional: Mapping[str, str] | None = None,
-) -> Files:
-    """Find the files of a benchmark.
-
-    Args:
-        root: below which they lie.
-        benchmark: what it is called.
-        folders: where below the root its lists are looked for.
-        needed: names of lists, ``partition`` among them, by a short name.
-        optional: those that may be missing.
-
-    Raises:
-        FileNotFoundError: a needed list or the pictures are not there; says where to get them.
-    """
-    lists = {}
-    for key, name in {**needed, **(optional or {})}.items():
-        path = find_list(root, name, folders)
-        if path is not None:
-            lists[key] = path
-        elif key in needed:
-            raise FileNotFoundError(
-                f"{root / folders[0] / name}: not found: get DeepFashion's {benchmark} at {PAGE} "
-                f"and unpack it there, with the folders {', '.join(dict.fromkeys(folders))}"
-            )
-    rows = read_rows(lists["partition"], lambda fault: None)
-    return Files(picture_folder(root, rows, lists["partition"]), lists)
-
-
-def find_list(root: Path, name: str, folders: Sequence[str]) -> Path | None:
-    paths = (root / folder / name for folder in (*folders, ""))
-    return next((path for path in paths if path.exists()), None)
-
-
-def picture_folder(root: Path, rows: Iterable[Row], listed_in: Path) -> Path:
-    """The folder below which the pictures of a list's rows lie.
-
-    A list names img/..., archives unpack to Img/img/..., img/img/... and the like: where one of
-    the list's first pictures is there, so are the others.
-
-    Raises:
-        FileNotFoundError: nowhere.
-    """
-    names = [row.fields[0] for row in islice(rows, 100)]
-    for folder in PICTURE_FOLDERS:
-        if any((root / folder / name).exists() for name in names):
-            return root / folder
-    first = names[0] if names else "img"
-    raise FileNotFoundError(
-        f"{root / first}: not found, nor below {', '.join(PICTURE_FOLDERS[1:])}: unpack the "
-        f"pictures that {listed_in} lists ({PAGE}) so that their folder is {root / 'img'}"
-    )
 
 
 def matched(
@@ -175,11 +99,6 @@ def unique_pictures(partition: Iterator[Row], report: Report) -> dict[str, Row]:
 def places(pictures: Mapping[str, Row]) -> dict[str, int]:
     """The number of each picture, in their order."""
     return {name: place for place, name in enumerate(pictures)}
-
-
-def encoded(names: Sequence[str] | Mapping[str, object]) -> np.ndarray:
-    """Names as UTF-8 bytes, which 200,000 take less room as than as strings."""
-    return np.array([name.encode() for name in names], np.bytes_)
 
 
 def item_number(text: str, where: str) -> int:
@@ -259,7 +178,7 @@ def fill_landmarks(
         rows: of ``columns``, by the name of the picture.
         columns: is changed.
         report: of unknown types, variations and visibility codes, and of wrong counts.
-        has_variation: whether a number of `layout.VARIATIONS` stands behind the type.
+        has_variation: whether a number of `taxonomy.VARIATIONS` stands behind the type.
     """
     for place, row, numbers in matched(path, rows, report):
         fault = _landmarks_fault(numbers, has_variation)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fashion.data.layout import SLOTS_OF_TYPE, TRUNCATED
+from fashion.data.taxonomy import SLOTS_OF_TYPE, TRUNCATED
 
 NAME_WIDTH = 70
 MOST_LANDMARKS = 8

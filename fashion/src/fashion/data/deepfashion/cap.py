@@ -12,18 +12,11 @@ Newer archives name the folder Anno_coarse; `cap_fine` reads the Anno_fine besid
 from collections.abc import Mapping
 from pathlib import Path
 
-from fashion.data.garments import Columns, Garments, Vocabulary
-from fashion.data.layout import ATTRIBUTE_TYPES
-from fashion.data.official import (
-    Files,
-    encoded,
-    fill_boxes,
-    fill_landmarks,
-    find_files,
-    matched,
-    read_parts,
-)
-from fashion.data.text import read_labels, read_names
+from fashion.data.deepfashion.annotations import fill_boxes, fill_landmarks, matched, read_parts
+from fashion.data.deepfashion.files import Files, find_files
+from fashion.data.deepfashion.parsing import read_labels, read_names
+from fashion.data.garments import Columns, Garments, Vocabulary, encoded
+from fashion.data.taxonomy import ATTRIBUTE_TYPES
 from vision_shared.faults import Report
 
 BENCHMARK = "Category and Attribute Prediction Benchmark"

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from fashion.data.layout import ATTRIBUTE_TYPES, CATEGORIES, CONSUMER, FULL, LOWER, SHOP, UPPER
-from fashion.data.lists import (
+from fashion.data.people.garments import PEOPLE_ATTRIBUTES, PEOPLE_TYPES
+from fashion.data.people.list_format import (
     box_fields,
     label_fields,
     landmark_columns,
@@ -16,7 +16,7 @@ from fashion.data.lists import (
     write_names,
     write_windows_names,
 )
-from fashion.data.people_garments import PEOPLE_ATTRIBUTES, PEOPLE_TYPES
+from fashion.data.taxonomy import ATTRIBUTE_TYPES, CATEGORIES, CONSUMER, FULL, LOWER, SHOP, UPPER
 
 POSE_TYPES = {"front": 1, "side": 2, "back": 3, "full": 4, "additional": 5}
 """Of In-shop's lists, by the view that names the image."""
@@ -29,16 +29,16 @@ class Shot:
     Attributes:
         name: img/...
         item: from 1.
-        part: of `layout.PARTS`.
-        category: index in `layout.CATEGORIES`.
-        type: index in `layout.TYPES`.
+        part: of `taxonomy.PARTS`.
+        category: index in `taxonomy.CATEGORIES`.
+        type: index in `taxonomy.TYPES`.
         domain: SHOP or CONSUMER.
         view: key of `POSE_TYPES` for In-shop; empty for Consumer-to-shop.
         series: one of the item's colours.
-        variation: of `layout.VARIATIONS`, from 1.
+        variation: of `taxonomy.VARIATIONS`, from 1.
         box: (4,) x1, y1, x2, y2, whole pixels within the image.
         landmarks: (8, 2) whole pixels; 0 where truncated or absent.
-        states: (8,), of `layout.STATES`, or ABSENT.
+        states: (8,), of `taxonomy.STATES`, or ABSENT.
         labels: int8 (A,) of 1 and -1, as they are listed.
     """
 

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from fashion.data.garments import Garments, unknown_columns
 from fashion.data.labels import Labels
-from fashion.data.layout import PARTS
-from fashion.data.people_garments import Seen
+from fashion.data.people.garments import Seen
+from fashion.data.taxonomy import PARTS
 from vision_shared.inputs import InputError
 
 OTHERS = "others.json"
@@ -27,7 +27,7 @@ def other_row(
 
     Args:
         name: of the image, img/...
-        part: of `layout.PARTS`.
+        part: of `taxonomy.PARTS`.
         garment: the garment.
         labels: int8 (A,) of 1 and -1.
         domain: SHOP or CONSUMER.

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fashion.data.garments import Garments
-from fashion.data.layout import CONSUMER, GALLERY, PARTS, QUERY, UNKNOWN
+from fashion.data.taxonomy import CONSUMER, GALLERY, PARTS, QUERY, UNKNOWN
 
 TRAIN, VAL = PARTS.index("train"), PARTS.index("val")
 HELD_OUT = 20

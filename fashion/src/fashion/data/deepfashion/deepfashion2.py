@@ -17,9 +17,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fashion.data.garments import Garments, Vocabulary, unknown_columns
+from fashion.data.deepfashion.files import Files
+from fashion.data.garments import Garments, Vocabulary, encoded, unknown_columns
 from fashion.data.labels import Labels
-from fashion.data.layout import (
+from fashion.data.taxonomy import (
     ABSENT,
     CONSUMER,
     GALLERY,
@@ -30,7 +31,6 @@ from fashion.data.layout import (
     UNKNOWN,
     VISIBLE,
 )
-from fashion.data.official import Files, encoded
 from vision_shared.faults import Report
 from vision_shared.inputs import InputError
 

@@ -17,21 +17,19 @@ from pathlib import Path
 
 import numpy as np
 
-from fashion.data.garments import Columns, Garments, Vocabulary, unknown_columns
-from fashion.data.inshop import categories_of, item_labels, report_lonely_queries
-from fashion.data.labels import Labels
-from fashion.data.layout import CONSUMER, GALLERY, PARTS, QUERY, SHOP
-from fashion.data.official import (
-    Files,
-    encoded,
+from fashion.data.deepfashion.annotations import (
     fill_boxes,
     fill_landmarks,
-    find_files,
     item_number,
     places,
     read_partition,
 )
-from fashion.data.text import Row, read_rows
+from fashion.data.deepfashion.files import Files, find_files
+from fashion.data.deepfashion.inshop import categories_of, item_labels, report_lonely_queries
+from fashion.data.deepfashion.parsing import Row, read_rows
+from fashion.data.garments import Columns, Garments, Vocabulary, encoded, unknown_columns
+from fashion.data.labels import Labels
+from fashion.data.taxonomy import CONSUMER, GALLERY, PARTS, QUERY, SHOP
 from vision_shared.faults import Report
 from vision_shared.inputs import InputError
 

@@ -9,16 +9,10 @@ img/img_00000001.jpg
 
 from pathlib import Path
 
-from fashion.data.garments import Garments, Vocabulary
+from fashion.data.deepfashion.annotations import fill_boxes, fill_landmarks, read_parts
+from fashion.data.deepfashion.files import Files, find_files
+from fashion.data.garments import Garments, Vocabulary, encoded
 from fashion.data.labels import Labels
-from fashion.data.official import (
-    Files,
-    encoded,
-    fill_boxes,
-    fill_landmarks,
-    find_files,
-    read_parts,
-)
 from vision_shared.faults import Report
 
 BENCHMARK = "Fashion Landmark Detection Benchmark"

@@ -17,12 +17,12 @@ from pathlib import Path
 
 import numpy as np
 
-from fashion.data.cap import BENCHMARK, type_names
-from fashion.data.garments import Columns, Garments, Vocabulary, unknown_columns
+from fashion.data.deepfashion.cap import BENCHMARK, type_names
+from fashion.data.deepfashion.files import PAGE, Files, find_list, image_folder
+from fashion.data.deepfashion.parsing import AGAIN, Row, lines_of, read_names
+from fashion.data.garments import Columns, Garments, Vocabulary, encoded, unknown_columns
 from fashion.data.labels import LabelsWriter
-from fashion.data.layout import CATEGORIES, LOWER, PARTS, SLOTS, SLOTS_OF_TYPE, UPPER, VISIBLE
-from fashion.data.official import PAGE, Files, encoded, find_list, picture_folder
-from fashion.data.text import AGAIN, Row, lines_of, read_names
+from fashion.data.taxonomy import CATEGORIES, LOWER, PARTS, SLOTS, SLOTS_OF_TYPE, UPPER, VISIBLE
 from vision_shared.faults import Report
 from vision_shared.inputs import InputError, check_input
 
@@ -51,7 +51,7 @@ def find_cap_fine(root: Path) -> Files:
     for key, name in names.items():
         if (path := find_list(root, name, FOLDERS)) is not None:
             lists[key] = path
-    return Files(picture_folder(root, _rows(lists["train"]), lists["train"]), lists)
+    return Files(image_folder(root, _rows(lists["train"]), lists["train"]), lists)
 
 
 def read_cap_fine(files: Files, report: Report) -> Garments:

@@ -17,21 +17,19 @@ from pathlib import Path
 
 import numpy as np
 
-from fashion.data.garments import Garments, Vocabulary, unknown_columns
-from fashion.data.labels import Labels
-from fashion.data.layout import GALLERY, PARTS, QUERY, SHOP, UNKNOWN
-from fashion.data.official import (
-    Files,
-    encoded,
+from fashion.data.deepfashion.annotations import (
     fill_boxes,
     fill_landmarks,
-    find_files,
     item_number,
     places,
     read_partition,
     unique_pictures,
 )
-from fashion.data.text import Row, read_labels, read_names
+from fashion.data.deepfashion.files import Files, find_files
+from fashion.data.deepfashion.parsing import Row, read_labels, read_names
+from fashion.data.garments import Garments, Vocabulary, encoded, unknown_columns
+from fashion.data.labels import Labels
+from fashion.data.taxonomy import GALLERY, PARTS, QUERY, SHOP, UNKNOWN
 from vision_shared.faults import Report
 from vision_shared.inputs import InputError
 

@@ -7,9 +7,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from fashion.data.deepfashion2 import FOLDERS, KINDS, STATE_OF_CODE
-from fashion.data.layout import CATEGORIES
-from fashion.data.people_garments import Seen
+from fashion.data.deepfashion.deepfashion2 import FOLDERS, KINDS, STATE_OF_CODE
+from fashion.data.people.garments import Seen
+from fashion.data.taxonomy import CATEGORIES
 
 OUTWEAR = ("Cardigan", "Jacket", "Blazer", "Coat")
 CODE_OF_STATE = {state: code for code, state in STATE_OF_CODE.items()}

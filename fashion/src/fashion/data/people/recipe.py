@@ -26,11 +26,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from fashion.data.layout import CATEGORIES, CONSUMER, PARTS, SHOP
-from fashion.data.people_garments import Seen, labels_of, noisy, seen_garment, variation_of
-from fashion.data.people_lists import POSE_TYPES, Shot, write_benchmarks
-from fashion.data.people_others import other_row, write_others
-from fashion.data.people_scenes import write_scene
+from fashion.data.people.garments import Seen, labels_of, noisy, seen_garment, variation_of
+from fashion.data.people.lists import POSE_TYPES, Shot, write_benchmarks
+from fashion.data.people.others import other_row, write_others
+from fashion.data.people.scenes import write_scene
+from fashion.data.taxonomy import CATEGORIES, CONSUMER, PARTS, SHOP
 from synthetic_people import dataset
 from synthetic_people.backgrounds import Backgrounds
 from synthetic_people.catalogue import SHOTS
