@@ -31,14 +31,14 @@ from vision_shared.tables import Table
 
 TRIVIAL = "most frequent, random order"
 FEW = 300  # training pictures with labels
-STEPS = ("pose", "recognition")
+PHASES = ("pose", "recognition")
 
 Found = dict[str, list[Scores]]
 
 
 def without(*terms: str) -> list[str]:
     """Return what trains FashionNet without these terms of its loss."""
-    return [f"module.weights.{step}.{term}=0" for step in STEPS for term in terms]
+    return [f"module.weights.{step}.{term}=0" for step in PHASES for term in terms]
 
 
 def pooled_at(source: str) -> str:
@@ -145,7 +145,7 @@ PATCH = 16
 
 def one_stage(number: int, epochs: int) -> list[str]:
     """Return what trains direct regression by networks whose answers are averaged."""
-    phases = "module.phases=[{step: stage1, share: 1.0, learning_rate: 2.0e-3}]"
+    phases = "module.phases=[{name: stage1, share: 1.0, learning_rate: 2.0e-3}]"
     plan = [f"module.network.branches=[{number}]", "module.network.num_labels=0", phases]
     return ["module=dfa", "data.pictures_per_item=null", f"trainer.max_epochs={epochs}", *plan]
 
@@ -154,7 +154,7 @@ def three_stages(unit: int, *settings: str) -> list[str]:
     """Return what trains a cascade, whose first stage has three times the epochs of others."""
     shares = {"stage1": 0.6, "stage2": 0.2, "stage3": 0.2}
     phases = [
-        f"{{step: {step}, share: {share}, learning_rate: 2.0e-3}}" for step, share in shares.items()
+        f"{{name: {step}, share: {share}, learning_rate: 2.0e-3}}" for step, share in shares.items()
     ]
     plan = [f"module.phases=[{', '.join(phases)}]", *(f"module.network.{s}" for s in settings)]
     return ["module=dfa", "data.pictures_per_item=null", f"trainer.max_epochs={5 * unit}", *plan]

@@ -113,7 +113,7 @@ def _operations(network: Any, size: tuple[int, int], phases: list[Any]) -> float
     total = 0.0
     for phase in phases:
         if is_cascade:
-            network.last = network.steps.index(phase.step)
+            network.last = network.phases.index(phase.name)
         with FlopCounterMode(display=False) as forward:
             network.before(image) if is_cascade else network(image, *annotation)
         earlier = forward.get_total_flops() if is_cascade else 0

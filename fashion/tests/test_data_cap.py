@@ -68,7 +68,7 @@ def test_lists_are_joined_by_name(tmp_path: Path) -> None:
     garments = load(make(tmp_path))
     assert [garments.name(i) for i in range(3)] == [A, C, B]  # as the partition lists them
     columns = garments.columns
-    assert columns.parts.tolist() == [0, 2, 1]
+    assert columns.splits.tolist() == [0, 2, 1]
     assert columns.categories.tolist() == [2, 1, 0]  # ids count from 1, rows beyond the count
     assert garments.labels[:].tolist() == [[-1, 1, -1], [-1, -1, -1], [1, -1, 0]]
     assert columns.boxes[0].tolist() == [72, 79, 232, 273]
@@ -188,7 +188,7 @@ def test_lists_are_reloaded_from_the_cache_until_one_changes(tmp_path: Path) -> 
     assert (again.vocabulary, again.listed_in) == (first.vocabulary, first.listed_in)
     path = tmp_path / "Eval" / "list_eval_partition.txt"
     path.write_text(path.read_text().replace("train", "val  "))
-    assert load(tmp_path).columns.parts.tolist() == [1, 2, 1]
+    assert load(tmp_path).columns.splits.tolist() == [1, 2, 1]
 
 
 def fine(root: Path, nested: bool = False, **changes: str) -> Path:
@@ -216,7 +216,7 @@ def fine(root: Path, nested: bool = False, **changes: str) -> Path:
 def test_fine_lists_without_heads_are_joined_by_line(tmp_path: Path, nested: bool) -> None:
     garments = load(fine(tmp_path, nested), "cap_fine")
     columns = garments.columns
-    assert columns.parts.tolist() == [0, 1, 2]
+    assert columns.splits.tolist() == [0, 1, 2]
     assert columns.categories.tolist() == [2, 25, 40] and columns.types.tolist() == [0, 1, 2]
     assert garments.labels[:].tolist() == [[-1, 1, -1], [1, 1, 1], [-1, -1, -1]]
     assert garments.vocabulary.attributes == ("no dress", "floral", "tight")

@@ -72,7 +72,9 @@ def test_an_image_is_listed_with_all_of_its_garments(rendered: Path, tmp_path: P
 
 def test_no_item_is_in_two_splits(rendered: Path, tmp_path: Path) -> None:
     columns = load(rendered, "people", tmp_path).columns
-    splits = [set(columns.items[columns.parts == part].tolist()) - {UNKNOWN} for part in range(3)]
+    splits = [
+        set(columns.items[columns.splits == split].tolist()) - {UNKNOWN} for split in range(3)
+    ]
     assert [len(items) for items in splits] == [4, 2, 2]
     assert not splits[0] & splits[1] and not (splits[0] | splits[1]) & splits[2]
     assert {SHOP, CONSUMER} == set(columns.domains.tolist())
@@ -118,10 +120,10 @@ def test_labels_of_evaluation_are_clean_and_those_of_training_are_not(
     garments = load(rendered, "people", tmp_path)
     labels, columns = garments.labels[:], garments.columns
 
-    def differing(part: int) -> float:
+    def differing(split: int) -> float:
         rows = [
-            np.flatnonzero((columns.items == item) & (columns.parts == part))
-            for item in np.unique(columns.items[columns.parts == part])
+            np.flatnonzero((columns.items == item) & (columns.splits == split))
+            for item in np.unique(columns.items[columns.splits == split])
             if item != UNKNOWN
         ]
         return float(np.mean([(labels[own[0]] != labels[own[1]]).any() for own in rows]))

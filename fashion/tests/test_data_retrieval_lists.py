@@ -118,7 +118,7 @@ def faults_of(name: str, root: Path) -> list[str]:
 def test_inshop_has_items_series_roles_and_categories(tmp_path: Path) -> None:
     garments = load("inshop", make(tmp_path, INSHOP))
     columns = garments.columns
-    assert columns.parts.tolist() == [0, 2, 2, 2]
+    assert columns.splits.tolist() == [0, 2, 2, 2]
     assert columns.roles.tolist() == [UNKNOWN, QUERY, GALLERY, GALLERY]
     assert columns.items.tolist() == [1, 2, 2, 2] and columns.series.tolist() == [2, 2, 2, 3]
     assert columns.domains.tolist() == [SHOP] * 4
@@ -185,7 +185,7 @@ def test_pictures_of_pairs_are_listed_once_with_domain_and_role(tmp_path: Path) 
     assert len(garments) == 7
     columns = garments.columns
     assert columns.items.tolist() == [1, 1, 2, 2, 3, 3, 3]
-    assert columns.parts.tolist() == [0, 0, 1, 1, 2, 2, 2]
+    assert columns.splits.tolist() == [0, 0, 1, 1, 2, 2, 2]
     assert columns.domains.tolist() == [CONSUMER, SHOP, CONSUMER, SHOP, CONSUMER, SHOP, CONSUMER]
     roles = [UNKNOWN, UNKNOWN, QUERY, GALLERY, QUERY, GALLERY, QUERY]
     assert columns.roles.tolist() == roles
@@ -285,7 +285,7 @@ def test_garments_of_one_picture_are_rows_with_items(tmp_path: Path) -> None:
         "train/image/000001.jpg",
         "validation/image/000001.jpg",
     ]
-    assert columns.parts.tolist() == [0, 0, 2, 2, 2, 2]
+    assert columns.splits.tolist() == [0, 0, 2, 2, 2, 2]
     assert columns.items.tolist() == [0, UNKNOWN, 1, UNKNOWN, 1, UNKNOWN]  # a style of 0 has none
     assert columns.roles.tolist() == [UNKNOWN, UNKNOWN, QUERY, UNKNOWN, GALLERY, UNKNOWN]
     assert columns.categories[:2].tolist() == [0, 8] and columns.types[:2].tolist() == [0, 1]

@@ -184,7 +184,7 @@ def test_labels_are_packed_without_loss() -> None:
 
 def test_join_fills_what_the_first_table_does_not_know(garments: Garments) -> None:
     columns = unknown_columns(2)
-    columns.items[:], columns.variations[:], columns.parts[:] = (7, 8), (3, 4), 2
+    columns.items[:], columns.variations[:], columns.splits[:] = (7, 8), (3, 4), 2
     other = Garments(
         garments.folder,
         np.array([b"b.png", b"a.png"]),
@@ -195,4 +195,4 @@ def test_join_fills_what_the_first_table_does_not_know(garments: Garments) -> No
     )
     out = joined(garments, other)
     assert len(out) == 1 and out.columns.items.tolist() == [8]
-    assert out.columns.variations.tolist() == [4] and out.columns.parts.tolist() == [0]
+    assert out.columns.variations.tolist() == [4] and out.columns.splits.tolist() == [0]

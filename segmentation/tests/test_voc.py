@@ -76,7 +76,9 @@ def test_missing_data_names_page_and_layout(root: Path, tmp_path: Path) -> None:
 
 
 def test_unusable_lists_and_splits_are_refused(root: Path) -> None:
-    with pytest.raises(InputError, match=r"expected a part of VOC \(train, .*\), got 'validation'"):
+    with pytest.raises(
+        InputError, match=r"expected a split of VOC \(train, .*\), got 'validation'"
+    ):
         voc_set(root, "validation")
     path = root / "VOCdevkit/VOC2012/ImageSets/Segmentation/train.txt"
     path.write_text("2007_1\n\n2007_3  1\n")  # as ImageSets/Main has them

@@ -19,7 +19,7 @@ from voxel_flow.data.triplets import (
     split_frames,
     training_triplets,
 )
-from voxel_flow.evaluation.metrics import CENTRE_256
+from voxel_flow.evaluation.protocols import CENTRE_256
 
 SPLITS: tuple[Literal["train", "val", "test"], ...] = ("train", "val", "test")
 

@@ -8,15 +8,15 @@ import torch
 from torch import Tensor
 
 from fashion.data.framing import letterbox, whole
-from fashion.data.garments import Garments, rows_of_pictures
+from fashion.data.garments import Garments, rows_of_images
 from fashion.data.samples import to_tensor
 from fashion.evaluation.boxes import right_boxes
 from fashion.models import ClothesDetector, Detection, one_per_garment
 
-MOST_PICTURES = 256
+MAX_IMAGES = 256
 """That are looked at, spread over all."""
 
-AT_ONCE = 32
+BATCH_SIZE = 32
 
 OVERLAPS = (0.7, 0.6, 0.8, 0.5, 0.9, 0.4)
 """That boxes of one garment may be told by; the first of the best is taken."""
@@ -55,12 +55,12 @@ def calibrate_detector(detector: ClothesDetector, garments: Garments) -> None:
 
 
 def _seen(detector: ClothesDetector, garments: Garments) -> Iterator[_Seen]:
-    pictures = [rows for rows in rows_of_pictures(garments) if _is_known(garments, rows)]
-    places = np.linspace(0, len(pictures) - 1, min(len(pictures), MOST_PICTURES))
+    pictures = [rows for rows in rows_of_images(garments) if _is_known(garments, rows)]
+    places = np.linspace(0, len(pictures) - 1, min(len(pictures), MAX_IMAGES))
     chosen = [pictures[place] for place in places.round().astype(int)]
     device = detector.calibration.slopes.device
-    for start in range(0, len(chosen), AT_ONCE):
-        rows = chosen[start : start + AT_ONCE]
+    for start in range(0, len(chosen), BATCH_SIZE):
+        rows = chosen[start : start + BATCH_SIZE]
         shown = [_sample(garments, some, detector.size) for some in rows]
         found = detector.uncalibrated([sample.to(device) for sample, _ in shown])
         for each, (_, truth), some in zip(found, shown, rows, strict=True):

@@ -13,8 +13,9 @@ from torch.export import Dim
 from fashion.calibrating import calibrate_detector
 from fashion.comparison import Comparison
 from fashion.data.datamodule import FashionData
+from fashion.data.whole_images import DetectorBatches
 from fashion.drawing import draw_garments, draw_neighbours
-from fashion.evaluation.results import GarmentResults, RetrievalResults, figures, score
+from fashion.evaluation.results import GarmentResults, RetrievalResults, score, summarise
 from fashion.models import Alignment, DeepFashionAlignment, Recognition, build_pipeline, known_boxes
 from fashion.objectives import (
     ALIGNMENT_TERMS,
@@ -24,7 +25,6 @@ from fashion.objectives import (
     fit_pseudo_labels,
 )
 from fashion.recogniser import Framing, GarmentRecogniser
-from fashion.whole_pictures import DetectorBatches
 from vision_shared.checkpoints import without_sources
 from vision_shared.inputs import InputError
 from vision_shared.phases import OptimizerName, Phases, phased_optimizer
@@ -33,7 +33,7 @@ from vision_shared.tasks import ExportSpec
 
 
 class FashionModule(pl.LightningModule):
-    """Trains a network of `fashion.models` in the steps that it names, and a detector beside it.
+    """Trains a network of `fashion.models` in the phases that it names, and a detector beside it.
 
     Args:
         categories: names of the C categories; these four the data brings.
@@ -43,8 +43,8 @@ class FashionModule(pl.LightningModule):
         network: the arguments of `fashion.models.build_network`, but for the two numbers.
         detector: those of `fashion.models.build_detector`; None has none.
         framing: the fields of `fashion.recogniser.Framing`: what the data shows the network.
-        phases: the fields of each `vision_shared.phases.Phase`; their ``step`` is the network's.
-        weights: of the terms of the loss, by the step; a term that has none is left out.
+        phases: the fields of each `vision_shared.phases.Phase`; their ``name`` is the network's.
+        weights: of the terms of the loss, by the phase; terms without a weight are omitted.
         objective: settings of `fashion.objectives.RecognitionObjective`; DFA has none.
         optimizer: ``adamw``, or ``sgd`` with momentum 0.9.
         weight_decay: of the optimiser.
@@ -57,7 +57,7 @@ class FashionModule(pl.LightningModule):
 
     Raises:
         InputError: a detector, but whole pictures for the network.
-        ValueError: weights of a term or a step that there is not.
+        ValueError: weights of an unknown term or phase.
     """
 
     def __init__(
@@ -111,10 +111,10 @@ class FashionModule(pl.LightningModule):
         self.val_results = GarmentResults(*sizes, has_precision=False)
         self.val_retrieval = RetrievalResults()
         name = "DFA" if self._aligns else "FashionNet"
-        stages = self.net.network.steps if self._aligns else ()
+        stages = self.net.network.phases if self._aligns else ()
         self.comparison = Comparison(name, self.categories, types, self.type_names, stages)
-        self._whole_pictures: DetectorBatches | None = None
-        self._step: str | None = None
+        self._detector_batches: DetectorBatches | None = None
+        self._phase: str | None = None
         self.phase_index = 0  # of the phase that has begun last, for the choice of the best weights
 
     @property
@@ -124,9 +124,9 @@ class FashionModule(pl.LightningModule):
     def _expect_weights(self) -> None:
         terms = ALIGNMENT_TERMS if self._aligns else RECOGNITION_TERMS
         for phase in self.phases.phases:
-            if phase.step not in self.net.network.steps or phase.step not in self.weights:
-                steps = ", ".join(self.net.network.steps)
-                raise ValueError(f"expected weights of a step among {steps}, got {phase.step!r}")
+            if phase.name not in self.net.network.phases or phase.name not in self.weights:
+                phases = ", ".join(self.net.network.phases)
+                raise ValueError(f"expected weights of a phase among {phases}, got {phase.name!r}")
         for name in {name for weights in self.weights.values() for name in weights}:
             if name not in terms:
                 raise ValueError(f"expected weights of {', '.join(terms)}, got {name!r}")
@@ -156,25 +156,25 @@ class FashionModule(pl.LightningModule):
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
         if self.net.detector is None:
             return
-        if self._whole_pictures is None:
+        if self._detector_batches is None:
             size, number = self.net.detector.size, self.detector_batch
-            self._whole_pictures = DetectorBatches(self._data, self.trainer, size, number)
-            self._whole_pictures.begin_epoch(self.current_epoch, batch_idx)
+            self._detector_batches = DetectorBatches(self._data, self.trainer, size, number)
+            self._detector_batches.begin_epoch(self.current_epoch, batch_idx)
         elif batch_idx == 0:
-            self._whole_pictures.begin_epoch(self.current_epoch)
+            self._detector_batches.begin_epoch(self.current_epoch)
 
     def on_train_end(self) -> None:
-        self._whole_pictures = None  # and its processes
+        self._detector_batches = None  # and its processes
 
     def training_step(self, batch: dict[str, Tensor], _: int) -> Tensor:
         # Dropout follows from the step: a resumed run draws what an uninterrupted one does.
         torch.manual_seed(hash((self.seed, self.global_step, self.global_rank)) % 2**63)
         self._begin_phase()
-        weights = self.weights[str(self._step)]
+        weights = self.weights[str(self._phase)]
         terms = self._terms(batch, [name for name, weight in weights.items() if weight])
         losses = [weights[name] * term for name, term in terms.items()]
-        if self._whole_pictures is not None:
-            terms["detector"] = self._detector_loss(self._whole_pictures.next())
+        if self._detector_batches is not None:
+            terms["detector"] = self._detector_loss(self._detector_batches.next())
             losses.append(terms["detector"])
         self.log_dict({f"train/{name}_loss": term for name, term in terms.items()})
         loss = torch.stack(losses).sum()
@@ -196,13 +196,13 @@ class FashionModule(pl.LightningModule):
         return self.net.detector.loss(batch["image"], boxes, types)
 
     def _begin_phase(self) -> None:
-        """Open the network's step of this phase, where another one is open or none is."""
+        """Open the network's phase, where another one is open or none is."""
         phase, _ = self.phases.at(self._progress(self.global_step))
         self.phase_index = [p is phase for p in self.phases.phases].index(True)
-        if phase.step == self._step:
+        if phase.name == self._phase:
             return
-        self._step = phase.step
-        self.net.begin(phase.step)
+        self._phase = phase.name
+        self.net.begin(phase.name)
         network = self.net.network
         if isinstance(network, DeepFashionAlignment) and network.needs_fit:
             fit_pseudo_labels(network, self._data, self.device, self.seed)
@@ -218,8 +218,8 @@ class FashionModule(pl.LightningModule):
 
     def on_validation_epoch_end(self) -> None:
         if self.net.detector is not None and not self.trainer.sanity_checking:
-            calibrate_detector(self.net.detector, self._data.part("val"))
-        found = figures(self.val_results.compute(), self.val_retrieval)
+            calibrate_detector(self.net.detector, self._data.of_split("val"))
+        found = summarise(self.val_results.compute(), self.val_retrieval)
         self.log_dict({f"val/{name}": value for name, value in found.items()})
         self.log("val/score", score(found), prog_bar=True)
         self.val_results.reset()
@@ -244,8 +244,8 @@ class FashionModule(pl.LightningModule):
             recogniser = GarmentRecogniser(
                 self.net, *names, self.framing, self.device, category_types=self.category_types
             )
-            self.comparison.look_at_pictures(recogniser, number)
-        found = self.comparison.figures()
+            self.comparison.measure_whole_images(recogniser, number)
+        found = self.comparison.metrics()
         self.log_dict({f"test/{name}": value for name, value in found.items()})
 
     def tables(self) -> list[Table]:

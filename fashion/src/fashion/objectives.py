@@ -1,4 +1,4 @@
-"""What the networks learn: the terms of their losses, which a training weighs by its step."""
+"""What the networks learn: the terms of their losses, which a training weighs by its phase."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
@@ -160,10 +160,10 @@ def alignment_terms(
 def fit_pseudo_labels(
     network: DeepFashionAlignment, data: FashionData, device: torch.device, seed: int
 ) -> None:
-    """Fit the pseudo-labels of the step that begins on all that trains, without augmentation.
+    """Fit the pseudo-labels of the phase that begins on all that trains, without augmentation.
 
     Args:
-        network: in training, whose step has begun.
+        network: in training, whose phase has begun.
         data: whose training garments are looked at.
         device: of the network.
         seed: of k-means.

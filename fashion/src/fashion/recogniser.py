@@ -19,7 +19,7 @@ from torch import Tensor
 
 from fashion.agreement import of_type, states_of_type
 from fashion.data.framing import PADDING, Frame, enlarged, letterbox, whole
-from fashion.data.samples import Region, to_tensor
+from fashion.data.samples import RegionMode, to_tensor
 from fashion.data.taxonomy import UNKNOWN
 from fashion.garment import Box, Garment, Picture
 from fashion.models import Alignment, Pipeline, Recognition, build_pipeline, one_per_garment
@@ -29,7 +29,7 @@ from vision_shared.prediction import find_device, rebuild_network
 
 TASK = "fashion"
 
-LEAST_SCORE = 0.4
+MIN_SCORE = 0.4
 """Of a garment that is reported, unless it is said otherwise.
 
 Scores are probabilities for the part that they were calibrated on, rendered people for the weights
@@ -47,7 +47,7 @@ class Framing:
         size: height and width that it is letterboxed to.
     """
 
-    region: Region
+    region: RegionMode
     context: float
     size: Sequence[int]
 
@@ -92,7 +92,7 @@ class GarmentRecogniser:
         attributes: Sequence[str],
         framing: Framing,
         device: str | torch.device = "auto",
-        least_score: float = LEAST_SCORE,
+        least_score: float = MIN_SCORE,
         category_types: Sequence[int] = (),
     ) -> None:
         self.device = find_device(device) if isinstance(device, str) else device
@@ -104,7 +104,7 @@ class GarmentRecogniser:
 
     @classmethod
     def from_checkpoint(
-        cls, path: str | Path, device: str = "auto", least_score: float = LEAST_SCORE
+        cls, path: str | Path, device: str = "auto", least_score: float = MIN_SCORE
     ) -> Self:
         """Rebuild what a training run of fashion wrote; the file alone is needed.
 

@@ -38,12 +38,12 @@ Work = Callable[[Tensor], Parsing]
 
 
 class SegmentationModule(pl.LightningModule):
-    """Trains a network of `segmentation.models` in the steps that it names.
+    """Trains a network of `segmentation.models` in the phases that it names.
 
     Args:
         classes: ``names`` and ``palette`` of the classes, which the data brings.
         network: the arguments of `segmentation.models.build_network`, but for the classes.
-        phases: the fields of each `vision_shared.phases.Phase`; their ``step`` is the network's.
+        phases: the fields of each `vision_shared.phases.Phase`; their ``name`` is the network's.
         optimizer: ``adamw``, or ``sgd`` with momentum 0.9.
         weight_decay: of the optimiser.
         poly_power: within a phase the rate falls as (1 - progress) ** power; the authors use steps.
@@ -86,7 +86,7 @@ class SegmentationModule(pl.LightningModule):
         self.val_confusion = MulticlassConfusionMatrix(len(self.classes), ignore_index=IGNORE)
         self.comparison = Comparison(self.classes)
         self.person_tables: list[Table] = []
-        self._step: str | None = None
+        self._phase: str | None = None
         self.phase_index = 0  # of the phase that has begun last, for the choice of the best weights
 
     def training_step(self, batch: dict[str, Tensor], _: int) -> Tensor:
@@ -117,12 +117,12 @@ class SegmentationModule(pl.LightningModule):
         )
 
     def _begin_phase(self) -> None:
-        """Open the network's step of this phase, where another one is open or none is."""
+        """Open the network's phase, where another one is open or none is."""
         phase, _ = self.phases.at(self._progress(self.global_step))
-        if phase.step != self._step:
-            self._step = phase.step
+        if phase.name != self._phase:
+            self._phase = phase.name
             self.phase_index = self.phases.phases.index(phase)
-            self.net.begin(phase.step)
+            self.net.begin(phase.name)
 
     def _progress(self, step: int) -> float:
         return min(1.0, step / max(1, self.trainer.estimated_stepping_batches))

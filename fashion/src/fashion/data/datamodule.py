@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader
 
 from fashion.data.augment import Augmentation
 from fashion.data.folder import TABLE
-from fashion.data.garments import Garments, Part, Vocabulary
+from fashion.data.garments import Garments, Split, Vocabulary
 from fashion.data.people.garments import PEOPLE_ATTRIBUTES, PEOPLE_TYPES
 from fashion.data.people.recipe import Recipe
 from fashion.data.registry import BENCHMARKS, load_garments
@@ -24,8 +24,8 @@ from fashion.data.retrieval_splits import (
     with_shared_gallery,
     with_validation,
 )
-from fashion.data.samples import REGIONS, EvaluationSamples, Region, TrainingSamples
-from fashion.data.taxonomy import ATTRIBUTE_TYPES, CATEGORIES, PARTS, TYPES, UNKNOWN
+from fashion.data.samples import REGION_MODES, EvaluationSamples, RegionMode, TrainingSamples
+from fashion.data.taxonomy import ATTRIBUTE_TYPES, CATEGORIES, SPLITS, TYPES, UNKNOWN
 from vision_shared.datamodule import TaskData, checked_size
 from vision_shared.images import READABLE
 from vision_shared.inputs import InputError
@@ -35,7 +35,7 @@ from vision_shared.rendering import render_people
 class FashionData(TaskData):
     """Loaders of garments; what batches hold stands in `fashion.data.samples`.
 
-    Parts are train, val and test. Where a data set has items, those of val and test are not in
+    Splits are train, val and test. Where a data set has items, those of val and test are not in
     train, and queries and galleries are told by ``role``: of In-shop and DeepFashion2, whose
     training has no val, every twentieth item is held out for it.
 
@@ -54,7 +54,7 @@ class FashionData(TaskData):
             for plain batches.
         backgrounds: folder of images without a garment, which a detector learns from, too.
         degrade: share of training samples that look as another camera's (`fashion.data.degrade`).
-        tested: the part that a test is of; ``val`` where settings are chosen.
+        tested: split that a test is of; ``val`` where settings are chosen.
         kind: the type of the only garments there are, ``upper``, ``lower`` or ``full``; `None` for
             all.
         common: the arguments of `vision_shared.datamodule.TaskData`.
@@ -69,7 +69,7 @@ class FashionData(TaskData):
         benchmark: str,
         folder: str,
         attributes: Sequence[str] | None,
-        region: Region,
+        region: RegionMode,
         context: float,
         size: Sequence[int],
         scale: Sequence[float],
@@ -79,18 +79,18 @@ class FashionData(TaskData):
         pictures_per_item: int | None,
         backgrounds: str | None = None,
         degrade: float = 0.0,
-        tested: Part = "test",
+        tested: Split = "test",
         kind: str | None = None,
         **common: Any,
     ) -> None:
         super().__init__(**common)
         check_choice("data.benchmark", benchmark, BENCHMARKS)
-        check_choice("data.region", region, REGIONS)
+        check_choice("data.region", region, REGION_MODES)
         self.check_identity_batches("data.pictures_per_item", pictures_per_item)
         self.benchmark = benchmark
         self.folder = Path(folder)
         self.chosen = None if attributes is None else tuple(attributes)
-        self.region: Region = region
+        self.region: RegionMode = region
         self.context = context
         self.size = checked_size("data.size", size)
         self.scale = (scale[0], scale[1])
@@ -99,8 +99,8 @@ class FashionData(TaskData):
         self.num_train = num_train
         self.pictures_per_item = pictures_per_item
         self.degrade = degrade
-        check_choice("data.tested", tested, PARTS)
-        self.tested: Part = tested
+        check_choice("data.tested", tested, SPLITS)
+        self.tested: Split = tested
         if kind is not None:
             check_choice("data.kind", kind, TYPES)
         self.kind = kind
@@ -144,19 +144,19 @@ class FashionData(TaskData):
             check_choice("data.attributes", name, known)
         return with_attributes(garments, self.chosen)
 
-    def part(self, part: Part) -> Garments:
-        """The garments of a part; with those of ``val`` that the gallery of ``test`` shares.
+    def of_split(self, split: Split) -> Garments:
+        """Return the garments of a split; Consumer-to-shop's ``test`` has the gallery of ``val``.
 
         Raises:
             InputError: there are none.
         """
-        if part == "test" and self.benchmark == "consumer2shop":
+        if split == "test" and self.benchmark == "consumer2shop":
             return self.garments.take(with_shared_gallery(self.garments))
-        garments = self.garments.part(part)
-        if part == "test" and self.benchmark == "folder" and not len(garments):
-            return self.part("val")
+        garments = self.garments.of_split(split)
+        if split == "test" and self.benchmark == "folder" and not len(garments):
+            return self.of_split("val")
         if not len(garments):
-            raise InputError(f"{self.garments.listed_in}: no picture of the part {part} in it")
+            raise InputError(f"{self.garments.listed_in}: no image of the split {split} in it")
         return garments
 
     def setup(self, stage: str) -> None:
@@ -169,14 +169,14 @@ class FashionData(TaskData):
         if stage == "fit":
             self.train_set = self.training_samples()
         if stage in ("fit", "validate"):
-            self.val_set = self.evaluation_samples(self.part("val"))
+            self.val_set = self.evaluation_samples(self.of_split("val"))
         if stage == "fit":  # what is missing is said before a training
-            self.part("test").check()
+            self.of_split("test").check()
         if stage == "test":
-            self.test_set = self.evaluation_samples(self.part(self.tested))
+            self.test_set = self.evaluation_samples(self.of_split(self.tested))
 
     def training_garments(self) -> Garments:
-        garments = self.part("train")
+        garments = self.of_split("train")
         if self.num_train is None:
             return garments
         if not 1 <= self.num_train <= len(garments):
@@ -221,7 +221,7 @@ class FashionData(TaskData):
         return TrainingSamples(garments, self.region, self.context, augmentation)
 
     def evaluation_samples(self, garments: Garments) -> EvaluationSamples:
-        """Samples of some garments, of any part, without augmentation."""
+        """Samples of some garments, of any split, without augmentation."""
         garments.check()
         return EvaluationSamples(garments, self.region, self.context, self.size)
 

@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fashion.data.labels import Labels
-from fashion.data.taxonomy import ABSENT, PARTS, SLOTS, UNKNOWN
+from fashion.data.taxonomy import ABSENT, SLOTS, SPLITS, UNKNOWN
 from vision_shared.faults import line_of, name_some
 from vision_shared.images import read_image
 from vision_shared.inputs import InputError, missing_files
 
-Part = Literal["train", "val", "test"]
+Split = Literal["train", "val", "test"]
 Names = NDArray[np.bytes_]
 
 
@@ -44,7 +44,7 @@ class Columns:
     left pixel.
 
     Attributes:
-        parts: numbers of `taxonomy.PARTS`.
+        splits: indices into `taxonomy.SPLITS`.
         boxes: (N, 4), x1, y1, x2, y2; NaN where unknown.
         landmarks: (N, 8, 2), in the order of `taxonomy.SLOTS`; 0 where truncated or absent.
         states: (N, 8), of `taxonomy.STATES`, or ABSENT.
@@ -57,7 +57,7 @@ class Columns:
         roles: in retrieval: QUERY or GALLERY; UNKNOWN is neither.
     """
 
-    parts: NDArray[np.int8]
+    splits: NDArray[np.int8]
     boxes: NDArray[np.float32]
     landmarks: NDArray[np.float32]
     states: NDArray[np.int8]
@@ -70,7 +70,7 @@ class Columns:
     roles: NDArray[np.int8]
 
     def __len__(self) -> int:
-        return len(self.parts)
+        return len(self.splits)
 
     def take(self, rows: NDArray[np.integer] | NDArray[np.bool_]) -> "Columns":
         return Columns(**{name: column[rows] for name, column in self.arrays().items()})
@@ -80,7 +80,7 @@ class Columns:
 
 
 @dataclass(frozen=True)
-class Garment:
+class AnnotatedGarment:
     """A picture of a garment; fields as in `Columns`, and `labels` int8 (A,) of 1, -1, 0 unknown.
 
     Attributes:
@@ -134,14 +134,15 @@ class Garments:
             labels=self.labels.take(rows),
         )
 
-    def part(self, part: Part) -> "Garments":
-        return self.take(self.columns.parts == PARTS.index(part))
+    def of_split(self, split: Split) -> "Garments":
+        """Return the garments of ``train``, ``val`` or ``test``."""
+        return self.take(self.columns.splits == SPLITS.index(split))
 
     def changed(self, **columns: NDArray[Any]) -> "Garments":
         """The garments with other columns."""
         return replace(self, columns=replace(self.columns, **columns))
 
-    def read(self, index: int) -> Garment:
+    def read(self, index: int) -> AnnotatedGarment:
         """Read a garment; box and landmarks are clamped to the picture.
 
         Raises:
@@ -157,7 +158,7 @@ class Garments:
                 f"{self.where(index)}: the box {x1:g} {y1:g} {x2:g} {y2:g} lies outside its "
                 f"picture {self.path(index)} of {size[0]:g}x{size[1]:g}: are there other pictures?"
             )
-        return Garment(
+        return AnnotatedGarment(
             self.name(index),
             image,
             self.labels[index],
@@ -205,10 +206,10 @@ class Garments:
 
 
 def unknown_columns(number: int) -> Columns:
-    """Columns of which nothing is known, all of the part ``train``."""
+    """Columns of which nothing is known, all of the split ``train``."""
     eight = len(SLOTS)
     return Columns(
-        parts=np.zeros(number, np.int8),
+        splits=np.zeros(number, np.int8),
         boxes=np.full((number, 4), np.nan, np.float32),
         landmarks=np.zeros((number, eight, 2), np.float32),
         states=np.full((number, eight), ABSENT, np.int8),
@@ -222,7 +223,7 @@ def unknown_columns(number: int) -> Columns:
     )
 
 
-def rows_of_pictures(garments: Garments) -> list[NDArray[np.integer]]:
+def rows_of_images(garments: Garments) -> list[NDArray[np.integer]]:
     """Return the rows of each picture, in the order of the first ones."""
     rows = defaultdict(list)
     for row, name in enumerate(garments.names.tolist()):
@@ -247,7 +248,7 @@ def stacked(first: Garments, second: Garments) -> Garments:
 def joined(first: Garments, *others: Garments) -> Garments:
     """The garments of the first table with what others know of the same pictures, by name.
 
-    Parts, categories, attributes, boxes and landmarks are the first table's; items, series,
+    Splits, categories, attributes, boxes and landmarks are the first table's; items, series,
     domains, variations and roles are filled in where it does not know them. Pictures that only
     others list are left out.
     """

@@ -66,7 +66,7 @@ def load_garments(name: str, root: Path, cache: Path) -> Garments:
     if name == "folder":
         return read_folder(root, stop)
     if name == "people":
-        items = joined(*(load_garments(part, root / part, cache) for part in PEOPLE))
+        items = joined(*(load_garments(name, root / name, cache) for name in PEOPLE))
         return stacked(items, read_others(root, items))
     if name not in OFFICIAL:
         raise InputError(f"expected one of {', '.join(BENCHMARKS)}, got {name!r}")
@@ -79,7 +79,7 @@ def read_garments(name: str, root: Path, report: Report) -> Garments:
     if name == "folder":
         return read_folder(root, report)
     if name == "people":
-        items = joined(*(read_garments(part, root / part, report) for part in PEOPLE))
+        items = joined(*(read_garments(name, root / name, report) for name in PEOPLE))
         return stacked(items, read_others(root, items))
     _, find, read = OFFICIAL[name]
     return read(find(root), report)

@@ -19,12 +19,12 @@ from torch.utils.data import Dataset
 
 from fashion.data.augment import Augmentation
 from fashion.data.framing import Frame, enlarged, letterbox, whole
-from fashion.data.garments import Garment, Garments
+from fashion.data.garments import AnnotatedGarment, Garments
 from fashion.data.taxonomy import MIRRORED, OCCLUDED, TRUNCATED
 from vision_shared.inputs import InputError
 
-Region = Literal["whole", "box"]
-REGIONS = ("whole", "box")
+RegionMode = Literal["whole", "box"]
+REGION_MODES = ("whole", "box")
 
 NUMBERS = {
     "type": "types",
@@ -51,10 +51,10 @@ class TrainingSamples(Dataset[dict[str, Any]]):
     """
 
     def __init__(
-        self, garments: Garments, region: Region, context: float, augmentation: Augmentation
+        self, garments: Garments, region: RegionMode, context: float, augmentation: Augmentation
     ) -> None:
         self.garments = garments
-        self.region: Region = region
+        self.region: RegionMode = region
         self.context = context
         self.augmentation = augmentation
 
@@ -78,10 +78,10 @@ class EvaluationSamples(Dataset[dict[str, Any]]):
     """
 
     def __init__(
-        self, garments: Garments, region: Region, context: float, size: tuple[int, int]
+        self, garments: Garments, region: RegionMode, context: float, size: tuple[int, int]
     ) -> None:
         self.garments = garments
-        self.region: Region = region
+        self.region: RegionMode = region
         self.context = context
         self.size = size
 
@@ -95,7 +95,7 @@ class EvaluationSamples(Dataset[dict[str, Any]]):
         return make_sample(self.garments, index, garment, image, frame, garment.states)
 
 
-def region_of(garment: Garment, region: Region, context: float) -> NDArray[np.float32]:
+def region_of(garment: AnnotatedGarment, region: RegionMode, context: float) -> NDArray[np.float32]:
     """The box (4,) of a picture that its sample shows; raises `InputError` without a box."""
     if region == "whole":
         return whole(garment.image)
@@ -107,7 +107,7 @@ def region_of(garment: Garment, region: Region, context: float) -> NDArray[np.fl
 def make_sample(
     garments: Garments,
     index: int,
-    garment: Garment,
+    garment: AnnotatedGarment,
     image: NDArray[np.uint8],
     frame: Frame,
     states: NDArray[np.integer],

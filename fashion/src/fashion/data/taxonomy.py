@@ -1,6 +1,6 @@
 """What every data set is converted to: types of garments, landmarks, their states, categories."""
 
-PARTS = ("train", "val", "test")
+SPLITS = ("train", "val", "test")
 
 TYPES = ("upper", "lower", "full")
 """Of garments; files count them from 1, we from 0."""

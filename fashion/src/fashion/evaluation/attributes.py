@@ -166,8 +166,8 @@ def _published(type_names: Sequence[str], ks: Iterable[int], *, padding: bool) -
             f"{tuple(type_names)} and {tuple(ks)}"
         )
     rows = []
-    for name, figures in ATTRIBUTES.items():
-        cells = ["/".join(f"{x:.2f}" for x in pair) for pair in figures]
+    for name, values in ATTRIBUTES.items():
+        cells = ["/".join(f"{x:.2f}" for x in pair) for pair in values]
         rows.append([f"{name} (published)", *cells, *([""] if padding else [])])
     return rows
 

@@ -98,8 +98,8 @@ def category_table(systems: Mapping[str, CategoryScores], *, published: bool = F
     ]
     note = f"{some.num_images} images"
     if published:
-        for name, figures in CATEGORY.items():
-            known = {3: figures[0], 5: figures[1]}
+        for name, values in CATEGORY.items():
+            known = {3: values[0], 5: values[1]}
             cells = [f"{known[k]:.2f}" if k in known else "" for k in some.accuracy]
             rows.append([f"{name} (published)", *cells])
         note += f". {CATEGORY_SOURCE}"

@@ -171,7 +171,7 @@ class _ConsumerQueries(ShapedMetric):
         return self.counts.clone()
 
 
-def figures(measured: Measured, retrieval: RetrievalResults) -> dict[str, float]:
+def summarise(measured: Measured, retrieval: RetrievalResults) -> dict[str, float]:
     """Return one number or two of each thing that was measured; higher is better but for ``ne``."""
     found: dict[str, float] = {}
     if measured.category is not None:

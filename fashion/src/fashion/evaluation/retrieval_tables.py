@@ -72,8 +72,8 @@ def _table(
     some = next(iter(systems.values()))
     rows = [[name, *(_percent(r.hit_rate(k)) for k in ks)] for name, r in systems.items()]
     rows.append([CHANCE, *(_percent(some.chance(k)) for k in ks)])
-    for name, figures in published.items():
-        cells = [f"{figures[k]:.1f}" if k in figures else "" for k in ks]
+    for name, values in published.items():
+        cells = [f"{values[k]:.1f}" if k in values else "" for k in ks]
         rows.append([f"{name} (published)", *cells])
     whole_note = ". ".join(filter(None, (_describe(some), note)))
     return Table(f"{title}, hit@k in %", ["", *map(str, ks)], rows, whole_note)

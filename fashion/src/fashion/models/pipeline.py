@@ -31,9 +31,9 @@ class Pipeline(nn.Module):
         self.network = network
         self.detector = detector
 
-    def begin(self, step: str) -> None:
-        """Begin a step of the network's training; raises as its own ``begin``."""
-        self.network.begin(step)
+    def begin(self, phase: str) -> None:
+        """Begin a phase of the network's training; raises as its own ``begin``."""
+        self.network.begin(phase)
 
     def compiled_parts(self) -> list[nn.Module]:
         """Return what is compiled: either network by itself, as they are called in training."""
@@ -44,6 +44,6 @@ class Pipeline(nn.Module):
 
         Args:
             image: the pictures.
-            annotation: landmarks and states, which `FashionNet` pools at in some steps.
+            annotation: landmarks and states, which `FashionNet` pools at in some phases.
         """
         return self.network(image, *annotation)

@@ -13,7 +13,7 @@ from fashion.retrieval.exact import find_faiss
 from fashion.retrieval.inverted import LISTS_FROM, SAMPLE, InvertedIndex
 from fashion.retrieval.stamps import FileStamp
 from fashion.retrieval.storage import IndexFiles, Inverted
-from fashion.retrieval.thumbnails import cut_out
+from fashion.retrieval.thumbnails import crop_box
 from fashion.retrieval.writing import Entry, IndexWriter
 from vision_shared.folders import find_files
 from vision_shared.images import READABLE, read_image
@@ -89,7 +89,7 @@ class PictureAdder:
         garments = recognise(self._recogniser, image, whole=self._writer.manifest.whole)
         if not garments:
             raise InputError(f"{path}: no garment was found in it")
-        self._waiting += [Entry(str(path), stamp, g, cut_out(image, g.box)) for g in garments]
+        self._waiting += [Entry(str(path), stamp, g, crop_box(image, g.box)) for g in garments]
         self._pictures += 1
         if self._pictures % COMMITTED == 0:
             self.flush()

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from fashion.garment import Recogniser
+from fashion.retrieval.garment_index import GarmentIndex
 from fashion.retrieval.storage import Manifest
 from vision_shared.checkpoints import read_checkpoint
 from vision_shared.prediction import ModelError
@@ -74,6 +75,32 @@ def matching_recogniser(
             f"sees them as {json.dumps(transform)}; make the index anew"
         )
     return recogniser
+
+
+def open_with_network(
+    folder: Path,
+    checkpoint: str | None,
+    device: str,
+    load: Load | None,
+    report: Callable[[str], None],
+) -> tuple[GarmentIndex, Recogniser]:
+    """Open an index, report what a user should know of it, and load its network.
+
+    Args:
+        folder: of the index.
+        checkpoint: where the network is now; None where it was.
+        device: its name.
+        load: see `matching_recogniser`.
+        report: gets the notices.
+
+    Raises:
+        InputError: there is no index, it is damaged, or empty.
+        ModelError: as `matching_recogniser`.
+    """
+    index = GarmentIndex(folder)
+    for notice in index.notices:
+        report(notice)
+    return index, matching_recogniser(folder, index.files.manifest, checkpoint, device, load)
 
 
 def model_digest(checkpoint: str | Path) -> str:

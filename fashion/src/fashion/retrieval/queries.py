@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from fashion.garment import Garment, Recogniser
 from fashion.retrieval.building import recognise
 from fashion.retrieval.garment_index import GarmentIndex, Hit
-from fashion.retrieval.thumbnails import cut_out, sheet
+from fashion.retrieval.thumbnails import crop_box, sheet
 from fashion.retrieval.writing import describe
 from vision_shared.images import read_image, write_image
 from vision_shared.inputs import InputError, new_file
@@ -106,7 +106,7 @@ def search_photo(
         hits = search.hits(garment, rows)
         facts = search.index.describe(hits)
         garments.append({**describe(garment), "hits": facts})
-        cells = [(cut_out(image, garment.box), f"query: {garment.category}")]
+        cells = [(crop_box(image, garment.box), f"query: {garment.category}")]
         for path, fact in zip(search.index.thumbnails(hits), facts, strict=True):
             cells.append((read_image(path), f"{fact['similarity']:.3f} {fact['category']}"))
         shown.append(cells)

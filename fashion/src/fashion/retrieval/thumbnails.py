@@ -19,7 +19,7 @@ LABEL = 18
 GAP = 6
 
 
-def cut_out(image: Picture, box: Box) -> Picture:
+def crop_box(image: Picture, box: Box) -> Picture:
     """Return a garment and a little around it, (h, w, 3), its longer side `SIDE`."""
     height, width = image.shape[:2]
     left, top, right, bottom = box

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from segmentation.data.labels import CITYSCAPES, CITYSCAPES_IDS, IGNORE, NUM_CITYSCAPES_IDS
 from segmentation.data.masks import Mask, read_mask, read_numbers
-from segmentation.data.official import check_split, need
+from segmentation.data.required_files import check_split, need
 from segmentation.data.sets import Sample, SegmentationSet
 from vision_shared.inputs import InputError
 

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from segmentation.data.labels import COCO_TO_VOC, IGNORE, VOC
 from segmentation.data.masks import Mask
-from segmentation.data.official import check_split, need
+from segmentation.data.required_files import check_split, need
 from segmentation.data.sets import Sample, SegmentationSet
 from vision_shared.inputs import InputError
 
@@ -32,7 +32,7 @@ MIN_PIXELS = 1000
 
 
 @dataclass(frozen=True)
-class Region:
+class ObjectMask:
     """One annotation.
 
     Attributes:
@@ -55,7 +55,7 @@ class Annotations:
 
     height: int
     width: int
-    regions: list[Region] = field(default_factory=list)
+    regions: list[ObjectMask] = field(default_factory=list)
 
     @property
     def num_pixels(self) -> float:
@@ -147,7 +147,7 @@ def draw(known: Annotations) -> Mask:
 def region_pixels(
     outline: Sequence[np.ndarray] | np.ndarray, height: int, width: int
 ) -> NDArray[np.bool_]:
-    """The pixels of a region, (H, W), from the outline of a `Region`.
+    """The pixels of a region, (H, W), from the outline of an `ObjectMask`.
 
     Raises:
         ValueError: it is none.
@@ -193,9 +193,9 @@ def _by_name(images: list[dict], annotations: list[dict]) -> dict[str, Annotatio
     return {name: by_id[names[name]] for name in sorted(names)}
 
 
-def _region(entry: dict[str, Any]) -> Region:
+def _region(entry: dict[str, Any]) -> ObjectMask:
     code = entry["segmentation"]  # becomes arrays, which take a fraction of the memory
     polygons = isinstance(code, list)
     outline = [np.array(points, float) for points in code] if polygons else np.array(code["counts"])
     number = COCO_TO_VOC[entry["category_id"]]
-    return Region(number, bool(entry["iscrowd"]), entry["area"], outline)
+    return ObjectMask(number, bool(entry["iscrowd"]), entry["area"], outline)

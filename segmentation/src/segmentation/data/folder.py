@@ -20,7 +20,7 @@ from pathlib import Path
 from segmentation.data.class_file import ClassFile, read_class_file
 from segmentation.data.labels import IGNORE, ClassList
 from segmentation.data.masks import Mask, read_colours, read_mask
-from segmentation.data.official import check_split, need, need_list
+from segmentation.data.required_files import check_split, need, need_list
 from segmentation.data.sets import Sample, SegmentationSet
 from vision_shared.faults import name_some
 from vision_shared.images import READABLE

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from segmentation.data.labels import VOC, ClassList
 from segmentation.data.masks import Mask, read_mask
-from segmentation.data.official import check_split, need, need_list
+from segmentation.data.required_files import check_split, need, need_list
 from segmentation.data.sbd import convert_masks
 from segmentation.data.sets import Sample, SegmentationSet
 from vision_shared.faults import Report, stop

@@ -20,7 +20,7 @@ from voxel_flow.data.triplets import (
     evaluation_triplets,
     training_triplets,
 )
-from voxel_flow.evaluation.metrics import CENTRE_256, Protocol, next_frames
+from voxel_flow.evaluation.protocols import CENTRE_256, Protocol, next_frames
 
 log = logging.getLogger(__name__)
 

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from vision_shared.inputs import InputError
+from voxel_flow.data.benchmark import BenchmarkData
 from voxel_flow.data.flow_pairs import FlowFiles, FlowPairs
-from voxel_flow.data.official import OfficialData
 from voxel_flow.data.triplets import CENTRED, OFF_CENTRE, Triplet
 from voxel_flow.data.whole_frames import PictureClip, WholeFrames
 from voxel_flow.evaluation.protocols import KITTI_SEQUENCES, kitti_flow
@@ -27,7 +27,7 @@ FLOW_FRAMES = range(9, 13)
 """Numbers of frames around the pair with true flow, which never train (the usual rule)."""
 
 
-class KittiData(OfficialData):
+class KittiData(BenchmarkData):
     """Flow pairs or frame sequences of KITTI.
 
     Tests flow at the 194 (2012) or 200 (2015) training pairs, or interpolation on the multi-view
@@ -38,7 +38,7 @@ class KittiData(OfficialData):
     Args:
         year: 2012 or 2015.
         test: what to test, `flow` or `sequences`.
-        common: the arguments of `OfficialData` but `eval_batch_size`.
+        common: the arguments of `BenchmarkData` but `eval_batch_size`.
     """
 
     def __init__(self, *, year: int, test: Literal["flow", "sequences"], **common: Any) -> None:

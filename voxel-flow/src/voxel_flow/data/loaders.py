@@ -12,7 +12,7 @@ from voxel_flow.data.flow_pairs import FlowPairs
 from voxel_flow.data.rendered import RenderedTriplets
 from voxel_flow.data.triplets import EvaluationTriplets, TrainingTriplets
 from voxel_flow.data.whole_frames import WholeFrames
-from voxel_flow.evaluation.metrics import Protocol
+from voxel_flow.evaluation.protocols import Protocol
 
 TrainingSet = TrainingTriplets | RenderedTriplets
 EvaluationSet = EvaluationTriplets | WholeFrames | RenderedTriplets | FlowPairs

@@ -24,7 +24,7 @@ from voxel_flow.data.triplets import (
     outer_psnr,
     spread,
 )
-from voxel_flow.evaluation.metrics import CENTRE_256, Protocol
+from voxel_flow.evaluation.protocols import CENTRE_256, Protocol
 
 LISTING = Path(__file__).with_name("package_clips.json")
 SCENE_SIZE = 192  # pixels

@@ -134,7 +134,7 @@ def texture(
     piece = np.zeros((height, width, 3), np.uint8)
     for _ in range(3):
         photograph = photographs[rng.integers(len(photographs))]
-        piece = cut(photograph, height, width, rng)
+        piece = crop(photograph, height, width, rng)
         if piece.std() > DULL:
             break
     if rng.random() < 0.5:
@@ -145,7 +145,7 @@ def texture(
     return piece
 
 
-def cut(photograph: np.ndarray, height: int, width: int, rng: np.random.Generator) -> np.ndarray:
+def crop(photograph: np.ndarray, height: int, width: int, rng: np.random.Generator) -> np.ndarray:
     """Return a random part, turned, mirrored and scaled by 0.6 to 1.4; reflected at the border."""
     angle = np.deg2rad(rng.normal(0, 15) + (rng.integers(4) * 90 if rng.random() < 0.3 else 0))
     scale = np.exp(rng.uniform(*np.log((0.6, 1.4))))  # pixels of the photograph to one of ours

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from voxel_flow.data.augment import Augmentation, Frames, motion_crop
-from voxel_flow.evaluation.metrics import CropProtocol
+from voxel_flow.evaluation.protocols import CropProtocol
 
 Split = Literal["train", "val", "test"]
 Clips = Sequence[np.ndarray]
@@ -75,12 +75,14 @@ def split_frames(lengths: Sequence[int], split: Split) -> list[list[range]]:
     short = [clip for clip, length in enumerate(lengths) if length < MIN_FRAMES]
     rank = {clip: place for place, clip in enumerate(short)}
     return [
-        [range(n)] * (deal(rank[clip], len(short)) == split) if clip in rank else cut(n, split)
+        [range(n)] * (deal(rank[clip], len(short)) == split)
+        if clip in rank
+        else clip_ranges(n, split)
         for clip, n in enumerate(lengths)
     ]
 
 
-def cut(num_frames: int, split: Split) -> list[range]:
+def clip_ranges(num_frames: int, split: Split) -> list[range]:
     val, after, test = num_frames * 7 // 10, num_frames * 3 // 4, num_frames * 4 // 5
     if split == "train":
         return [range(val - GAP), range(after + GAP, test - GAP)]

@@ -7,7 +7,7 @@ vimeo_septuplet/{sep_trainlist.txt, sep_testlist.txt, sequences/00001/0001/im1.p
 from typing import Any, Literal
 
 from vision_shared.inputs import InputError
-from voxel_flow.data.official import OfficialData
+from voxel_flow.data.benchmark import BenchmarkData
 from voxel_flow.data.triplets import CENTRED, OFF_CENTRE, Triplet
 from voxel_flow.data.whole_frames import PictureClips, ShapedTriplets, WholeFrames
 from voxel_flow.evaluation.protocols import VIMEO90K, VIMEO90K_SEPTUPLET, Protocol
@@ -15,7 +15,7 @@ from voxel_flow.evaluation.protocols import VIMEO90K, VIMEO90K_SEPTUPLET, Protoc
 NUM_VAL = 500  # clips, the last of the training list
 
 
-class Vimeo90kData(OfficialData):
+class Vimeo90kData(BenchmarkData):
     """Triplets or septuplets of Vimeo-90K, by its own lists; frames of 448x256.
 
     Septuplets train on targets midway and, for a part `off_centre`, at 1/3, 2/3, 1/4 and 3/4, and
@@ -24,7 +24,7 @@ class Vimeo90kData(OfficialData):
 
     Args:
         variant: which of the two data sets.
-        common: the arguments of `OfficialData`.
+        common: the arguments of `BenchmarkData`.
     """
 
     def __init__(self, *, variant: Literal["triplet", "septuplet"], **common: Any) -> None:

@@ -10,15 +10,8 @@ from vision_shared.panels import to_picture
 from vision_shared.tables import Table
 from voxel_flow.evaluation import baselines
 from voxel_flow.evaluation.coherence import FlowWarping
-from voxel_flow.evaluation.metrics import (
-    CENTRE_256,
-    GroupedMean,
-    PooledPsnr,
-    Protocol,
-    Score,
-    endpoint_error,
-    outlier_share,
-)
+from voxel_flow.evaluation.metrics import GroupedMean, PooledPsnr, endpoint_error, outlier_share
+from voxel_flow.evaluation.protocols import CENTRE_256, Protocol, Score
 from voxel_flow.evaluation.regions import REGIONS, find_regions
 from voxel_flow.models import Synthesis
 

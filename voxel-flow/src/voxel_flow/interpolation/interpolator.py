@@ -22,9 +22,9 @@ from vision_shared.checkpoints import read_checkpoint
 from vision_shared.prediction import find_device, rebuild_network
 from vision_shared.video.reader import TimedFrame
 from voxel_flow.interpolation.captured import CapturedCalls
-from voxel_flow.interpolation.cuts import Tally
 from voxel_flow.interpolation.exposure import row_gain
-from voxel_flow.interpolation.pictures import Source, to_frame, with_alpha
+from voxel_flow.interpolation.frame_tensors import Source, to_frame, with_alpha
+from voxel_flow.interpolation.scene_cuts import Tally
 from voxel_flow.interpolation.tiling import SMALLEST_TILE, synthesise
 from voxel_flow.interpolation.timeline import Targets, at_rate, evenly, extend, fill, stretch
 from voxel_flow.models import Synthesis, build_network
@@ -64,7 +64,7 @@ class FrameInterpolator:
 
     Nothing is made across a scene cut: there the nearer source frame is shown again. Duplicates of
     a frame give way to what should have been there: frames between the picture and the next one.
-    Neither changes how many frames there are. See `voxel_flow.interpolation.cuts`.
+    Neither changes how many frames there are. See `voxel_flow.interpolation.scene_cuts`.
 
     Args:
         network: from `voxel_flow.models.build_network`, for pairs of frames.

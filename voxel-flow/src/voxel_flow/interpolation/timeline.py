@@ -11,8 +11,8 @@ from math import ceil, floor
 import torch
 
 from vision_shared.video.reader import TimedFrame
-from voxel_flow.interpolation.cuts import Span, Tally, find_spans
-from voxel_flow.interpolation.pictures import Source
+from voxel_flow.interpolation.frame_tensors import Source
+from voxel_flow.interpolation.scene_cuts import Span, Tally, find_spans
 
 Make = Callable[[Source, Source, Fraction], TimedFrame]
 """Two frames and a time -> the frame at that time."""

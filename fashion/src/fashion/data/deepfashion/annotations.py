@@ -17,8 +17,8 @@ from fashion.data.deepfashion.files import Files
 from fashion.data.deepfashion.parsing import AGAIN, Row, read_rows, report_missing
 from fashion.data.garments import Columns, unknown_columns
 from fashion.data.taxonomy import (
-    PARTS,
     SLOTS_OF_TYPE,
+    SPLITS,
     STATES,
     TRUNCATED,
     TYPES,
@@ -54,16 +54,16 @@ def matched(
     report_missing(path, list(rows), is_there, report)
 
 
-def read_parts(files: Files, report: Report) -> tuple[dict[str, int], Columns]:
-    """The places of a partition's pictures, by their names, and columns that know their parts.
+def read_splits(files: Files, report: Report) -> tuple[dict[str, int], Columns]:
+    """The places of a partition's pictures, by their names, and columns with their splits.
 
     Raises:
         InputError: a list that cannot be used at all.
     """
-    partition = read_partition(files.lists["partition"], PARTS, 2, report)
+    partition = read_partition(files.lists["partition"], SPLITS, 2, report)
     pictures = unique_pictures(partition, report)
     columns = unknown_columns(len(pictures))
-    columns.parts[:] = [PARTS.index(row.fields[1]) for row in pictures.values()]
+    columns.splits[:] = [SPLITS.index(row.fields[1]) for row in pictures.values()]
     return places(pictures), columns
 
 

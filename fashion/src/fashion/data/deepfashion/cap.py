@@ -12,7 +12,7 @@ Newer archives name the folder Anno_coarse; `cap_fine` reads the Anno_fine besid
 from collections.abc import Mapping
 from pathlib import Path
 
-from fashion.data.deepfashion.annotations import fill_boxes, fill_landmarks, matched, read_parts
+from fashion.data.deepfashion.annotations import fill_boxes, fill_landmarks, matched, read_splits
 from fashion.data.deepfashion.files import Files, find_files
 from fashion.data.deepfashion.parsing import read_labels, read_names
 from fashion.data.garments import Columns, Garments, Vocabulary, encoded
@@ -44,7 +44,7 @@ def read_cap(files: Files, report: Report) -> Garments:
         InputError: a list that cannot be used at all.
     """
     lists = files.lists
-    rows, columns = read_parts(files, report)
+    rows, columns = read_splits(files, report)
     categories, _ = read_names(lists["category_names"], report, has_types=True)
     _fill_categories(lists["categories"], rows, columns, len(categories), report)
     fill_boxes(lists["boxes"], rows, columns, report)

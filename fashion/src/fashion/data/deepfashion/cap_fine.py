@@ -22,7 +22,7 @@ from fashion.data.deepfashion.files import PAGE, Files, find_list, image_folder
 from fashion.data.deepfashion.parsing import AGAIN, Row, lines_of, read_names
 from fashion.data.garments import Columns, Garments, Vocabulary, encoded, unknown_columns
 from fashion.data.labels import LabelsWriter
-from fashion.data.taxonomy import CATEGORIES, LOWER, PARTS, SLOTS, SLOTS_OF_TYPE, UPPER, VISIBLE
+from fashion.data.taxonomy import CATEGORIES, LOWER, SLOTS, SLOTS_OF_TYPE, SPLITS, UPPER, VISIBLE
 from vision_shared.faults import Report
 from vision_shared.inputs import InputError, check_input
 
@@ -35,16 +35,16 @@ OPTIONAL = {"bbox": ("_bbox.txt",), "landmarks": ("_landmarks.txt", "_landmards.
 def find_cap_fine(root: Path) -> Files:
     """Find the files; raises as `cap.find_cap`."""
     lists = {}
-    for part in PARTS:
-        folders = [f"{folder}{nested}" for folder in FOLDERS for nested in ("", f"/{part}")]
+    for split in SPLITS:
+        folders = [f"{folder}{nested}" for folder in FOLDERS for nested in ("", f"/{split}")]
         for key, ends in (NEEDED | OPTIONAL).items():
-            found = (find_list(root, part + end, folders) for end in ends)
+            found = (find_list(root, split + end, folders) for end in ends)
             path = next((path for path in found if path is not None), None)
             if path is not None:
-                lists[f"{part}{key}"] = path
+                lists[f"{split}{key}"] = path
             elif key in NEEDED:
                 raise FileNotFoundError(
-                    f"{root / FOLDERS[0] / (part + NEEDED[key][0])}: not found: get the fine "
+                    f"{root / FOLDERS[0] / (split + NEEDED[key][0])}: not found: get the fine "
                     f"annotations of DeepFashion's {BENCHMARK} at {PAGE} and unpack them there"
                 )
     names = {"attribute_names": "list_attr_cloth.txt", "category_names": "list_category_cloth.txt"}
@@ -60,17 +60,17 @@ def read_cap_fine(files: Files, report: Report) -> Garments:
     Raises:
         InputError: a list that cannot be used at all.
     """
-    names = {part: list(_rows(files.lists[part])) for part in PARTS}
+    names = {split: list(_rows(files.lists[split])) for split in SPLITS}
     number = sum(len(rows) for rows in names.values())
     attributes, types, categories = _names(files, report)
     columns = unknown_columns(number)
     labels = LabelsWriter(number, len(attributes))
     first = 0
-    for part, rows in names.items():
-        columns.parts[first : first + len(rows)] = PARTS.index(part)
+    for split, rows in names.items():
+        columns.splits[first : first + len(rows)] = SPLITS.index(split)
         for key, fill in _fillers(columns, labels, len(attributes), len(categories)).items():
-            if f"{part}{key}" in files.lists:
-                _fill(files.lists[f"{part}{key}"], rows, first, fill, report)
+            if f"{split}{key}" in files.lists:
+                _fill(files.lists[f"{split}{key}"], rows, first, fill, report)
         first += len(rows)
     words = Vocabulary(
         tuple(categories), tuple(attributes), tuple(types), type_names(types, TYPE_NAMES)

@@ -29,7 +29,7 @@ from fashion.data.deepfashion.inshop import categories_of, item_labels, report_l
 from fashion.data.deepfashion.parsing import Row, read_rows
 from fashion.data.garments import Columns, Garments, Vocabulary, encoded, unknown_columns
 from fashion.data.labels import Labels
-from fashion.data.taxonomy import CONSUMER, GALLERY, PARTS, QUERY, SHOP
+from fashion.data.taxonomy import CONSUMER, GALLERY, QUERY, SHOP, SPLITS
 from vision_shared.faults import Report
 from vision_shared.inputs import InputError
 
@@ -54,7 +54,7 @@ def find_consumer2shop(root: Path) -> Files:
 def read_consumer2shop(files: Files, report: Report) -> Garments:
     """Read the lists and join them by the names of the pictures.
 
-    Reports pictures of two items or parts, and queries whose item no shop shows, beside faults in
+    Reports pictures of two items or splits, and queries whose item no shop shows, beside faults in
     rows.
 
     Raises:
@@ -64,7 +64,7 @@ def read_consumer2shop(files: Files, report: Report) -> Garments:
     pictures = _pictures(lists["partition"], report)
     rows = places(pictures)
     columns = unknown_columns(len(rows))
-    columns.parts[:] = [PARTS.index(row.fields[3]) for row in pictures.values()]
+    columns.splits[:] = [SPLITS.index(row.fields[3]) for row in pictures.values()]
     columns.items[:] = [item_number(row.fields[2], row.where) for row in pictures.values()]
     categories, columns.categories[:] = categories_of(list(pictures))
 
@@ -110,7 +110,7 @@ def english(words: list[str]) -> str:
 def _pictures(path: Path, report: Report) -> dict[str, Row]:
     """A row for each picture of the pairs."""
     pictures: dict[str, Row] = {}
-    for row in read_partition(path, PARTS, 4, report):
+    for row in read_partition(path, SPLITS, 4, report):
         try:
             item_number(row.fields[2], row.where)
         except InputError as error:
@@ -125,7 +125,7 @@ def _pictures(path: Path, report: Report) -> dict[str, Row]:
 
 
 def _fill_roles(columns: Columns) -> None:
-    evaluates = columns.parts != PARTS.index("train")
+    evaluates = columns.splits != SPLITS.index("train")
     columns.roles[evaluates & (columns.domains == SHOP)] = GALLERY
     columns.roles[evaluates & (columns.domains == CONSUMER)] = QUERY
 

@@ -9,7 +9,7 @@ img/img_00000001.jpg
 
 from pathlib import Path
 
-from fashion.data.deepfashion.annotations import fill_boxes, fill_landmarks, read_parts
+from fashion.data.deepfashion.annotations import fill_boxes, fill_landmarks, read_splits
 from fashion.data.deepfashion.files import Files, find_files
 from fashion.data.garments import Garments, Vocabulary, encoded
 from fashion.data.labels import Labels
@@ -36,7 +36,7 @@ def read_fld(files: Files, report: Report) -> Garments:
         InputError: a list that cannot be used at all.
     """
     lists = files.lists
-    rows, columns = read_parts(files, report)
+    rows, columns = read_splits(files, report)
     fill_boxes(lists["boxes"], rows, columns, report)
     fill_landmarks(lists["landmarks"], rows, columns, report, has_variation=True)
     labels = Labels.unknown(len(rows))

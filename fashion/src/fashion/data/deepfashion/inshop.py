@@ -29,7 +29,7 @@ from fashion.data.deepfashion.files import Files, find_files
 from fashion.data.deepfashion.parsing import Row, read_labels, read_names
 from fashion.data.garments import Garments, Vocabulary, encoded, unknown_columns
 from fashion.data.labels import Labels
-from fashion.data.taxonomy import GALLERY, PARTS, QUERY, SHOP, UNKNOWN
+from fashion.data.taxonomy import GALLERY, QUERY, SHOP, SPLITS, UNKNOWN
 from vision_shared.faults import Report
 from vision_shared.inputs import InputError
 
@@ -66,7 +66,7 @@ def read_inshop(files: Files, report: Report) -> Garments:
     rows = places(pictures)
     columns = unknown_columns(len(rows))
     columns.roles[:] = [ROLES[row.fields[2]] for row in pictures.values()]
-    columns.parts[columns.roles != UNKNOWN] = PARTS.index("test")
+    columns.splits[columns.roles != UNKNOWN] = SPLITS.index("test")
     columns.domains[:] = SHOP
     columns.items[:] = [_item(row, report) for row in pictures.values()]
     columns.series[:] = [_series(name) for name in pictures]

@@ -8,7 +8,7 @@ import numpy as np
 from fashion.data.taxonomy import SLOTS_OF_TYPE, TRUNCATED
 
 NAME_WIDTH = 70
-MOST_LANDMARKS = 8
+MAX_LANDMARKS = 8
 
 
 def write_list(path: Path, columns: str, rows: Sequence[str]) -> None:
@@ -54,7 +54,7 @@ def landmark_fields(kind: int, states: np.ndarray, landmarks: np.ndarray) -> lis
 
 
 def landmark_columns(*, has_variation: bool) -> str:
-    numbers = range(1, MOST_LANDMARKS + 1)
+    numbers = range(1, MAX_LANDMARKS + 1)
     names = ("visibility_{0}", "location_x_{0}", "location_y_{0}")
     places = (f"landmark_{name.format(i)}" for i in numbers for name in names)
     kinds = "clothes_type  variation_type" if has_variation else "clothes_type"

@@ -29,7 +29,7 @@ class Shot:
     Attributes:
         name: img/...
         item: from 1.
-        part: of `taxonomy.PARTS`.
+        split: one of `taxonomy.SPLITS`.
         category: index in `taxonomy.CATEGORIES`.
         type: index in `taxonomy.TYPES`.
         domain: SHOP or CONSUMER.
@@ -44,7 +44,7 @@ class Shot:
 
     name: str
     item: int
-    part: str
+    split: str
     category: int
     type: int
     domain: int
@@ -97,11 +97,11 @@ def _write_fld(root: Path, shots: list[Shot]) -> None:
 
 
 def _write_inshop(root: Path, shots: list[Shot]) -> None:
-    """Items that validate elsewhere train here, for In-shop has no such part."""
+    """Items that validate elsewhere train here, for In-shop has no such split."""
     anno = root / "Anno"
     queries = _first_of_series(shots)
     roles = [
-        "train" if shot.part != "test" else "query" if shot.name in queries else "gallery"
+        "train" if shot.split != "test" else "query" if shot.name in queries else "gallery"
         for shot in shots
     ]
     write_list(
@@ -126,7 +126,7 @@ def _write_consumer2shop(root: Path, shots: list[Shot]) -> None:
         if shot.domain == SHOP:
             shops.setdefault(shot.item, []).append(shot)
     pairs = [
-        padded(consumer.name, padded(shop.name, f"id_{shop.item:08d}", shop.part))
+        padded(consumer.name, padded(shop.name, f"id_{shop.item:08d}", shop.split))
         for consumer in shots
         if consumer.domain == CONSUMER
         for shop in shops[consumer.item]
@@ -175,7 +175,7 @@ def _write_places(
 
 
 def _write_partition(root: Path, shots: list[Shot]) -> None:
-    rows = [padded(shot.name, shot.part) for shot in shots]
+    rows = [padded(shot.name, shot.split) for shot in shots]
     path = root / "Eval" / "list_eval_partition.txt"
     write_list(path, "image_name  evaluation_status", rows)
 
