@@ -17,7 +17,7 @@ class FewLabels(PeopleData):
     Items, boxes and landmarks are known of all; which ones are labelled follows from no seed.
 
     Args:
-        num_labelled: pictures whose labels are told, spread over all.
+        num_labelled: images whose labels are told, spread over all.
         common: the arguments of `PeopleData`.
     """
 

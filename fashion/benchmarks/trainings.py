@@ -39,7 +39,7 @@ RECIPE = {
 garment's attributes, unless a claim says otherwise."""
 
 CHANNELS = ("[12,24,32,32]", "48")
-"""Half of those of the small trunk, so that a CPU sees each picture more often."""
+"""Half of those of the small trunk, so that a CPU sees each image more often."""
 
 HITS_AT = (1, 20)
 RECALLED = 5
@@ -137,7 +137,7 @@ def network_scores(
 
 
 def landmark_scores(scores: LandmarkScores) -> Scores:
-    """NE and PDL of all, and of easy, medium and hard pictures."""
+    """NE and PDL of all, and of easy, medium and hard images."""
     of = {"": scores}
     for name, variations in VARIATIONS.items():
         chosen = torch.isin(scores.variation, torch.tensor(variations))

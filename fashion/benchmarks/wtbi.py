@@ -2,9 +2,9 @@
 
 Hadi Kiapour, Han, Lazebnik, Berg, Berg, "Where to Buy It: Matching Street Clothing Photos in Online
 Shops", ICCV 2015: features of a network that was not trained to match, and above them three full
-connections that tell whether two pictures show one item, trained on pairs of all categories and
+connections that tell whether two images show one item, trained on pairs of all categories and
 then further for each. Ours where it differs: the features are of a network that has learnt labels
-on the same pictures, the metric sees the difference and the product of two, and it knows the
+on the same images, the metric sees the difference and the product of two, and it knows the
 category of a query and of the gallery.
 """
 

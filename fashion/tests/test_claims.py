@@ -58,8 +58,8 @@ def test_claim_trains_every_system_and_writes_its_table(
     cells = {row[0]: row[1:] for row in rows}
     assert len(benchmark("trainings").TRAINED) == 5
     assert cells["identities alone"][:3] == ["-"] * 3
-    assert cells["labels alone, all pictures"][3:] == ["-"] * 2
-    for name in ("together, all pictures", "together, 300 pictures", "most frequent, random order"):
+    assert cells["labels alone, all images"][3:] == ["-"] * 2
+    for name in ("together, all images", "together, 300 images", "most frequent, random order"):
         assert all(0 <= float(cell) <= 100 for cell in cells[name])
 
 

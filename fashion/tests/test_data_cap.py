@@ -174,7 +174,7 @@ def test_missing_pictures_are_named_and_counted(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"img_00000003\.jpg: no such.*partition\.txt:4 lists it"):
         garments.check()
     more = garments.take(np.array([0, 1, 1, 1, 1, 1]))
-    with pytest.raises(InputError, match=r"jpg, .*jpg, .*jpg and 2 others: no such picture"):
+    with pytest.raises(InputError, match=r"jpg, .*jpg, .*jpg and 2 others: no such image"):
         more.check()
 
 
@@ -192,7 +192,7 @@ def test_lists_are_reloaded_from_the_cache_until_one_changes(tmp_path: Path) -> 
 
 
 def fine(root: Path, nested: bool = False, **changes: str) -> Path:
-    """The fine release of three pictures."""
+    """The fine release of three images."""
     lists = {
         **{"train.txt": f"{A}\n", "val.txt": f"{B}\n", "test.txt": f"{C}\n"},
         **{"train_attr.txt": "0 1 0 \n", "val_attr.txt": "1 1 1\n", "test_attr.txt": "0 0 0\n"},
@@ -235,5 +235,5 @@ def test_faults_of_the_fine_release_are_reported(tmp_path: Path) -> None:
     assert faults_of(root, "cap_fine") == [
         f"{folder}/train_attr.txt:1: expected 3 labels of 0 or 1, got 3 numbers",
         f"{folder}/val_cate.txt:1: expected a category of 1 to 50, got [0]",
-        f"{folder}/test_attr.txt: 2 lines for 1 pictures: get the file again",
+        f"{folder}/test_attr.txt: 2 lines for 1 images: get the file again",
     ]

@@ -251,7 +251,7 @@ def test_what_a_folder_lacks_is_said_before_training(tmp_path: Path) -> None:
         setup()
     rows = ["0.jpg,a,train", "1.jpg,a,train", "2.jpg,b,val", "gone.jpg,c,test"]
     (tmp_path / "items.csv").write_text("\n".join(["image,item,part", *rows]))
-    with pytest.raises(InputError, match=r"gone\.jpg: no such picture, but .*csv:5 lists it"):
+    with pytest.raises(InputError, match=r"gone\.jpg: no such image, but .*csv:5 lists it"):
         setup()
     (tmp_path / "items.csv").write_text("\n".join(["image,item,part", *rows[:2]]))
     with pytest.raises(InputError, match=r"items\.csv: no image of the split val"):

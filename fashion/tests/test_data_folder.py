@@ -96,7 +96,7 @@ def test_faults_of_the_table_are_reported(tmp_path: Path) -> None:
 def test_unusable_folder_says_what_is_expected(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"no such folder, expected .*items\.csv"):
         read_folder(tmp_path / "absent", stop)
-    with pytest.raises(InputError, match="no picture in it"):
+    with pytest.raises(InputError, match="no image in it"):
         read_folder(tmp_path, stop)
     (tmp_path / "items.csv").write_text("photo,item\n")
     with pytest.raises(InputError, match=r"items\.csv:1: no column `image`"):

@@ -87,7 +87,7 @@ C2S_ATTRIBUTES = (
 
 
 def make(root: Path, lists: dict[str, str], changes: dict[str, str | None] | None = None) -> Path:
-    """The lists of a benchmark and its pictures of 256x256 pixels; None leaves a list out."""
+    """The lists of a benchmark and its images of 256x256 pixels; None leaves a list out."""
     for name, text in (lists | (changes or {})).items():
         if text is not None:
             (root / name).parent.mkdir(parents=True, exist_ok=True)
@@ -220,7 +220,7 @@ def test_faults_of_pairs_are_reported(tmp_path: Path) -> None:
         f"{partition}:7: {SHOP_2} is id_00000003 test, but id_00000002 val in {partition}:4",
         f"{root}/Anno/list_bbox_consumer2shop.txt:4: source type 3, expected 1 (shop) or 2 "
         "(consumer)",
-        f"{partition}:4: the query {CONSUMER_2} shows an item that no picture of the gallery "
+        f"{partition}:4: the query {CONSUMER_2} shows an item that no image of the gallery "
         "shows: list one, or leave the query out",
     ]
 
@@ -337,7 +337,7 @@ def test_places_are_pixels_of_the_picture(tmp_path: Path) -> None:
     garments.columns.boxes[0] = (-5, 40, 300, 250)
     garments.columns.landmarks[0, 0] = (260, 20)
     garment = garments.read(0)
-    assert garment.box.tolist() == [0, 40, 256, 250]  # clamped to the picture
+    assert garment.box.tolist() == [0, 40, 256, 250]  # clamped to the image
     assert garment.landmarks[0].tolist() == [256, 20]
     garments.columns.boxes[0] = (300, 40, 400, 250)
     with pytest.raises(InputError, match=r"partition\.txt:3: the box 300 40 400 250 lies outside"):

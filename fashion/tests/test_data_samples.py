@@ -24,7 +24,7 @@ STATES = np.array([0, 0, 1, 0, 3, 3, 0, 2])
 
 @pytest.fixture
 def garments(tmp_path: Path) -> Garments:
-    """A picture of 80x120 pixels with a white pixel at each landmark that has a place."""
+    """An image of 80x120 pixels with a white pixel at each landmark that has a place."""
     image = np.zeros((120, 80, 3), np.uint8)
     for x, y in POINTS[STATES <= OCCLUDED]:
         image[y - 1 : y + 2, x - 1 : x + 2] = 255

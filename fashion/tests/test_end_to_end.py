@@ -1,4 +1,4 @@
-"""Whole pictures for the detector, and the pipeline tested on them."""
+"""Whole images for the detector, and the pipeline tested on them."""
 
 import dataclasses
 from pathlib import Path
@@ -24,7 +24,7 @@ def garments(rendered: Path, tmp_path: Path) -> Garments:
 
 
 def doubled(garments: Garments) -> Garments:
-    """The first two rows as two garments of one picture."""
+    """The first two rows as two garments of one image."""
     names = garments.names.copy()
     names[1] = names[0]
     return dataclasses.replace(garments, names=names)
@@ -37,7 +37,7 @@ def test_a_picture_comes_once_with_all_of_its_garments(garments: Garments) -> No
     several = [samples[0, seed] for seed in range(12)]
     assert all(sample["image"].shape == (3, 48, 48) for sample in several)
     numbers = {int((sample["types"] >= 0).sum()) for sample in several}
-    assert min(numbers) >= 1 and max(numbers) > 4  # a few pictures side by side
+    assert min(numbers) >= 1 and max(numbers) > 4  # a few images side by side
     for sample in several:
         assert torch.equal(sample["boxes"].isfinite().all(1), sample["types"] >= 0)
     one, again = samples[0, 5], samples[0, 5]

@@ -148,7 +148,7 @@ def test_answering_the_target_reaches_the_truth() -> None:
 
 
 def trained_to_route() -> DeepFashionAlignment:
-    """A cascade whose second stage gives the label 0 to dark pictures, 1 to bright ones."""
+    """A cascade whose second stage gives the label 0 to dark images, 1 to bright ones."""
     network = make(num_labels=2, inference="route").eval()
     labels = network.pseudo_labels[1]
     assert isinstance(labels, PseudoLabels)

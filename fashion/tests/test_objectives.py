@@ -1,4 +1,4 @@
-"""The terms of a training: what a picture without labels weighs."""
+"""The terms of a training: what an image without labels weighs."""
 
 import torch
 
@@ -22,7 +22,7 @@ def answer() -> Recognition:
 
 
 def batch() -> dict[str, torch.Tensor]:
-    """The first pictures are labelled in all, the others in nothing."""
+    """The first images are labelled in all, the others in nothing."""
     is_told = torch.arange(BATCH) < NUM_LABELLED
     return {
         "landmarks": torch.rand(BATCH, 8, 2),

@@ -1,4 +1,4 @@
-"""What a user does with an index and pictures: find garments that are like theirs."""
+"""What a user does with an index and images: find garments that are like theirs."""
 
 import json
 from pathlib import Path
@@ -72,7 +72,7 @@ def test_small_pictures_show_the_box_and_stay_inside() -> None:
     assert crop_box(image, (0, 0, 300, 400)).shape == (SIDE, 120, 3)
     assert crop_box(image, (290, 390, 900, 900)).shape[2] == 3
     assert crop_box(image, (-50, -50, -10, -10)).shape == (SIDE, SIDE, 3)
-    cell = (image[:100, :50], "a very long line that does not fit below a picture at all")
+    cell = (image[:100, :50], "a very long line that does not fit below an image at all")
     assert sheet([[cell] * 9, [cell]], columns=4).shape[0] > 4 * SIDE  # two rows wrap into three
 
 

@@ -64,7 +64,7 @@ ONE_STEP = (
     "module.phases=[{name: deep_supervision, share: 0.85, learning_rate: 0.004},"
     "{name: deep_supervision, share: 0.15}]"
 )
-LARGE = 256  # pixels to a side of the larger picture that the systems are timed on
+LARGE = 256  # pixels to a side of the larger image that the systems are timed on
 
 
 def main() -> None:

@@ -66,7 +66,7 @@ def test_mean_field_is_near_the_sum_over_all_pairs() -> None:
 
 
 def test_mean_field_follows_edges() -> None:
-    """Noisy scores become the two halves that the picture shows."""
+    """Noisy scores become the two halves that the image shows."""
     torch.manual_seed(0)
     truth = (torch.arange(24) >= 12).expand(20, 24)
     image = truth.float().expand(1, 3, -1, -1)

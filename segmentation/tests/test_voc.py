@@ -15,7 +15,7 @@ LISTS = {"train": ["2007_1", "2007_3"], "val": ["2007_2"], "test": ["2008_9"]}
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    """VOC's layout: three pictures with masks, of which each pixel is its number; one without."""
+    """VOC's layout: three images with masks, of which each pixel is its number; one without."""
     folder = tmp_path / "VOCdevkit" / "VOC2012"
     for name in ("JPEGImages", "SegmentationClass", "ImageSets/Segmentation"):
         (folder / name).mkdir(parents=True)

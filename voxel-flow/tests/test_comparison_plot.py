@@ -27,7 +27,7 @@ def frame(level: int, time: int, width: int = 48, seed: int | None = None) -> Ti
 
 
 def levels(plot: np.ndarray, width: int, height: int = 32) -> list[list[int]]:
-    """Return the level at the middle of each picture, row by row."""
+    """Return the level at the middle of each image, row by row."""
     rows = range(HEADER + height // 2, plot.shape[0], height + GAP)
     columns = range(width // 2, plot.shape[1], width + GAP)
     return [[int(plot[y, x, 0]) for x in columns] for y in rows]

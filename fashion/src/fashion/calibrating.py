@@ -1,4 +1,4 @@
-"""A detector's scores made probabilities, on pictures that did not train."""
+"""A detector's scores made probabilities, on images that did not train."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -26,7 +26,7 @@ REPORTED = 0.5
 
 
 class _Seen(NamedTuple):
-    """A picture: what the detector said, which boxes are right, and how many should be."""
+    """An image: what the detector said, which boxes are right, and how many should be."""
 
     found: Detection
     is_right: Tensor
@@ -42,7 +42,7 @@ def calibrate_detector(detector: ClothesDetector, garments: Garments) -> None:
 
     Args:
         detector: in evaluation.
-        garments: that did not train; pictures with a garment whose box is not known are left out.
+        garments: that did not train; images with a garment whose box is not known are left out.
     """
     seen = list(_seen(detector, garments))
     if not sum(len(each.found.scores) for each in seen):
@@ -70,7 +70,7 @@ def _seen(detector: ClothesDetector, garments: Garments) -> Iterator[_Seen]:
 
 
 def _sample(garments: Garments, rows: np.ndarray, size: int) -> tuple[Tensor, Tensor]:
-    """Return a picture as the detector sees it, and its boxes (M, 4) in pixels of that."""
+    """Return an image as the detector sees it, and its boxes (M, 4) in pixels of that."""
     image = garments.read(int(rows[0])).image
     sample, frame = letterbox(image, whole(image), (size, size))
     boxes = [frame.box_to_sample(garments.columns.boxes[row]) * size for row in rows]

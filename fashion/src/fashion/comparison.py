@@ -77,7 +77,7 @@ class Comparison(nn.Module):
                 errors.update(landmarks, *truth)  # type: ignore[operator]
 
     def measure_whole_images(self, recogniser: GarmentRecogniser, number: int) -> None:
-        """Test detector and network on the test's first whole pictures, and on photographs."""
+        """Test detector and network on the test's first whole images, and on photographs."""
         garments = self.data.of_split(self.data.tested)
         garments = garments.take(np.arange(min(number, len(garments))))
         self.found = measure_whole_images(recogniser, garments, self.name)

@@ -20,7 +20,7 @@ BATCH_SIZE = 64
 
 
 class FoundGarments(NamedTuple):
-    """What a test on whole pictures gave.
+    """What a test on whole images gave.
 
     Attributes:
         boxes: by system: ours, and the box of the whole image.
@@ -36,14 +36,14 @@ class FoundGarments(NamedTuple):
 def measure_whole_images(
     recogniser: GarmentRecogniser, garments: Garments, name: str
 ) -> FoundGarments | None:
-    """Find the garments of pictures, and embed each by the box that was found for it.
+    """Find the garments of images, and embed each by the box that was found for it.
 
     That is the box of the highest score, or where an image has several garments the one that
-    overlaps the garment most; the whole picture where nothing was found.
+    overlaps the garment most; the whole image where nothing was found.
 
     Args:
         recogniser: with a detector.
-        garments: whose pictures are looked at.
+        garments: whose images are looked at.
         name: of the system.
 
     Returns:

@@ -1,4 +1,4 @@
-"""The Lightning module: objective, metrics, optimiser and pictures of FashionNet and DFA."""
+"""The Lightning module: objective, metrics, optimiser and images of FashionNet and DFA."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -49,14 +49,14 @@ class FashionModule(pl.LightningModule):
         optimizer: ``adamw``, or ``sgd`` with momentum 0.9.
         weight_decay: of the optimiser.
         poly_power: within a phase the rate falls as (1 - progress) ** power.
-        detector_batch: pictures that the detector sees in a step.
+        detector_batch: images that the detector sees in a step.
         detector_trunk_rate: factor of the learning rate for the detector's trunk.
         seed: of dropout and pseudo-labels.
         num_items: that have proxies in a checkpoint; a training asks its data.
         category_types: the type of each category in a checkpoint, likewise.
 
     Raises:
-        InputError: a detector, but whole pictures for the network.
+        InputError: a detector, but whole images for the network.
         ValueError: weights of an unknown term or phase.
     """
 
@@ -91,7 +91,7 @@ class FashionModule(pl.LightningModule):
         self.framing = Framing(**framing)
         if detector is not None and self.framing.region == "whole":
             raise InputError(
-                "data.region=whole is for networks that see whole pictures: add "
+                "data.region=whole is for networks that see whole images: add "
                 "module.detector=null, or set data.region=box"
             )
         self.net = build_pipeline(len(categories), len(attributes), network, detector)
@@ -141,6 +141,7 @@ class FashionModule(pl.LightningModule):
         )
 
     def setup(self, stage: str) -> None:
+        """Set proxies, weights and prior logits of the losses from the training data."""
         if stage != "fit" or self.objective is None:
             return
         if self.objective.identities == "proxy" and self.objective.proxies is None:
@@ -154,6 +155,7 @@ class FashionModule(pl.LightningModule):
             head.expect(self._data.positive_rates())
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
+        """Open the detector's batches, at the step of the epoch that a resumed run is in."""
         if self.net.detector is None:
             return
         if self._detector_batches is None:
@@ -164,9 +166,11 @@ class FashionModule(pl.LightningModule):
             self._detector_batches.begin_epoch(self.current_epoch)
 
     def on_train_end(self) -> None:
+        """Close the detector's batches and their processes."""
         self._detector_batches = None  # and its processes
 
     def training_step(self, batch: dict[str, Tensor], _: int) -> Tensor:
+        """Return the weighted sum of the phase's terms and of the detector's loss."""
         # Dropout follows from the step: a resumed run draws what an uninterrupted one does.
         torch.manual_seed(hash((self.seed, self.global_step, self.global_rank)) % 2**63)
         self._begin_phase()
@@ -211,12 +215,14 @@ class FashionModule(pl.LightningModule):
         return min(1.0, step / max(1, self.trainer.estimated_stepping_batches))
 
     def validation_step(self, batch: dict[str, Tensor], _: int) -> None:
+        """Add a batch to what is measured, and its embeddings to query and gallery."""
         answer = self._answer(batch)
         self.val_results.update(answer, batch)
         if isinstance(answer, Recognition):
             self.val_retrieval.update(answer.embedding, batch)
 
     def on_validation_epoch_end(self) -> None:
+        """Calibrate the detector, log all metrics and the score that is monitored."""
         if self.net.detector is not None and not self.trainer.sanity_checking:
             calibrate_detector(self.net.detector, self._data.of_split("val"))
         found = summarise(self.val_results.compute(), self.val_retrieval)
@@ -232,12 +238,15 @@ class FashionModule(pl.LightningModule):
         return self.net(batch["image"])
 
     def on_test_start(self) -> None:
+        """Prepare the comparison with the baselines."""
         self.comparison.begin(self._data, self.device)
 
     def test_step(self, batch: dict[str, Tensor], _: int) -> None:
+        """Add a batch to the comparison."""
         self.comparison.update(self._answer(batch), batch)
 
     def on_test_epoch_end(self) -> None:
+        """Measure whole images, log all metrics and keep the tables."""
         if self.net.detector is not None:
             number = int(self.trainer.num_test_batches[0]) * self._data.eval_batch_size
             names = self.categories, self.attributes
@@ -253,6 +262,7 @@ class FashionModule(pl.LightningModule):
         return self.comparison.tables()
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
+        """Return the optimiser of all phases and its "poly" schedule."""
         return phased_optimizer(
             self._parameter_groups(),
             self.optimizer_name,

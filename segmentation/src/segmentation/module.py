@@ -1,4 +1,4 @@
-"""The Lightning module: objective, metrics, optimiser and pictures of segmentation."""
+"""The Lightning module: objective, metrics, optimiser and images of segmentation."""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -90,6 +90,7 @@ class SegmentationModule(pl.LightningModule):
         self.phase_index = 0  # of the phase that has begun last, for the choice of the best weights
 
     def training_step(self, batch: dict[str, Tensor], _: int) -> Tensor:
+        """Return the loss of the phase, a sum of weighted terms."""
         self._begin_phase()
         parsing: Parsing = self.net(batch["image"], batch["mask"])
         terms = [
@@ -128,17 +129,21 @@ class SegmentationModule(pl.LightningModule):
         return min(1.0, step / max(1, self.trainer.estimated_stepping_batches))
 
     def validation_step(self, batch: dict[str, Tensor], _: int) -> None:
+        """Add a batch to the confusion matrix."""
         parsing = self.inference(self.net, batch["image"])
         self.val_confusion.update(parsing.logits.argmax(1), batch["mask"])
 
     def on_validation_epoch_end(self) -> None:
+        """Log mean IoU."""
         self.log("val/miou", mean_iou(class_iou(self.val_confusion.compute())), prog_bar=True)
         self.val_confusion.reset()
 
     def on_test_start(self) -> None:
+        """Forget the table of an earlier test."""
         self.comparison.reset()
 
     def test_step(self, batch: dict[str, Tensor], _: int) -> None:
+        """Add ours, its stages and the baselines to the table; time each network on its own."""
         image, truth = batch["image"], batch["mask"]
         parsing: Parsing = self.inference(self.net, image)
         self.comparison.time(OURS, lambda x: self.inference(self.net, x), image)
@@ -170,6 +175,7 @@ class SegmentationModule(pl.LightningModule):
         return systems
 
     def on_test_epoch_end(self) -> None:
+        """Log the measures and keep the tables."""
         self._count_macs()
         self.log_dict({f"test/{name}": value for name, value in self.comparison.means().items()})
         data: Any = self.trainer.datamodule  # type: ignore[attr-defined]
@@ -197,6 +203,7 @@ class SegmentationModule(pl.LightningModule):
         return [*self.comparison.tables(), *self.person_tables]
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
+        """Return the optimiser of all phases and its "poly" schedule."""
         encoder = list(pretrained_parameters(self.net))
         known = set(encoder)
         # Whatever a phase freezes is there from the start: a resumed run has the same groups.

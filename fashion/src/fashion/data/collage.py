@@ -1,4 +1,4 @@
-"""Samples of whole pictures for a detector: garments small and large, cut off, many together."""
+"""Samples of whole images for a detector: garments small and large, cut off, many together."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -11,21 +11,21 @@ from fashion.data.framing import Image, whole
 
 CELLS = (1, 2, 3, 4)
 SHARES = (0.5, 0.25, 0.15, 0.1)
-"""How often a sample is one picture, or a grid of so many cells a side: what takes two fifths of a
-picture takes a tenth of a sample then, and people stand side by side."""
+"""How often a sample is one image, or a grid of so many cells a side: what takes two fifths of an
+image takes a tenth of a sample then, and people stand side by side."""
 
 MAX_IMAGES = 4
 """That a sample shows, in parts of their own: reading them is what it costs."""
 
 CROPPED = 0.5
-"""Share of the pictures that are shown in part, around one of their garments."""
+"""Share of the images that are shown in part, around one of their garments."""
 
 MIN_SIDE, LARGEST_SHIFT = 0.8, 0.35
 """Of such a part: its least side, as a share of the garment's longer one, and how far the garment
 is from its middle, as a share of its side."""
 
 TRIMMED, MIN_ASPECT = 0.5, 0.5
-"""Share of the pictures that are shown wide or high, as photographs are, with padding beside them;
+"""Share of the images that are shown wide or high, as photographs are, with padding beside them;
 and the least of their shorter side over the longer one."""
 
 MIN_SHOWN = 0.2
@@ -33,7 +33,7 @@ MIN_SHOWN = 0.2
 
 
 class Shown(NamedTuple):
-    """A picture, and the garments that are known in it.
+    """An image, and the garments that are known in it.
 
     Attributes:
         image: RGB uint8 (H, W, 3).
@@ -47,12 +47,12 @@ class Shown(NamedTuple):
 
 
 class Collage:
-    """Makes samples of pictures; a sample follows from them and its seed alone.
+    """Makes samples of images; a sample follows from them and its seed alone.
 
     Args:
         size: height and width of the samples.
         jitter: largest relative change of brightness and contrast, in [0, 1).
-        degrade: share of the pictures that look as another camera's.
+        degrade: share of the images that look as another camera's.
     """
 
     def __init__(self, size: int, jitter: float, degrade: float = 0.0) -> None:
@@ -96,7 +96,7 @@ class Collage:
     def _cell(
         self, shown: Shown, side: int, rng: np.random.Generator
     ) -> tuple[Image, NDArray[np.float32], NDArray[np.integer]]:
-        """Show a picture or a part of it; boxes are fractions of the cell, of what it shows."""
+        """Show an image or a part of it; boxes are fractions of the cell, of what it shows."""
         region = _part(shown, rng) if rng.random() < CROPPED else whole(shown.image)
         region = _trimmed(region, rng) if rng.random() < TRIMMED else region
         seed = int(rng.integers(2**31))
@@ -123,7 +123,7 @@ def choose_number(rng: np.random.Generator) -> int:
 
 
 def _part(shown: Shown, rng: np.random.Generator) -> NDArray[np.float32]:
-    """Return a square part (4,) of a picture around one of its garments, large or small."""
+    """Return a square part (4,) of an image around one of its garments, large or small."""
     boxes = shown.boxes if len(shown.boxes) else whole(shown.image)[None] / 3
     box = boxes[rng.integers(len(boxes))]
     extent = box[2:] - box[:2]

@@ -43,14 +43,14 @@ class FashionData(TaskData):
         benchmark: one of `fashion.data.benchmarks.BENCHMARKS`.
         folder: of this data set.
         attributes: names of those to learn, in this order; `None` is all.
-        region: what samples show: ``whole`` pictures, or the ``box`` of the garment.
+        region: what samples show: ``whole`` images, or the ``box`` of the garment.
         context: enlarges boxes around their centres.
         size: height and width of samples.
         scale: smallest and largest random factor of the region in training.
         shift: its largest random move in training, as a part of its size.
         jitter: largest relative change of brightness and contrast in training, in [0, 1).
-        num_train: pictures that train, spread over all; `None` is all.
-        pictures_per_item: K: training batches hold K pictures each of batch_size / K items; `None`
+        num_train: images that train, spread over all; `None` is all.
+        pictures_per_item: K: training batches hold K images each of batch_size / K items; `None`
             for plain batches.
         backgrounds: folder of images without a garment, which a detector learns from, too.
         degrade: share of training samples that look as another camera's (`fashion.data.degrade`).
@@ -160,11 +160,11 @@ class FashionData(TaskData):
         return garments
 
     def setup(self, stage: str) -> None:
-        """Read what is known of the garments, and the first pictures.
+        """Read what is known of the garments, and the first images.
 
         Raises:
             FileNotFoundError: the data is not there; says where to get it.
-            InputError: a list, a picture or a choice that cannot be used.
+            InputError: a list, an image or a choice that cannot be used.
         """
         if stage == "fit":
             self.train_set = self.training_samples()
@@ -176,6 +176,7 @@ class FashionData(TaskData):
             self.test_set = self.evaluation_samples(self.of_split(self.tested))
 
     def training_garments(self) -> Garments:
+        """Return the garments that train: ``num_train`` of them, whatever the seed, or all."""
         garments = self.of_split("train")
         if self.num_train is None:
             return garments
@@ -199,16 +200,17 @@ class FashionData(TaskData):
         ]
 
     def training_samples(self) -> TrainingSamples:
+        """Return augmented samples; raise `InputError` without labels, or for less than a batch."""
         garments = self.training_garments()
         garments.check()
         if not garments.is_labelled():
             raise InputError(
-                f"{self.folder}: no item, category, attribute, landmark or box of a picture to "
-                f"train on is known: put the pictures of each item in a folder, or add {TABLE}"
+                f"{self.folder}: no item, category, attribute, landmark or box of an image to "
+                f"train on is known: put the images of each item in a folder, or add {TABLE}"
             )
         if len(garments) < self.batch_size and self.epoch_size is None:
             raise InputError(
-                f"{self.folder}: {len(garments)} pictures to train on, below "
+                f"{self.folder}: {len(garments)} images to train on, below "
                 f"data.batch_size={self.batch_size}: lower it, or set data.epoch_size"
             )
         augmentation = Augmentation(
@@ -226,7 +228,7 @@ class FashionData(TaskData):
         return EvaluationSamples(garments, self.region, self.context, self.size)
 
     def attribute_counts(self) -> tuple[Tensor, Tensor]:
-        """(A,), (A,): how many pictures that train have each attribute, and have it not."""
+        """(A,), (A,): how many images that train have each attribute, and have it not."""
         positive, negative = self.training_garments().labels.counts()
         return torch.from_numpy(positive), torch.from_numpy(negative)
 
@@ -250,6 +252,7 @@ class FashionData(TaskData):
         return num_training_items(self.garments)
 
     def train_dataloader(self) -> DataLoader[Any]:
+        """Return shuffled batches, of K images an item where ``pictures_per_item`` asks for it."""
         if self.pictures_per_item is None:
             return super().train_dataloader()
         items = self.train_set.garments.columns.items
@@ -292,5 +295,6 @@ class PeopleData(FashionData):
 
 
 def check_choice(key: str, choice: str, choices: Sequence[str]) -> None:
+    """Raise `InputError` for a value of a config's key that is none of its choices."""
     if choice not in choices:
         raise InputError(f"expected {key} to be one of {', '.join(choices)}, got {choice!r}")

@@ -9,7 +9,7 @@ my-shop/items.csv                                                or a table, in 
 Only ``image`` is needed. Boxes may be x_1, y_1, width, height, too. Type is upper, lower or full;
 part train, val or test; domain shop or consumer. What is not known is left empty. Every other
 column is an attribute of 1, -1 or 0 (not known, as an empty one). Without splits, the last fifth of
-the items (or pictures) is ``val``.
+the items (or images) is ``val``.
 """
 
 from collections.abc import Sequence
@@ -47,17 +47,17 @@ def read_folder(root: Path, report: Report) -> Garments:
     """Read a folder.
 
     Args:
-        root: holds items.csv, or a folder of pictures for each item.
+        root: holds items.csv, or a folder of images for each item.
         report: of every fault in the table.
 
     Raises:
         FileNotFoundError: there is no such folder.
-        InputError: no picture in it, or a table that cannot be used at all.
+        InputError: no image in it, or a table that cannot be used at all.
     """
     table = root / TABLE
     if not root.is_dir():
         raise FileNotFoundError(
-            f"{root}: no such folder, expected one with a folder of pictures for each item, or "
+            f"{root}: no such folder, expected one with a folder of images for each item, or "
             f"with {TABLE}"
         )
     if table.exists():
@@ -80,10 +80,10 @@ def numbered(words: Sequence[str]) -> tuple[tuple[str, ...], list[int]]:
 
 
 def _photos(root: Path) -> list[str]:
-    """Names of the pictures below a folder, in natural order."""
+    """Names of the images below a folder, in natural order."""
     paths = natural_order(path for path in root.rglob("*") if _is_picture(path))
     if not paths:
-        raise InputError(f"{root}: no picture in it, nor in its folders, nor {TABLE}")
+        raise InputError(f"{root}: no image in it, nor in its folders, nor {TABLE}")
     return [path.relative_to(root).as_posix() for path in paths]
 
 
@@ -95,7 +95,7 @@ def _read_table(root: Path, path: Path, report: Report) -> Garments:
     table = read_csv(path)
     rows = list(table.rows(report))
     if not rows:
-        raise InputError(f"{path}: no row, expected a picture a row")
+        raise InputError(f"{path}: no row, expected an image a row")
     places = {name.casefold(): place for place, name in enumerate(table.columns)}
 
     def fields(name: str) -> list[str]:

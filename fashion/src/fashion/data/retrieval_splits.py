@@ -43,10 +43,10 @@ def renumbered(garments: Garments) -> Garments:
 
 
 def with_roles(garments: Garments) -> Garments:
-    """Give pictures of known items a role in validation and test where the data set gives none.
+    """Give images of known items a role in validation and test where the data set gives none.
 
-    Consumers' pictures are queries and shops' the gallery. Of an item without consumers the first
-    picture is the query. A query that no picture of a gallery answers loses its role.
+    Consumers' images are queries and shops' the gallery. Of an item without consumers the first
+    image is the query. A query that no image of a gallery answers loses its role.
     """
     columns = garments.columns
     roles = columns.roles.copy()
@@ -67,6 +67,7 @@ def with_shared_gallery(garments: Garments) -> NDArray[np.bool_]:
 
 
 def num_training_items(garments: Garments) -> int:
+    """Return the number of items that train."""
     items = garments.columns.items[garments.columns.splits == TRAIN]
     return len(np.unique(items[items != UNKNOWN]))
 

@@ -45,7 +45,7 @@ class TrainingSamples(Dataset[dict[str, Any]]):
 
     Args:
         garments: that train.
-        region: what is varied: ``whole`` pictures, or the ``box`` of the garment.
+        region: what is varied: ``whole`` images, or the ``box`` of the garment.
         context: enlarges boxes around their centres.
         augmentation: varies it.
     """
@@ -96,7 +96,7 @@ class EvaluationSamples(Dataset[dict[str, Any]]):
 
 
 def region_of(garment: AnnotatedGarment, region: RegionMode, context: float) -> NDArray[np.float32]:
-    """The box (4,) of a picture that its sample shows; raises `InputError` without a box."""
+    """The box (4,) of an image that its sample shows; raises `InputError` without a box."""
     if region == "whole":
         return whole(garment.image)
     if not np.isfinite(garment.box).all():

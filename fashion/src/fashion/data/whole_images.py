@@ -21,13 +21,13 @@ from vision_shared.loaders import training_loader
 
 
 class WholeImages(Dataset[dict[str, Any]]):
-    """Samples of whole pictures with all of their garments, by the pairs of a sampler.
+    """Samples of whole images with all of their garments, by the pairs of a sampler.
 
     A sample is the ``image`` (3, H, W), RGB in [0, 1], ``boxes`` (M, 4), x1 y1 x2 y2 as fractions
     of the sample, and ``types`` (M,); M is the most that there can be, NaN and -1 stand for none.
 
     Args:
-        garments: of the pictures; those without a known box are left out.
+        garments: of the images; those without a known box are left out.
         collage: makes samples of them.
         backgrounds: images without a garment, numbered after those of the garments.
 
@@ -85,7 +85,7 @@ class DetectorBatches:
     """Batches for a detector, one a step, in an order that a resumed run repeats.
 
     Args:
-        data: whose training pictures they are of; with its augmentation.
+        data: whose training images they are of; with its augmentation.
         trainer: of the training.
         size: height and width.
         batch_size: in each process.

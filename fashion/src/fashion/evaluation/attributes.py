@@ -88,6 +88,7 @@ class AttributeRecall(ShapedMetric):
             self.total[t] += present[:, columns].sum()
 
     def compute(self) -> AttributeScores:
+        """Return recall in [0, 1] of each attribute by k, NaN where it never occurs."""
         recall = torch.where(self.total > 0, self.hits.double() / self.total, torch.nan)
         return AttributeScores(dict(zip(self.ks, recall, strict=True)), self.total.clone())
 

@@ -68,6 +68,7 @@ class CategoryAccuracy(ShapedMetric):
         self.total += known.sum()
 
     def compute(self) -> CategoryScores:
+        """Return top-k accuracy in [0, 1] by k; NaN without a known category."""
         total = int(self.total)
         shares = [hits / total if total else torch.nan for hits in self.hits.tolist()]
         return CategoryScores(dict(zip(self.ks, shares, strict=True)), total)

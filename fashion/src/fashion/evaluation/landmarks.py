@@ -36,6 +36,7 @@ class LandmarkScores(NamedTuple):
 
     @property
     def num_visible(self) -> int:
+        """Number of visible landmarks that were measured."""
         return int((~self.errors.isnan()).sum())
 
     def normalised_error(self) -> float:
@@ -103,6 +104,7 @@ class LandmarkErrors(ShapedMetric):
         self.variation.append(unknown if variation is None else variation)
 
     def compute(self) -> LandmarkScores:
+        """Return the errors of all garments, (N, 8), with their variations."""
         return LandmarkScores(dim_zero_cat(self.errors), dim_zero_cat(self.variation))
 
 

@@ -93,6 +93,7 @@ class GarmentResults(nn.Module):
         )
 
     def reset(self) -> None:
+        """Forget all that was measured."""
         for metric in (self.category, self.attributes, self.precision, self.landmarks):
             if metric is not None:
                 metric.reset()
@@ -105,7 +106,7 @@ def _computed(metric: Metric | None) -> Any:
 class RetrievalResults(nn.Module):
     """Gathers queries and galleries.
 
-    Pictures with a colour series are In-shop's and those without are Consumer-to-shop's, which
+    Images with a colour series are In-shop's and those without are Consumer-to-shop's, which
     synthetic people have both of; a query that a consumer took tells street from shop elsewhere.
     """
 
@@ -148,12 +149,13 @@ class RetrievalResults(nn.Module):
         return None
 
     def reset(self) -> None:
+        """Forget all that was gathered."""
         for metric in (*self.queries, *self.galleries, self.consumers):
             metric.reset()  # type: ignore[operator]
 
 
 class _ConsumerQueries(ShapedMetric):
-    """Counts the queries that consumers took, of pictures without and with a colour series."""
+    """Counts the queries that consumers took, of images without and with a colour series."""
 
     full_state_update = False
     counts: Tensor

@@ -26,7 +26,7 @@ def in_shop_table(systems: Mapping[str, Ranking], *, published: bool = False) ->
 
 
 def other_series_table(systems: Mapping[str, Ranking]) -> Table:
-    """Return hit@k in % where no picture of the query's own colour series is in the gallery.
+    """Return hit@k in % where no image of the query's own colour series is in the gallery.
 
     Queries whose only matches were of their own series have nothing left to find: left out.
 
@@ -36,7 +36,7 @@ def other_series_table(systems: Mapping[str, Ranking]) -> Table:
     left = {name: ranking.only(ranking.answerable) for name, ranking in systems.items()}
     some = next(iter(systems.values()))
     note = (
-        "Without the pictures of the query's own series; "
+        "Without the images of the query's own series; "
         f"{int((~some.answerable).sum())} of {len(some.rank)} queries then have none to find and "
         "are left out"
     )

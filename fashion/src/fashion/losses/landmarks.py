@@ -32,9 +32,9 @@ def landmark_loss(
 
 
 def visibility_loss(state_logits: Tensor, states: Tensor, weights: Tensor | None = None) -> Tensor:
-    """Mean cross-entropy of the states: visible, occluded, not in the picture.
+    """Mean cross-entropy of the states: visible, occluded, not in the image.
 
-    A landmark that the garment's type has not is one that is not in the picture: so a network says
+    A landmark that the garment's type has not is one that is not in the image: so a network says
     by itself which landmarks there are, and none are pooled where there are none.
 
     Args:

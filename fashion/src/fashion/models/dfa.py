@@ -21,7 +21,7 @@ Start = Literal["previous", "noise"]
 
 
 class Alignment(NamedTuple):
-    """A cascade's answer to pictures of one garment each.
+    """A cascade's answer to images of one garment each.
 
     Attributes:
         landmarks: (B, 8, 2), fractions, as `fashion.models.Recognition`'s.
@@ -67,7 +67,7 @@ class DeepFashionAlignment(nn.Module):
 
     Pseudo-labels are clusters of what a stage has to say on the training set, so they are fitted
     between the phases: where ``needs_fit`` is true after `begin`, give `fit` what `before` answers
-    on the training pictures. They are part of the state.
+    on the training images. They are part of the state.
 
     Attributes:
         has_started: (stages,) bool, those whose first weights are not to be touched any more.
@@ -181,7 +181,7 @@ class DeepFashionAlignment(nn.Module):
         Args:
             landmarks: (N, 8, 2), annotated, fractions.
             states: (N, 8).
-            previous: what `before` answers to their pictures, of which ``landmarks`` and
+            previous: what `before` answers to their images, of which ``landmarks`` and
                 ``label_logits`` are read; None in the first stage.
             seed: of k-means.
 
@@ -205,7 +205,7 @@ class DeepFashionAlignment(nn.Module):
         """Return what the phase's stage should have answered.
 
         Args:
-            alignment: of the pictures.
+            alignment: of the images.
             landmarks: (B, 8, 2), annotated, fractions.
             states: (B, 8).
 
@@ -274,6 +274,7 @@ class DeepFashionAlignment(nn.Module):
         return torch.tensor(self.last)
 
     def set_extra_state(self, state: Tensor) -> None:
+        """Return to a checkpoint's phase."""
         self.begin(self.phases[int(state)])
 
 

@@ -30,8 +30,8 @@ from fashion.models.trunk import FullyConnected, Trunk, fc, start_fc
 class Attributes(nn.Linear):
     """(B, C) -> log-odds (B, A) of attributes, from what is known of them before a look.
 
-    Most are rare: how frequent each is need not be learned first, and the layer says only what a
-    picture changes.
+    Most are rare: how frequent each is need not be learned first, and the layer says only what an
+    image changes.
     """
 
     prior: Tensor
@@ -48,6 +48,7 @@ class Attributes(nn.Linear):
         self.prior.copy_(rates.nan_to_num(0.5).logit(least))
 
     def forward(self, input: Tensor) -> Tensor:
+        """(B, D) -> (B, A) logits, around those of the attributes' frequencies."""
         return super().forward(input) + self.prior
 
 
@@ -64,7 +65,7 @@ class FashionNet(nn.Module):
         num_categories: C.
         num_attributes: A.
         landmarks_from: where the local branch pools, a control of what that is worth: ``predicted``
-            is the method; ``oracle`` the annotation, at test too; ``shuffled`` another picture's;
+            is the method; ``oracle`` the annotation, at test too; ``shuffled`` another image's;
             ``corner`` the top-left corner; ``none`` has no local branch.
         pooled_at_truth_in: phases that pool at the annotated landmarks while training.
         pooling: ``max``, the paper's, or ``bilinear``, through which the recognition losses move
@@ -211,6 +212,7 @@ class Nothing(nn.Module):
     """The head of what the data has no names for: (B, D) -> (B, 0)."""
 
     def forward(self, features: Tensor) -> Tensor:
+        """(B, D) -> (B, 0)."""
         return features[:, :0]
 
 

@@ -49,6 +49,7 @@ class FrozenFeatures(nn.Module):
         self.width: int = network.num_features
 
     def train(self, mode: bool = True) -> "FrozenFeatures":
+        """Stay in evaluation whatever the mode: nothing of it learns."""
         return super().train(False)
 
     @torch.no_grad()

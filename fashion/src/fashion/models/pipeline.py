@@ -10,13 +10,13 @@ from fashion.models.recognition import Recognition
 
 
 class Pipeline(nn.Module):
-    """A network of garments and, where pictures show more than one, the detector before it.
+    """A network of garments and, where images show more than one, the detector before it.
 
-    The two share nothing: each sees the picture in its own size.
+    The two share nothing: each sees the image in its own size.
 
     Args:
         network: what looks at a garment.
-        detector: what finds it; None where pictures are of one garment each.
+        detector: what finds it; None where images are of one garment each.
     """
 
     replaceable = ("category", "attributes")
@@ -43,7 +43,7 @@ class Pipeline(nn.Module):
         """(B, 3, H, W), RGB in [0, 1], of one garment each -> what the network answers.
 
         Args:
-            image: the pictures.
+            image: the images.
             annotation: landmarks and states, which `FashionNet` pools at in some phases.
         """
         return self.network(image, *annotation)

@@ -56,7 +56,7 @@ def matching_recogniser(
         load: makes the recogniser; None is `load_recogniser`.
 
     Raises:
-        ModelError: the network is not there, or is another one, or sees pictures in another way.
+        ModelError: the network is not there, or is another one, or sees images in another way.
     """
     path = checkpoint or manifest.checkpoint
     if not Path(path).is_file():
@@ -71,7 +71,7 @@ def matching_recogniser(
     transform = plain(recogniser.transform)
     if transform != manifest.transform:
         raise ModelError(
-            f"{folder}: made of pictures seen as {json.dumps(manifest.transform)}, this version "
+            f"{folder}: made of images seen as {json.dumps(manifest.transform)}, this version "
             f"sees them as {json.dumps(transform)}; make the index anew"
         )
     return recogniser

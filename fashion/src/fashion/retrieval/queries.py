@@ -33,7 +33,7 @@ class Search:
         attributes: that they all have.
         by_style: similar style, in place of similar looks.
         on_street: garments are looked for, and each is searched for; otherwise a photo is one
-            garment, as the pictures of the index are: the best one found, or the photo whole.
+            garment, as the images of the index are: the best one found, or the photo whole.
     """
 
     index: GarmentIndex
@@ -88,7 +88,7 @@ def search_photo(
     """Search for a photo's garments; write NAME.json and NAME_similar.png, or neither.
 
     Args:
-        photo: the picture.
+        photo: the image.
         search: how.
         rows: of `Search.rows`.
         name: of both, without what each one's own name ends in.

@@ -1,4 +1,4 @@
-"""Small pictures of garments, and sheets of them."""
+"""Small images of garments, and sheets of them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw, ImageFont, ImageOps
 from fashion.garment import Box, Picture
 
 SIDE = 160
-"""Of a small picture, pixels of its longer side."""
+"""Of a small image, pixels of its longer side."""
 
 SURROUNDINGS = 0.05
 """What is shown around a garment on each side, as a share of its box."""
@@ -31,10 +31,10 @@ def crop_box(image: Picture, box: Box) -> Picture:
 
 
 def sheet(rows: Sequence[Sequence[tuple[Picture, str]]], columns: int = 7) -> Picture:
-    """Set small pictures side by side on white, each with a line below; a row wraps.
+    """Set small images side by side on white, each with a line below; a row wraps.
 
     Args:
-        rows: of pictures and lines; each begins on the left.
+        rows: of images and lines; each begins on the left.
         columns: how many stand beside each other at most.
     """
     cells = [row[i : i + columns] for row in rows for i in range(0, len(row), columns)]

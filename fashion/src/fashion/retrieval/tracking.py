@@ -15,7 +15,7 @@ from fashion.retrieval.thumbnails import crop_box
 
 MIN_LIKENESS = 0.75
 """Cosine, with the mean looks of a track, below which a garment is another one wherever it is: of
-the default network's pairs on rendered street pictures, 98 % of one garment a little moved are
+the default network's pairs on rendered street images, 98 % of one garment a little moved are
 above it, and 5 % of two garments of a type."""
 
 MIN_AFFINITY = 0.45

@@ -32,7 +32,7 @@ def cityscapes_set(root: Path, split: str) -> SegmentationSet:
 
     Raises:
         FileNotFoundError: the data is not there; says where to get it.
-        InputError: another split, or a folder without a picture.
+        InputError: another split, or a folder without an image.
     """
     check_split(split, SPLITS, "Cityscapes")
     remedy = (

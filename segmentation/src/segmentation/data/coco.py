@@ -4,7 +4,7 @@ train2017/000000000009.jpg
 annotations/instances_{train,val}2017.json
 
 A pixel that objects of two classes claim, or that lies in a crowd alone, is ignored: what it shows
-is not known. The other 60 categories are background. Training leaves out pictures that show hardly
+is not known. The other 60 categories are background. Training leaves out images that show hardly
 anything of VOC's classes, after torchvision's reference training (which counts crowds, too).
 """
 
@@ -28,7 +28,7 @@ SPLITS = ("train", "val")
 PAGE = "https://cocodataset.org/#download"
 
 MIN_PIXELS = 1000
-"""Of VOC's classes, crowds not counted, that a picture has to show more than to train."""
+"""Of VOC's classes, crowds not counted, that an image has to show more than to train."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class ObjectMask:
 
 @dataclass
 class Annotations:
-    """What is known of a picture."""
+    """What is known of an image."""
 
     height: int
     width: int
@@ -59,6 +59,7 @@ class Annotations:
 
     @property
     def num_pixels(self) -> float:
+        """Pixels of all objects that are no crowd."""
         return sum(region.area for region in self.regions if not region.crowd)
 
 
@@ -69,11 +70,12 @@ class CocoMasks:
     annotations: dict[str, Annotations]
 
     def __call__(self, sample: Sample) -> Mask:
+        """Return the mask of a sample; raise `InputError` for annotations that cannot be drawn."""
         try:
             return draw(self.annotations[sample.name])
         except ValueError as error:
             raise InputError(
-                f"{sample.mask_path}: damaged outline of an object in picture {sample.name} "
+                f"{sample.mask_path}: damaged outline of an object in image {sample.name} "
                 f"({error}): get annotations_trainval2017.zip again"
             ) from error
 
@@ -105,7 +107,7 @@ def coco_set(root: Path, split: str) -> SegmentationSet:
 
 
 def read_annotations(path: Path) -> dict[str, Annotations]:
-    """Read COCO's instances of VOC's classes, by the names of the pictures, sorted.
+    """Read COCO's instances of VOC's classes, by the names of the images, sorted.
 
     Raises:
         InputError: no JSON, or not COCO's instances.
@@ -126,7 +128,7 @@ def read_annotations(path: Path) -> dict[str, Annotations]:
 
 
 def draw(known: Annotations) -> Mask:
-    """The mask of a picture, uint8 (H, W): classes of VOC, with `IGNORE` where it is not clear."""
+    """The mask of an image, uint8 (H, W): classes of VOC, with `IGNORE` where it is not clear."""
     shape = known.height, known.width
     crowd = np.zeros(shape, bool)
     covered: dict[int, NDArray[np.bool_]] = {}  # by the objects of each class

@@ -216,4 +216,5 @@ class DeepParsingNetwork(nn.Module):
         return torch.tensor(self.phases.index(self.phase))
 
     def set_extra_state(self, state: Tensor) -> None:
+        """Return to a checkpoint's phase."""
         self.begin(self.phases[int(state)])

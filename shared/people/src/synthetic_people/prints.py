@@ -1,4 +1,4 @@
-"""Prints on a chest: a picture made of a few shapes or of words that say nothing."""
+"""Prints on a chest: an image made of a few shapes or of words that say nothing."""
 
 import functools
 from dataclasses import replace

@@ -32,7 +32,7 @@ class KittiData(BenchmarkData):
 
     Tests flow at the 194 (2012) or 200 (2015) training pairs, or interpolation on the multi-view
     testing sequences. Training needs the multi-view extension: triplets of its training sequences
-    without frames 9 to 12; the last tenth of the sequences validates. Pictures differ in size, so
+    without frames 9 to 12; the last tenth of the sequences validates. Images differ in size, so
     evaluation batches hold one.
 
     Args:
@@ -74,9 +74,11 @@ class KittiData(BenchmarkData):
             self.test_pairs()  # what is missing is said before a training
 
     def test_pairs(self) -> FlowPairs | WholeFrames:
+        """Return the chosen test set: pairs with their flow, or middle frames of sequences."""
         return self.flow_pairs() if self.test == "flow" else self.tested()
 
     def flow_pairs(self) -> FlowPairs:
+        """Return the training pairs, frames 10 and 11, with their true flow and its occlusions."""
         flows = sorted(self.need("training", "flow_occ").glob("*_10.png"))
         pictures = self.need("training", FOLDERS[self.year])
         unoccluded = self.need("training", "flow_noc")
@@ -94,6 +96,7 @@ class KittiData(BenchmarkData):
         return self.checked(pairs, "test on")
 
     def tested(self) -> WholeFrames:
+        """Return every middle frame of three in a row of the testing sequences."""
         clips = self.sequences("testing")
         every = [
             Triplet(clip, middle - 1, middle, middle + 1)
@@ -117,6 +120,7 @@ class KittiData(BenchmarkData):
         return long
 
     def multi_view(self) -> str:
+        """Remedy where the multi-view extension is missing."""
         return f"get the multi-view extension of KITTI {self.year} at {PAGES[self.year]}"
 
 
@@ -135,4 +139,5 @@ def triplets(
 
 
 def frame_number(name: str) -> int:
+    """Return 10 of ``000042_10.png``."""
     return int(Path(name).stem.split("_")[1])

@@ -42,6 +42,7 @@ class TripletData(TaskData):
         self.off_centre = off_centre
 
     def loader(self, samples: EvaluationSet) -> DataLoader[Any]:
+        """Return batches in order, each of one clip, whose frames have one size."""
         batches = clip_batches(samples.clip_indices, self.eval_batch_size)
         return evaluation_loader(samples, batches, num_workers=self.num_workers)
 

@@ -17,7 +17,7 @@ class MiddleburyData(BenchmarkData):
     """The frame midway between two, in 12 sequences; there is nothing to train on.
 
     Args:
-        common: the arguments of `BenchmarkData` but `eval_batch_size`: pictures differ in size.
+        common: the arguments of `BenchmarkData` but `eval_batch_size`: images differ in size.
     """
 
     protocol = MIDDLEBURY

@@ -108,6 +108,11 @@ def draw_layers(photographs: Photographs, size: int, rng: np.random.Generator) -
 def draw_piece(
     photographs: Photographs, size: int, camera: Motion, rng: np.random.Generator
 ) -> Layer:
+    """Return a layer of random shape, textured from photographs, in a motion of its own.
+
+    Half of them follow the background (``camera``) with a small motion of their own; some stand
+    still, as logos do, have no texture, or are half transparent.
+    """
     height, width = (int(s * size / 256) for s in np.exp(rng.uniform(np.log(24), np.log(200), 2)))
     place = rng.uniform(0.05, 0.95, 2) * size
     image = np.dstack([texture(photographs, height, width, rng), draw_shape(height, width, rng)])

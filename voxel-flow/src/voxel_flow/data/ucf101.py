@@ -86,6 +86,7 @@ class Ucf101Data(BenchmarkData):
             self.tested()  # what is missing is said before a training
 
     def tested(self) -> WholeFrames:
+        """Return the 379 official test triplets, with their motion masks."""
         root = self.need(TEST_FOLDER)
         numbers = sorted(int(path.name) for path in root.iterdir() if path.name.isdigit())
         folders = [str(number) for number in numbers]

@@ -63,11 +63,13 @@ class Vimeo90kData(BenchmarkData):
             self.tested()  # what is missing is said before a training
 
     def clips(self, split: str) -> PictureClips:
+        """Return the septuplets or triplets of an official list, a clip each."""
         folders = self.need_list(f"{self.variant[:3]}_{split}list.txt")
         names = [f"im{number}.png" for number in range(1, self.length + 1)]
         return PictureClips(self.need("sequences"), folders, names)
 
     def tested(self) -> WholeFrames:
+        """Return every frame between the outer two of the official test list."""
         clips, last = self.clips("test"), self.length - 1
         shapes = [(last, target) for target in range(1, last)]
         triplets = ShapedTriplets(range(len(clips)), self.length, shapes)

@@ -206,10 +206,12 @@ def joined(formats: Mapping[str, str], values: Iterable[Tensor]) -> str:
 
 
 def title(cells: Mapping[str, str], protocol: Protocol) -> str:
+    """Return the header of a column: names of the scores, name of the protocol."""
     return f"{' / '.join(cells)}, protocol {protocol.name}"
 
 
 def published_rows(protocol: Protocol, width: int) -> list[list[str]]:
+    """Return the published rows of a protocol, padded to ``width`` cells."""
     rows = [[f"{f.method} (published)", " / ".join(f.values)] for f in protocol.published]
     return [row + [""] * (width - len(row)) for row in rows]
 

@@ -92,7 +92,7 @@ def _draw(
 
 
 def _fit(picture: np.ndarray, frame: av.VideoFrame) -> np.ndarray:
-    """Turn a picture upright, as its frame is shown, and make it no wider than a panel."""
+    """Turn an image upright, as its frame is shown, and make it no wider than a panel."""
     upright = np.rot90(picture, frame.rotation // 90)
     height, width = upright.shape[:2]
     if width <= PANEL_WIDTH:

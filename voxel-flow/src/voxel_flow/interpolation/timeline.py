@@ -1,6 +1,6 @@
 """Which frames a video gets, and when: between its frames, and after the last.
 
-What makes a picture of two is given; no network is known here.
+What makes an image of two is given; no network is known here.
 """
 
 from collections.abc import Callable, Iterable, Iterator

@@ -34,7 +34,7 @@ def matched(
 ) -> Iterator[tuple[int, Row, list[int]]]:
     """Where the numbers of each row of a list go: the place in ``rows``, the row, its numbers.
 
-    Rows of other pictures are left out. Reports what is no number, comes twice, or lacks.
+    Rows of other images are left out. Reports what is no number, comes twice, or lacks.
     """
     lines: dict[int, str] = {}
     for row in read_rows(path, report):
@@ -55,7 +55,7 @@ def matched(
 
 
 def read_splits(files: Files, report: Report) -> tuple[dict[str, int], Columns]:
-    """The places of a partition's pictures, by their names, and columns with their splits.
+    """The places of a partition's images, by their names, and columns with their splits.
 
     Raises:
         InputError: a list that cannot be used at all.
@@ -87,7 +87,7 @@ def read_partition(
 
 
 def unique_pictures(partition: Iterator[Row], report: Report) -> dict[str, Row]:
-    """Rows by the name of their picture; reports one that comes twice."""
+    """Rows by the name of their image; reports one that comes twice."""
     pictures: dict[str, Row] = {}
     for row in partition:
         earlier = pictures.setdefault(row.fields[0], row)
@@ -97,7 +97,7 @@ def unique_pictures(partition: Iterator[Row], report: Report) -> dict[str, Row]:
 
 
 def places(pictures: Mapping[str, Row]) -> dict[str, int]:
-    """The number of each picture, in their order."""
+    """The number of each image, in their order."""
     return {name: place for place, name in enumerate(pictures)}
 
 
@@ -110,11 +110,11 @@ def item_number(text: str, where: str) -> int:
 
 
 def check_items(path: Path, items: np.ndarray, report: Report) -> None:
-    """Report items of pictures that a list of items lacks, and those that no picture shows.
+    """Report items of images that a list of items lacks, and those that no image shows.
 
     Args:
         path: of a list that has an item a line, as id_00000001, below their count.
-        items: of the pictures.
+        items: of the images.
         report: of these and of rows that are no item.
     """
     listed = set()
@@ -125,8 +125,8 @@ def check_items(path: Path, items: np.ndarray, report: Report) -> None:
             report(str(error))
     shown = set(items[items != UNKNOWN].tolist())
     for numbers, fault in (
-        (shown - listed, "not in it, but the partition has pictures of it"),
-        (listed - shown, "without a picture in the partition"),
+        (shown - listed, "not in it, but the partition has images of it"),
+        (listed - shown, "without an image in the partition"),
     ):
         if numbers:
             names = [f"id_{number:08d}" for number in sorted(numbers)]
@@ -144,7 +144,7 @@ def fill_boxes(
 
     Args:
         path: of the list.
-        rows: of ``columns``, by the name of the picture.
+        rows: of ``columns``, by the name of the image.
         columns: is changed.
         report: of faults.
         second: where rows begin with the type and another number: takes the row and that number;
@@ -175,7 +175,7 @@ def fill_landmarks(
 
     Args:
         path: of the list.
-        rows: of ``columns``, by the name of the picture.
+        rows: of ``columns``, by the name of the image.
         columns: is changed.
         report: of unknown types, variations and visibility codes, and of wrong counts.
         has_variation: whether a number of `taxonomy.VARIATIONS` stands behind the type.

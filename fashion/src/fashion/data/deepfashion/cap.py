@@ -1,4 +1,4 @@
-"""Category and Attribute Prediction (DeepFashion, Liu et al., CVPR 2016): 289,222 pictures.
+"""Category and Attribute Prediction (DeepFashion, Liu et al., CVPR 2016): 289,222 images.
 
 Eval/list_eval_partition.txt                             train, val, test
 Anno/list_category_cloth.txt, Anno/list_category_img.txt 50 categories, ids from 1
@@ -38,7 +38,7 @@ def find_cap(root: Path) -> Files:
 
 
 def read_cap(files: Files, report: Report) -> Garments:
-    """Read the lists and join them by the names of the pictures.
+    """Read the lists and join them by the names of the images.
 
     Raises:
         InputError: a list that cannot be used at all.

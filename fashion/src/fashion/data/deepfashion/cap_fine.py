@@ -1,6 +1,6 @@
-"""The fine release of Category and Attribute Prediction: 20,000 pictures, 26 attributes in 6 types.
+"""The fine release of Category and Attribute Prediction: 20,000 images, 26 attributes in 6 types.
 
-Anno_fine/{train,val,test}.txt             a picture a line
+Anno_fine/{train,val,test}.txt             an image a line
 Anno_fine/{train,val,test}_attr.txt        what is known of it in its line: 26 times 0 or 1
 Anno_fine/{train,val,test}_cate.txt        a category, from 1
 Anno_fine/{train,val,test}_bbox.txt        x_1 y_1 x_2 y_2
@@ -77,7 +77,7 @@ def read_cap_fine(files: Files, report: Report) -> Garments:
     )
     every = [row.fields[0] for rows in names.values() for row in rows]
     if len(set(every)) < len(every):
-        report(f"{files.lists['train']}: a picture comes twice in the lists of pictures: {AGAIN}")
+        report(f"{files.lists['train']}: an image comes twice in the lists of images: {AGAIN}")
     return Garments(
         files.folder, encoded(every), columns, labels.done(), words, files.lists["train"]
     )
@@ -108,7 +108,7 @@ Fill = Callable[[int, list[int]], str | None]
 
 
 def _fill(path: Path, pictures: list[Row], first: int, fill: Fill, report: Report) -> None:
-    """Fill in what a list knows of some pictures, line by line."""
+    """Fill in what a list knows of some images, line by line."""
     rows = _rows(path)
     if len(rows) != len(pictures):
         report(f"{path}: {len(rows)} lines for {len(pictures)} pictures: {AGAIN}")

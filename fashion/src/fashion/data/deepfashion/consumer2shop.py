@@ -1,4 +1,4 @@
-"""Consumer-to-shop Clothes Retrieval (DeepFashion, Liu et al., CVPR 2016): 239,557 pictures.
+"""Consumer-to-shop Clothes Retrieval (DeepFashion, Liu et al., CVPR 2016): 239,557 images.
 
 Eval/list_eval_partition.txt          pairs: CONSUMER SHOP ITEM train, val or test
 Anno/list_bbox_consumer2shop.txt      with the garment's type and the source, 1 shop or 2 consumer
@@ -8,7 +8,7 @@ Anno/list_attr_type.txt               the names of these types; may be missing
 Anno/list_attr_items.txt              labels by the item; may be missing
 Img/img/TOPS/T_Shirt/id_00000001/comsumer_01.jpg (sic), shop_01.jpg
 
-A picture is in many pairs. Consumers' pictures of val and test are queries; the gallery is what
+An image is in many pairs. Consumers' images of val and test are queries; the gallery is what
 shops show of the items of val and of test together. Category is the folder, TOPS/T_Shirt.
 """
 
@@ -52,9 +52,9 @@ def find_consumer2shop(root: Path) -> Files:
 
 
 def read_consumer2shop(files: Files, report: Report) -> Garments:
-    """Read the lists and join them by the names of the pictures.
+    """Read the lists and join them by the names of the images.
 
-    Reports pictures of two items or splits, and queries whose item no shop shows, beside faults in
+    Reports images of two items or splits, and queries whose item no shop shows, beside faults in
     rows.
 
     Raises:
@@ -108,7 +108,7 @@ def english(words: list[str]) -> str:
 
 
 def _pictures(path: Path, report: Report) -> dict[str, Row]:
-    """A row for each picture of the pairs."""
+    """A row for each image of the pairs."""
     pictures: dict[str, Row] = {}
     for row in read_partition(path, SPLITS, 4, report):
         try:

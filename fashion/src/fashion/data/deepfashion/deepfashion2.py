@@ -1,4 +1,4 @@
-"""DeepFashion2 (Ge et al., CVPR 2019): several garments a picture, a JSON file a picture.
+"""DeepFashion2 (Ge et al., CVPR 2019): several garments an image, a JSON file an image.
 
 train/image/000001.jpg       train/annos/000001.json
 validation/image/000001.jpg  validation/annos/000001.json      our split ``test``
@@ -91,7 +91,7 @@ def find_deepfashion2(root: Path) -> Files:
 
 
 def read_deepfashion2(files: Files, report: Report) -> Garments:
-    """Read the annotations of all pictures; a garment is a row.
+    """Read the annotations of all images; a garment is a row.
 
     Raises:
         InputError: there is none.
@@ -144,7 +144,7 @@ def _documents(folder: Path, report: Report) -> Iterator[tuple[Path, dict[str, A
 
 
 def _items(path: Path, document: dict[str, Any], report: Report) -> Iterator[dict[str, Any]]:
-    """item1, item2, ... of a picture that have no fault."""
+    """item1, item2, ... of an image that have no fault."""
     for key, item in document.items():
         if key.startswith("item"):
             if fault := _item_fault(item):

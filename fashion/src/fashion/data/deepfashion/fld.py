@@ -1,4 +1,4 @@
-"""Fashion Landmark Detection (Liu et al., ECCV 2016): 123,016 pictures.
+"""Fashion Landmark Detection (Liu et al., ECCV 2016): 123,016 images.
 
 Eval/list_eval_partition.txt   train, val, test
 Anno/list_bbox.txt
@@ -30,7 +30,7 @@ def find_fld(root: Path) -> Files:
 
 
 def read_fld(files: Files, report: Report) -> Garments:
-    """Read the lists and join them by the names of the pictures.
+    """Read the lists and join them by the names of the images.
 
     Raises:
         InputError: a list that cannot be used at all.
