@@ -1,17 +1,17 @@
 """The papers' claims, run on synthetic people: ``python fashion/benchmarks/claims.py NAME``.
 
-pooling    features pooled at landmarks: found, annotated, of another picture, at a corner, none
+pooling    features pooled at landmarks: found, annotated, of another image, at a corner, none
 cascade    Deep Fashion Alignment against FashionNet, one network, an ensemble; at equal budgets
 losses     losses of attributes where many are not named and most are rare
 interplay  identities and labels learnt together and apart, with few labels and with all
-alignment  retrieval from whole pictures, from boxes, and with landmarks
+alignment  retrieval from whole images, from boxes, and with landmarks
 rivals     retrieval by WTBI, DARN and FashionNet, with landmarks found, annotated, shuffled, none
 all        these six; a network that several ask for is trained once
 
 Garments are the same for every seed, and training is told all of their attributes but where losses
 are compared. Figures are of the test part: mean +- half of its 95 % interval over seeds, reported
 whichever way they fall. The last weights are tested; settings are chosen with ``--tested val``.
-Trunks have half of the channels of the small one, so that as many pictures cost less.
+Trunks have half of the channels of the small one, so that as many images cost less.
 """
 
 import argparse
@@ -30,15 +30,15 @@ from vision_shared.claims import mean_and_interval, run_claim
 from vision_shared.tables import Table
 
 TRIVIAL = "most frequent, random order"
-FEW = 300  # training pictures with labels
-STEPS = ("pose", "recognition")
+FEW = 300  # training images with labels
+PHASES = ("pose", "recognition")
 
 Found = dict[str, list[Scores]]
 
 
 def without(*terms: str) -> list[str]:
     """Return what trains FashionNet without these terms of its loss."""
-    return [f"module.weights.{step}.{term}=0" for step in STEPS for term in terms]
+    return [f"module.weights.{step}.{term}=0" for step in PHASES for term in terms]
 
 
 def pooled_at(source: str) -> str:
@@ -70,7 +70,7 @@ def pooling(options: argparse.Namespace) -> list[Table]:
     systems = {
         "global branch only": GLOBAL,
         "+ landmark loss, no pooling": JOINT,
-        "pooled at another picture's": [pooled_at("shuffled")],
+        "pooled at another image's": [pooled_at("shuffled")],
         "pooled at the corner": [pooled_at("corner")],
         "pooled at predicted": FASHIONNET,
         "pooled at annotated (oracle)": [pooled_at("oracle")],
@@ -145,7 +145,7 @@ PATCH = 16
 
 def one_stage(number: int, epochs: int) -> list[str]:
     """Return what trains direct regression by networks whose answers are averaged."""
-    phases = "module.phases=[{step: stage1, share: 1.0, learning_rate: 2.0e-3}]"
+    phases = "module.phases=[{name: stage1, share: 1.0, learning_rate: 2.0e-3}]"
     plan = [f"module.network.branches=[{number}]", "module.network.num_labels=0", phases]
     return ["module=dfa", "data.pictures_per_item=null", f"trainer.max_epochs={epochs}", *plan]
 
@@ -154,7 +154,7 @@ def three_stages(unit: int, *settings: str) -> list[str]:
     """Return what trains a cascade, whose first stage has three times the epochs of others."""
     shares = {"stage1": 0.6, "stage2": 0.2, "stage3": 0.2}
     phases = [
-        f"{{step: {step}, share: {share}, learning_rate: 2.0e-3}}" for step, share in shares.items()
+        f"{{name: {step}, share: {share}, learning_rate: 2.0e-3}}" for step, share in shares.items()
     ]
     plan = [f"module.phases=[{', '.join(phases)}]", *(f"module.network.{s}" for s in settings)]
     return ["module=dfa", "data.pictures_per_item=null", f"trainer.max_epochs={5 * unit}", *plan]
@@ -209,10 +209,10 @@ def interplay(options: argparse.Namespace) -> list[Table]:
     few = ["data._target_=few_labels.FewLabels", f"+data.num_labelled={FEW}"]
     systems = {
         "identities alone": IDENTITIES,
-        f"labels alone, {FEW} pictures": [*LABELS, *few],
-        f"together, {FEW} pictures": few,
-        "labels alone, all pictures": LABELS,
-        "together, all pictures": FASHIONNET,
+        f"labels alone, {FEW} images": [*LABELS, *few],
+        f"together, {FEW} images": few,
+        "labels alone, all images": LABELS,
+        "together, all images": FASHIONNET,
     }
     found = train_all(options, systems)
     for name, runs in found.items():
@@ -228,7 +228,7 @@ def interplay(options: argparse.Namespace) -> list[Table]:
         "street1": "street hit@1",
     }
     more = (
-        "Labels are categories and attributes, of all pictures that train or of some; identities "
+        "Labels are categories and attributes, of all images that train or of some; identities "
         "and landmarks are of all. -: not learnt."
     )
     return [table("Identities and attributes, %", found, columns, options, more)]
@@ -240,11 +240,11 @@ def alignment(options: argparse.Namespace) -> list[Table]:
         "no box": ["data.region=whole", *GLOBAL],
         "box": GLOBAL,
         "box, landmarks learnt, not pooled": JOINT,
-        "box + another picture's landmarks": [pooled_at("shuffled")],
+        "box + another image's landmarks": [pooled_at("shuffled")],
         "box + predicted landmarks": FASHIONNET,
         "box + annotated landmarks": [pooled_at("oracle")],
     }
-    more = "Boxes are true ones; a whole picture is shown in as many pixels as a box."
+    more = "Boxes are true ones; a whole image is shown in as many pixels as a box."
     found = train_all(options, systems)
     return [table("Retrieval by alignment, %", found, RETRIEVAL, options, more)]
 
@@ -254,7 +254,7 @@ def rivals(options: argparse.Namespace) -> list[Table]:
     systems = {
         "DARN": [*GLOBAL, "module._target_=darn.DarnModule"],
         "FashionNet, no landmarks": GLOBAL,
-        "FashionNet, another picture's": [pooled_at("shuffled")],
+        "FashionNet, another image's": [pooled_at("shuffled")],
         "FashionNet": FASHIONNET,
         "FashionNet, annotated landmarks": [pooled_at("oracle")],
     }
@@ -263,8 +263,8 @@ def rivals(options: argparse.Namespace) -> list[Table]:
     runs = [train_wtbi(options, seed, *labels).scores for seed in range(options.seeds)]
     more = (
         "WTBI: a metric for each category on the features of a network that has learnt labels, "
-        "which is told the categories. DARN: a network for shops' pictures and one for customers'. "
-        "All from true boxes, with one trunk and the same pictures."
+        "which is told the categories. DARN: a network for shops' images and one for customers'. "
+        "All from true boxes, with one trunk and the same images."
     )
     columns = RETRIEVAL | {"seconds": "CPU s"}
     return [table("Retrieval by method, %", {"WTBI": runs, **found}, columns, options, more)]

@@ -1,7 +1,7 @@
 """DARN, which FashionNet is compared with: two branches for two domains, attributes, ranking.
 
 Huang, Feris, Chen, Yan, "Cross-domain Image Retrieval with a Dual Attribute-aware Ranking Network",
-ICCV 2015: a network for shops' pictures and one for customers', each of which predicts attributes;
+ICCV 2015: a network for shops' images and one for customers', each of which predicts attributes;
 what they see is embedded under a ranking loss across both. Ours where it differs: the two have
 FashionNet's global branch and trunk, and its triplet loss, so that what is compared is the method.
 """
@@ -13,13 +13,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from fashion.data.layout import CONSUMER
+from fashion.data.taxonomy import CONSUMER
 from fashion.models import Alignment, Recognition
 from fashion.module import FashionModule
 
 
 class DarnModule(FashionModule):
-    """Trains two networks without landmarks, each on the pictures of its domain.
+    """Trains two networks without landmarks, each on the images of its domain.
 
     Args: as `FashionModule`'s.
     """
@@ -39,7 +39,7 @@ class DarnModule(FashionModule):
         return self.objective(self._answer(batch), batch, wanted)
 
     def _answer(self, batch: Mapping[str, Tensor]) -> Recognition:
-        """Return what each picture's own network says."""
+        """Return what each image's own network says."""
         is_street = batch["domain"] == CONSUMER
         image = batch["image"]
         rows, parts = [], []

@@ -24,7 +24,7 @@ CLOTHES = (
     4,
     6,
 )  # tops, pullovers, dresses, coats, shirts: what ImageNet's were measured on
-LABELLED, TESTED, AT_ONCE = 1000, 500, 50
+LABELLED, TESTED, BATCH_SIZE = 1000, 500, 50
 
 
 def read_split(folder: Path, name: str, number: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
@@ -49,8 +49,8 @@ def describe(recogniser: GarmentRecogniser, images: NDArray[np.uint8]) -> dict[s
     network: Any = recogniser.network.network
     ours, theirs = [], []
     hook = network.features.register_forward_hook(lambda *call: theirs.append(call[2][1].numpy()))
-    for start in range(0, len(images), AT_ONCE):
-        batch = [_enlarged(image) for image in images[start : start + AT_ONCE]]
+    for start in range(0, len(images), BATCH_SIZE):
+        batch = [_enlarged(image) for image in images[start : start + BATCH_SIZE]]
         size = np.array([0, 0, *batch[0].shape[1::-1]], np.float32)
         answer: Any = recogniser.answer([recogniser.frame(image, size)[0] for image in batch])
         ours.append(answer.embedding.numpy())

@@ -8,7 +8,7 @@ import numpy as np
 from fashion.data.datamodule import PeopleData
 from fashion.data.garments import Garments
 from fashion.data.labels import Labels
-from fashion.data.layout import UNKNOWN
+from fashion.data.taxonomy import UNKNOWN
 
 
 class FewLabels(PeopleData):
@@ -17,7 +17,7 @@ class FewLabels(PeopleData):
     Items, boxes and landmarks are known of all; which ones are labelled follows from no seed.
 
     Args:
-        num_labelled: pictures whose labels are told, spread over all.
+        num_labelled: images whose labels are told, spread over all.
         common: the arguments of `PeopleData`.
     """
 

@@ -1,8 +1,8 @@
 """What the papers' experiments cost and should give: ``python fashion/benchmarks/paper_cost.py``.
 
-Nothing is trained. Operations are counted on tensors without contents (a picture forward, and twice
+Nothing is trained. Operations are counted on tensors without contents (an image forward, and twice
 as much back); minutes are those at an assumed speed, ``--tflops``, of what a GPU sustains in such
-networks, and reading pictures may take longer. Disk is the pictures' at 0.2 bytes a pixel, as JPEG
+networks, and reading images may take longer. Disk is the images' at 0.2 bytes a pixel, as JPEG
 of a high quality has it, and the checkpoints' of a run, the best and the last. Figures to expect
 are the papers', not measured here.
 """
@@ -22,7 +22,7 @@ BYTES_A_PIXEL = 0.2
 
 
 class DataSet(NamedTuple):
-    """Pictures in all and of training, their height and width, categories and attributes."""
+    """Images in all and of training, their height and width, categories and attributes."""
 
     pictures: int
     training: int
@@ -38,7 +38,7 @@ DATA = {
     "consumer2shop": DataSet(239_557, 120_000, (300, 225), 20, 303),
 }
 """As published; sizes as the longer side and the usual shape have it. About half of
-Consumer-to-shop's pictures train."""
+Consumer-to-shop's images train."""
 
 EXPERIMENTS: dict[str, tuple[list[str], str]] = {
     "paper_fashionnet": (
@@ -67,7 +67,7 @@ def main() -> None:
     options = parser.parse_args()
     rows = [_row(name, choice, options.tflops) for name, (choice, _) in EXPERIMENTS.items()]
     columns = ["", "parameters", "GFLOP", "epochs", "steps", "minutes", "disk"]
-    note = f"GFLOP: of a picture in training. Minutes: at {options.tflops:g} TFLOP/s."
+    note = f"GFLOP: of an image in training. Minutes: at {options.tflops:g} TFLOP/s."
     expected = [[name, figures] for name, (_, figures) in EXPERIMENTS.items()]
     print_tables(
         [
@@ -106,14 +106,14 @@ def _row(name: str, overrides: list[str], tflops: float) -> list[str]:
 
 
 def _operations(network: Any, size: tuple[int, int], phases: list[Any]) -> float:
-    """Return those of a picture in training, in the mean over the phases."""
+    """Return those of an image in training, in the mean over the phases."""
     image = torch.zeros(2, 3, *size)
     annotation = torch.zeros(2, 8, 2), torch.zeros(2, 8, dtype=torch.int64)
     is_cascade = isinstance(network, DeepFashionAlignment)
     total = 0.0
     for phase in phases:
         if is_cascade:
-            network.last = network.steps.index(phase.step)
+            network.last = network.phases.index(phase.name)
         with FlopCounterMode(display=False) as forward:
             network.before(image) if is_cascade else network(image, *annotation)
         earlier = forward.get_total_flops() if is_cascade else 0

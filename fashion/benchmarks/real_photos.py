@@ -18,7 +18,7 @@ from fashion.photographs.garments import (
     people_table,
     write_sheet,
 )
-from fashion.recogniser import LEAST_SCORE, GarmentRecogniser
+from fashion.recogniser import MIN_SCORE, GarmentRecogniser
 from fashion.weights import SHIPPED
 from vision_shared.tables import print_tables
 
@@ -31,7 +31,7 @@ def main() -> None:
     parser.add_argument("--fashion-mnist", type=Path, default=DEBIAN, metavar="DIR")
     parser.add_argument("--split", choices=("development", "test"), default="test")
     parser.add_argument("--sheet", type=Path, help="write the photographs with what was found")
-    parser.add_argument("--least-score", type=float, default=LEAST_SCORE)
+    parser.add_argument("--least-score", type=float, default=MIN_SCORE)
     options = parser.parse_args()
     recogniser = GarmentRecogniser.from_checkpoint(
         options.checkpoint, least_score=options.least_score

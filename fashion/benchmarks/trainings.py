@@ -15,7 +15,7 @@ from torchmetrics.utilities.data import dim_zero_cat
 from wtbi import match_pictures  # pyrefly: ignore[missing-import]
 
 from fashion.comparison import Comparison
-from fashion.data.people_garments import LOCAL_ATTRIBUTES
+from fashion.data.people.garments import LOCAL_ATTRIBUTES
 from fashion.evaluation.landmarks import LandmarkScores
 from fashion.evaluation.results import GarmentResults
 from fashion.module import FashionModule
@@ -25,7 +25,7 @@ from vision_shared.run import Run
 Scores = dict[str, float]
 
 VARIATIONS = {"easy": (1,), "medium": (2, 4), "hard": (3, 5)}
-"""Numbers of `fashion.data.layout.VARIATIONS`: medium and large poses, medium and large zooms."""
+"""Numbers of `fashion.data.taxonomy.VARIATIONS`: medium and large poses, medium and large zooms."""
 
 RECIPE = {
     "side": 128,
@@ -39,7 +39,7 @@ RECIPE = {
 garment's attributes, unless a claim says otherwise."""
 
 CHANNELS = ("[12,24,32,32]", "48")
-"""Half of those of the small trunk, so that a CPU sees each picture more often."""
+"""Half of those of the small trunk, so that a CPU sees each image more often."""
 
 HITS_AT = (1, 20)
 RECALLED = 5
@@ -87,7 +87,7 @@ def train_wtbi(options: argparse.Namespace, seed: int, *overrides: str) -> Train
 def _train(options: argparse.Namespace, seed: int, *overrides: str) -> Trained:
     run, clock = _fit(options, seed, *overrides)
     assert isinstance(run.module, FashionModule)
-    scores, trivial = figures(run.module.comparison, run.module.attributes, run.data)
+    scores, trivial = network_scores(run.module.comparison, run.module.attributes, run.data)
     return Trained(scores | {"seconds": clock.seconds}, trivial)
 
 
@@ -112,17 +112,19 @@ def _fit(options: argparse.Namespace, seed: int, *overrides: str) -> tuple[Run, 
     return fit_and_test(configure("fashion", folder, chosen, seed), clock), clock
 
 
-def figures(comparison: Comparison, attributes: Sequence[str], data: Any) -> tuple[Scores, Scores]:
+def network_scores(
+    comparison: Comparison, attributes: Sequence[str], data: Any
+) -> tuple[Scores, Scores]:
     """Return the figures of the test that has just run: of the network, of the trivial answers."""
     systems = (comparison.results, comparison.trivial)
-    ours, trivial = (landmark_figures(each.landmarks.compute()) for each in systems)
+    ours, trivial = (landmark_scores(each.landmarks.compute()) for each in systems)
     stages = comparison.by_stage().items()
     ours |= {f"ne_{name}": scores.normalised_error() for name, scores in stages}
     if not comparison.recognises:
         return ours, trivial
     rates = data.positive_rates()
     for scores, results in zip((ours, trivial), systems, strict=True):
-        scores |= label_figures(results, attributes, rates)
+        scores |= label_scores(results, attributes, rates)
     rankings = {
         "in_shop": comparison.retrieval.in_shop(),
         "street": comparison.retrieval.on_street(),
@@ -134,8 +136,8 @@ def figures(comparison: Comparison, attributes: Sequence[str], data: Any) -> tup
     return ours, trivial
 
 
-def landmark_figures(scores: LandmarkScores) -> Scores:
-    """NE and PDL of all, and of easy, medium and hard pictures."""
+def landmark_scores(scores: LandmarkScores) -> Scores:
+    """NE and PDL of all, and of easy, medium and hard images."""
     of = {"": scores}
     for name, variations in VARIATIONS.items():
         chosen = torch.isin(scores.variation, torch.tensor(variations))
@@ -144,7 +146,7 @@ def landmark_figures(scores: LandmarkScores) -> Scores:
     return found | {f"pdl{name}": each.detected() for name, each in of.items()}
 
 
-def label_figures(results: GarmentResults, attributes: Sequence[str], rates: Tensor) -> Scores:
+def label_scores(results: GarmentResults, attributes: Sequence[str], rates: Tensor) -> Scores:
     """Accuracy of categories, recall and average precision of attributes, also of some of them.
 
     Args:

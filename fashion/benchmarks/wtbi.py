@@ -2,9 +2,9 @@
 
 Hadi Kiapour, Han, Lazebnik, Berg, Berg, "Where to Buy It: Matching Street Clothing Photos in Online
 Shops", ICCV 2015: features of a network that was not trained to match, and above them three full
-connections that tell whether two pictures show one item, trained on pairs of all categories and
+connections that tell whether two images show one item, trained on pairs of all categories and
 then further for each. Ours where it differs: the features are of a network that has learnt labels
-on the same pictures, the metric sees the difference and the product of two, and it knows the
+on the same images, the metric sees the difference and the product of two, and it knows the
 category of a query and of the gallery.
 """
 
@@ -26,7 +26,7 @@ PAIRS = 128
 
 STEPS, STEPS_OF_CATEGORY = 300, 60
 LEARNING_RATE = 1e-3
-LEAST_ITEMS = 5
+MIN_ITEMS = 5
 """Of a category that has a metric of its own."""
 
 
@@ -68,10 +68,10 @@ def match_pictures(run: Run, seed: int) -> dict[str, Ranking]:
     for category in pictures.category.unique().tolist():
         chosen = pictures.category == category
         some = _Pictures(*(values[chosen] for values in pictures))
-        if len(some.item.unique()) >= LEAST_ITEMS:
+        if len(some.item.unique()) >= MIN_ITEMS:
             own[category] = _trained(deepcopy(general), some, STEPS_OF_CATEGORY, generator)
     results = RetrievalResults()
-    for batch in data.loader(data.evaluation_samples(data.part(data.tested))):
+    for batch in data.loader(data.evaluation_samples(data.of_split(data.tested))):
         results.update(_features(network, batch["image"]), batch)
     found = {}
     for name, group in (("in_shop", 1), ("street", 0)):

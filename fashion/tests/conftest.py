@@ -9,7 +9,7 @@ import torch
 
 from colour_shop import COLOURS, DRESS, TEE, photo, run
 from fashion import index
-from fashion.data.people import Recipe
+from fashion.data.people.recipe import Recipe
 from fashion.models import build_pipeline
 from vision_shared.checkpoints import write_checkpoint
 from vision_shared.inputs import ExitCode

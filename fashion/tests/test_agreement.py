@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from fashion.agreement import of_type, states_of_type
-from fashion.data.layout import ABSENT, SLOTS_OF_TYPE, UNKNOWN
+from fashion.data.taxonomy import ABSENT, SLOTS_OF_TYPE, UNKNOWN
 from fashion.recogniser import GarmentRecogniser
 from vision_shared.checkpoints import read_checkpoint, write_checkpoint
 

@@ -11,7 +11,7 @@ from omegaconf import OmegaConf
 from PIL import Image
 
 from fashion.check_data import main
-from fashion.data.benchmarks import ROOTS
+from fashion.data.registry import ROOTS
 
 
 @pytest.fixture
@@ -39,8 +39,8 @@ def test_item_list_and_pictures_have_to_agree(
     capsys.readouterr()
     assert main(["inshop", str(root)]) == 2
     out = capsys.readouterr().out
-    assert f"{path}: {lines[1]}: not in it, but the partition has pictures of it" in out
-    assert f"{path}: id_99999999: without a picture in the partition" in out
+    assert f"{path}: {lines[1]}: not in it, but the partition has images of it" in out
+    assert f"{path}: id_99999999: without an image in the partition" in out
 
 
 def test_pictures_without_a_row_are_a_fault(
@@ -68,7 +68,7 @@ def test_every_fault_is_named_in_a_line(garments: Path, capsys: pytest.CaptureFi
     root = garments / "consumer2shop"
     pictures = sorted((garments / "img").rglob("comsumer_0*.jpg"))
     pictures[0].unlink()
-    pictures[1].write_text("no picture")
+    pictures[1].write_text("no image")
     landmarks = root / "Anno" / "list_landmarks_consumer2shop.txt"
     lines = landmarks.read_text().splitlines()
     lines[4] = lines[4].rstrip().rpartition(" ")[0]
@@ -76,8 +76,8 @@ def test_every_fault_is_named_in_a_line(garments: Path, capsys: pytest.CaptureFi
     assert main(["consumer2shop", str(root)]) == 2
     out = capsys.readouterr().out.splitlines()
     assert out[0].startswith(f"{landmarks}:5: expected clothes type, variation type and")
-    assert f"{root}/img/{pictures[0].relative_to(garments / 'img')}: no such picture" in out[1]
-    assert "partition.txt:" in out[1] and "not a picture" in out[2]
+    assert f"{root}/img/{pictures[0].relative_to(garments / 'img')}: no such image" in out[1]
+    assert "partition.txt:" in out[1] and "not an image" in out[2]
     assert f"{root}: 3 faults" in out
 
 

@@ -58,8 +58,8 @@ def test_claim_trains_every_system_and_writes_its_table(
     cells = {row[0]: row[1:] for row in rows}
     assert len(benchmark("trainings").TRAINED) == 5
     assert cells["identities alone"][:3] == ["-"] * 3
-    assert cells["labels alone, all pictures"][3:] == ["-"] * 2
-    for name in ("together, all pictures", "together, 300 pictures", "most frequent, random order"):
+    assert cells["labels alone, all images"][3:] == ["-"] * 2
+    for name in ("together, all images", "together, 300 images", "most frequent, random order"):
         assert all(0 <= float(cell) <= 100 for cell in cells[name])
 
 
@@ -108,13 +108,13 @@ def test_few_labels_are_told_and_all_items(benchmark: Any, tiny: list[str], tmp_
     np.testing.assert_array_equal(told.labels[:][is_told], known.labels[:][is_told])
     np.testing.assert_array_equal(told.columns.categories >= 0, is_told)
     np.testing.assert_array_equal(told.columns.items, known.columns.items)
-    assert (some.part("test").labels[:] != 0).all()
+    assert (some.of_split("test").labels[:] != 0).all()
 
 
 def test_landmark_figures_divide_variations(benchmark: Any) -> None:
     errors = torch.tensor([0.01, 0.02, 0.3, 0.04, 0.5])[:, None].expand(-1, 8)
     scores = LandmarkScores(errors, torch.arange(1, 6))
-    found = benchmark("trainings").landmark_figures(scores)
+    found = benchmark("trainings").landmark_scores(scores)
     for name, error, share in (("", 0.174, 0.6), ("_easy", 0.01, 1), ("_medium", 0.03, 1)):
         assert found[f"ne{name}"] == pytest.approx(error)
         assert found[f"pdl{name}"] == pytest.approx(share)

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fashion.data.benchmarks import load_garments, read_garments
 from fashion.data.garments import Garments
-from fashion.data.layout import ABSENT, OCCLUDED, TRUNCATED, VISIBLE
+from fashion.data.registry import load_garments, read_garments
+from fashion.data.taxonomy import ABSENT, OCCLUDED, TRUNCATED, VISIBLE
 from vision_shared.inputs import InputError
 
 A, B, C = (f"img/Sheer_Pleated-Front_Blouse/img_0000000{i}.jpg" for i in (1, 2, 3))
@@ -68,7 +68,7 @@ def test_lists_are_joined_by_name(tmp_path: Path) -> None:
     garments = load(make(tmp_path))
     assert [garments.name(i) for i in range(3)] == [A, C, B]  # as the partition lists them
     columns = garments.columns
-    assert columns.parts.tolist() == [0, 2, 1]
+    assert columns.splits.tolist() == [0, 2, 1]
     assert columns.categories.tolist() == [2, 1, 0]  # ids count from 1, rows beyond the count
     assert garments.labels[:].tolist() == [[-1, 1, -1], [-1, -1, -1], [1, -1, 0]]
     assert columns.boxes[0].tolist() == [72, 79, 232, 273]
@@ -174,7 +174,7 @@ def test_missing_pictures_are_named_and_counted(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"img_00000003\.jpg: no such.*partition\.txt:4 lists it"):
         garments.check()
     more = garments.take(np.array([0, 1, 1, 1, 1, 1]))
-    with pytest.raises(InputError, match=r"jpg, .*jpg, .*jpg and 2 others: no such picture"):
+    with pytest.raises(InputError, match=r"jpg, .*jpg, .*jpg and 2 others: no such image"):
         more.check()
 
 
@@ -188,11 +188,11 @@ def test_lists_are_reloaded_from_the_cache_until_one_changes(tmp_path: Path) -> 
     assert (again.vocabulary, again.listed_in) == (first.vocabulary, first.listed_in)
     path = tmp_path / "Eval" / "list_eval_partition.txt"
     path.write_text(path.read_text().replace("train", "val  "))
-    assert load(tmp_path).columns.parts.tolist() == [1, 2, 1]
+    assert load(tmp_path).columns.splits.tolist() == [1, 2, 1]
 
 
 def fine(root: Path, nested: bool = False, **changes: str) -> Path:
-    """The fine release of three pictures."""
+    """The fine release of three images."""
     lists = {
         **{"train.txt": f"{A}\n", "val.txt": f"{B}\n", "test.txt": f"{C}\n"},
         **{"train_attr.txt": "0 1 0 \n", "val_attr.txt": "1 1 1\n", "test_attr.txt": "0 0 0\n"},
@@ -216,7 +216,7 @@ def fine(root: Path, nested: bool = False, **changes: str) -> Path:
 def test_fine_lists_without_heads_are_joined_by_line(tmp_path: Path, nested: bool) -> None:
     garments = load(fine(tmp_path, nested), "cap_fine")
     columns = garments.columns
-    assert columns.parts.tolist() == [0, 1, 2]
+    assert columns.splits.tolist() == [0, 1, 2]
     assert columns.categories.tolist() == [2, 25, 40] and columns.types.tolist() == [0, 1, 2]
     assert garments.labels[:].tolist() == [[-1, 1, -1], [1, 1, 1], [-1, -1, -1]]
     assert garments.vocabulary.attributes == ("no dress", "floral", "tight")
@@ -235,5 +235,5 @@ def test_faults_of_the_fine_release_are_reported(tmp_path: Path) -> None:
     assert faults_of(root, "cap_fine") == [
         f"{folder}/train_attr.txt:1: expected 3 labels of 0 or 1, got 3 numbers",
         f"{folder}/val_cate.txt:1: expected a category of 1 to 50, got [0]",
-        f"{folder}/test_attr.txt: 2 lines for 1 pictures: get the file again",
+        f"{folder}/test_attr.txt: 2 lines for 1 images: get the file again",
     ]

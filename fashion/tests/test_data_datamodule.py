@@ -1,4 +1,4 @@
-"""Datamodules: batches, their order, parts and roles, and what they answer to bad data."""
+"""Datamodules: batches, their order, splits and roles, and what they answer to bad data."""
 
 from pathlib import Path
 from typing import Any
@@ -10,9 +10,10 @@ from PIL import Image
 
 from fashion.data.datamodule import FashionData, PeopleData
 from fashion.data.garments import Garments, Vocabulary, unknown_columns
-from fashion.data.items import renumbered, with_roles, with_validation
 from fashion.data.labels import Labels
-from fashion.data.layout import (
+from fashion.data.people.garments import PEOPLE_ATTRIBUTES, PEOPLE_TYPES
+from fashion.data.retrieval_splits import renumbered, with_roles, with_validation
+from fashion.data.taxonomy import (
     CATEGORIES,
     CONSUMER,
     GALLERY,
@@ -23,7 +24,6 @@ from fashion.data.layout import (
     UNKNOWN,
     UPPER,
 )
-from fashion.data.people_garments import PEOPLE_ATTRIBUTES, PEOPLE_TYPES
 from vision_shared.inputs import InputError
 from vision_shared.testing import are_equal, epochs, expect_epochs_to_repeat
 
@@ -70,13 +70,13 @@ def prepared(data: FashionData, stage: str = "fit") -> Any:
     return data
 
 
-def table(parts: list[int], items: list[int], domains: list[int] | None = None) -> Garments:
-    columns = unknown_columns(len(parts))
-    columns.parts[:], columns.items[:] = parts, items
+def table(splits: list[int], items: list[int], domains: list[int] | None = None) -> Garments:
+    columns = unknown_columns(len(splits))
+    columns.splits[:], columns.items[:] = splits, items
     if domains is not None:
         columns.domains[:] = domains
-    names = np.array([f"{i}.jpg".encode() for i in range(len(parts))])
-    return Garments(Path("p"), names, columns, Labels.unknown(len(parts)), Vocabulary(), Path("p"))
+    names = np.array([f"{i}.jpg".encode() for i in range(len(splits))])
+    return Garments(Path("p"), names, columns, Labels.unknown(len(splits)), Vocabulary(), Path("p"))
 
 
 def test_facts_are_known_before_anything_is_rendered(
@@ -123,7 +123,7 @@ def test_evaluation_sees_a_part_in_order(make: Any) -> None:
     data = prepared(make())
     batches = list(data.val_dataloader())
     index = torch.cat([batch["index"] for batch in batches])
-    assert index.tolist() == list(range(len(data.part("val"))))
+    assert index.tolist() == list(range(len(data.of_split("val"))))
     items = torch.cat([batch["item"] for batch in batches])
     assert int(items[items != UNKNOWN].min()) >= data.num_items
     assert are_equal(batches, list(prepared(make()).val_dataloader()))
@@ -131,19 +131,19 @@ def test_evaluation_sees_a_part_in_order(make: Any) -> None:
 
 def test_validation_and_test_have_queries_and_answers(make: Any) -> None:
     data = make()
-    for part in ("val", "test"):
-        columns = data.part(part).columns
+    for split in ("val", "test"):
+        columns = data.of_split(split).columns
         assert ((columns.roles != UNKNOWN) == (columns.items != UNKNOWN)).all()
         for in_shop in (True, False):
             chosen = columns.take((columns.series != UNKNOWN) == in_shop)
             queries = chosen.items[chosen.roles == QUERY]
             assert len(queries) and np.isin(queries, chosen.items[chosen.roles == GALLERY]).all()
-    assert (data.part("train").columns.roles == UNKNOWN).all()
+    assert (data.of_split("train").columns.roles == UNKNOWN).all()
 
 
 def test_inshop_holds_out_whole_items_to_validate(make: Any) -> None:
     data = make("inshop")
-    train, val = data.part("train").columns, data.part("val").columns
+    train, val = data.of_split("train").columns, data.of_split("val").columns
     assert len(np.unique(val.items)) == 1 and not set(train.items) & set(val.items)
     assert {QUERY, GALLERY} == set(val.roles.tolist())
     assert set(train.items.tolist()) == set(range(data.num_items))
@@ -151,14 +151,14 @@ def test_inshop_holds_out_whole_items_to_validate(make: Any) -> None:
 
 def test_gallery_of_consumer_to_shop_is_that_of_val_and_test(make: Any) -> None:
     data = make("consumer2shop")
-    test, val = data.part("test").columns, data.part("val").columns
+    test, val = data.of_split("test").columns, data.of_split("val").columns
     assert (test.roles == GALLERY).sum() == 4 and (val.roles == GALLERY).sum() == 2
     assert len(np.unique(test.items[test.roles == QUERY])) == 2
 
 
 def test_positive_rates_are_those_of_training(make: Any) -> None:
     data = make("cap")
-    labels = data.part("train").labels[:]
+    labels = data.of_split("train").labels[:]
     assert np.allclose(data.positive_rates(), (labels > 0).mean(0))
 
 
@@ -170,9 +170,9 @@ def test_types_of_categories_are_those_of_training(make: Any) -> None:
 
 
 def test_garments_of_one_type_alone(make: Any) -> None:
-    number = int(make("cap").part("train").columns.types[0])
+    number = int(make("cap").of_split("train").columns.types[0])
     data = make("cap", kind=TYPES[number])
-    assert set(data.garments.columns.types) == {number} and len(data.part("train"))
+    assert set(data.garments.columns.types) == {number} and len(data.of_split("train"))
     with pytest.raises(InputError, match=r"data\.kind to be one of upper, lower, full, got 'hat'"):
         make("cap", kind="hat")
 
@@ -204,15 +204,15 @@ def test_roles_follow_from_domains_else_the_first_picture_asks() -> None:
 def test_nothing_is_held_out_of_data_with_a_val() -> None:
     garments = table([0] * 30 + [1], list(range(31)))
     assert with_validation(garments) is garments
-    held = with_validation(garments.take(np.arange(30))).columns.parts
+    held = with_validation(garments.take(np.arange(30))).columns.splits
     assert (held == 1).sum() == 2
 
 
-def test_own_folder_tests_on_its_validation_part(rendered: Path, tmp_path: Path) -> None:
+def test_own_folder_tests_on_its_validation_split(rendered: Path, tmp_path: Path) -> None:
     folder = rendered / "img" / "WOMEN"
     common = arguments(folder, root=str(tmp_path), region="whole")
     data = prepared(FashionData(benchmark="folder", **common), "test")
-    assert len(data.test_set) == len(data.part("val")) > 0
+    assert len(data.test_set) == len(data.of_split("val")) > 0
     batch = next(iter(data.test_dataloader()))
     assert batch["attributes"].shape[1] == 0 and batch["box"].isnan().all()
 
@@ -251,8 +251,8 @@ def test_what_a_folder_lacks_is_said_before_training(tmp_path: Path) -> None:
         setup()
     rows = ["0.jpg,a,train", "1.jpg,a,train", "2.jpg,b,val", "gone.jpg,c,test"]
     (tmp_path / "items.csv").write_text("\n".join(["image,item,part", *rows]))
-    with pytest.raises(InputError, match=r"gone\.jpg: no such picture, but .*csv:5 lists it"):
+    with pytest.raises(InputError, match=r"gone\.jpg: no such image, but .*csv:5 lists it"):
         setup()
     (tmp_path / "items.csv").write_text("\n".join(["image,item,part", *rows[:2]]))
-    with pytest.raises(InputError, match=r"items\.csv: no picture of the part val"):
+    with pytest.raises(InputError, match=r"items\.csv: no image of the split val"):
         setup()

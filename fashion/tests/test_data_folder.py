@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from fashion.data.folder import read_folder
-from fashion.data.layout import CONSUMER, SHOP, UNKNOWN
+from fashion.data.taxonomy import CONSUMER, SHOP, UNKNOWN
 from vision_shared.faults import stop
 from vision_shared.inputs import InputError
 
@@ -35,7 +35,7 @@ def test_folders_are_items(tmp_path: Path) -> None:
     items = garments.columns.items
     assert [items[by_name[name]] for name in names] == [0, 0, 1, 1, 2, 2, 3, 3, 4, 4]
     assert items[by_name["loose.png"]] == UNKNOWN
-    val = {garments.name(i) for i in range(11) if garments.columns.parts[i] == 1}
+    val = {garments.name(i) for i in range(11) if garments.columns.splits[i] == 1}
     assert val == {"e/1.jpg", "e/2.jpg"}  # whole items
 
 
@@ -47,7 +47,7 @@ def test_table_says_what_is_known(tmp_path: Path) -> None:
     assert columns.items.tolist() == [0, 0, UNKNOWN]
     assert columns.categories.tolist() == [0, 0, UNKNOWN]
     assert columns.types.tolist() == [2, 2, UNKNOWN]
-    assert columns.parts[:2].tolist() == [0, 2]
+    assert columns.splits[:2].tolist() == [0, 2]
     assert columns.domains.tolist() == [SHOP, CONSUMER, UNKNOWN]
     assert columns.boxes[0].tolist() == [1, 2, 30.5, 40] and np.isnan(columns.boxes[1:]).all()
     assert garments.vocabulary.attributes == ("striped", "v-neck")
@@ -96,7 +96,7 @@ def test_faults_of_the_table_are_reported(tmp_path: Path) -> None:
 def test_unusable_folder_says_what_is_expected(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"no such folder, expected .*items\.csv"):
         read_folder(tmp_path / "absent", stop)
-    with pytest.raises(InputError, match="no picture in it"):
+    with pytest.raises(InputError, match="no image in it"):
         read_folder(tmp_path, stop)
     (tmp_path / "items.csv").write_text("photo,item\n")
     with pytest.raises(InputError, match=r"items\.csv:1: no column `image`"):

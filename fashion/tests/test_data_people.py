@@ -8,10 +8,21 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fashion.data.benchmarks import PEOPLE, load_garments
-from fashion.data.deepfashion2 import KINDS
+from fashion.data.deepfashion.deepfashion2 import KINDS
 from fashion.data.garments import Garments
-from fashion.data.layout import (
+from fashion.data.people.garments import (
+    CATEGORY_OF,
+    PEOPLE_ATTRIBUTES,
+    PEOPLE_TYPES,
+    Seen,
+    noisy,
+    seen_garment,
+    variation_of,
+)
+from fashion.data.people.recipe import Recipe
+from fashion.data.people.scenes import kind_of
+from fashion.data.registry import PEOPLE, load_garments
+from fashion.data.taxonomy import (
     CONSUMER,
     GALLERY,
     OCCLUDED,
@@ -22,17 +33,6 @@ from fashion.data.layout import (
     UNKNOWN,
     VISIBLE,
 )
-from fashion.data.people import Recipe
-from fashion.data.people_garments import (
-    CATEGORY_OF,
-    PEOPLE_ATTRIBUTES,
-    PEOPLE_TYPES,
-    Seen,
-    noisy,
-    seen_garment,
-    variation_of,
-)
-from fashion.data.people_scenes import kind_of
 from synthetic_people.sample import Garment
 from synthetic_people.wardrobe import CATEGORIES
 from vision_shared.inputs import InputError
@@ -72,7 +72,9 @@ def test_an_image_is_listed_with_all_of_its_garments(rendered: Path, tmp_path: P
 
 def test_no_item_is_in_two_splits(rendered: Path, tmp_path: Path) -> None:
     columns = load(rendered, "people", tmp_path).columns
-    splits = [set(columns.items[columns.parts == part].tolist()) - {UNKNOWN} for part in range(3)]
+    splits = [
+        set(columns.items[columns.splits == split].tolist()) - {UNKNOWN} for split in range(3)
+    ]
     assert [len(items) for items in splits] == [4, 2, 2]
     assert not splits[0] & splits[1] and not (splits[0] | splits[1]) & splits[2]
     assert {SHOP, CONSUMER} == set(columns.domains.tolist())
@@ -118,10 +120,10 @@ def test_labels_of_evaluation_are_clean_and_those_of_training_are_not(
     garments = load(rendered, "people", tmp_path)
     labels, columns = garments.labels[:], garments.columns
 
-    def differing(part: int) -> float:
+    def differing(split: int) -> float:
         rows = [
-            np.flatnonzero((columns.items == item) & (columns.parts == part))
-            for item in np.unique(columns.items[columns.parts == part])
+            np.flatnonzero((columns.items == item) & (columns.splits == split))
+            for item in np.unique(columns.items[columns.splits == split])
             if item != UNKNOWN
         ]
         return float(np.mean([(labels[own[0]] != labels[own[1]]).any() for own in rows]))

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fashion.data.benchmarks import load_garments, read_garments
-from fashion.data.deepfashion2 import KINDS
+from fashion.data.deepfashion.deepfashion2 import KINDS
 from fashion.data.garments import Garments
-from fashion.data.layout import (
+from fashion.data.registry import load_garments, read_garments
+from fashion.data.taxonomy import (
     ABSENT,
     CONSUMER,
     GALLERY,
@@ -87,7 +87,7 @@ C2S_ATTRIBUTES = (
 
 
 def make(root: Path, lists: dict[str, str], changes: dict[str, str | None] | None = None) -> Path:
-    """The lists of a benchmark and its pictures of 256x256 pixels; None leaves a list out."""
+    """The lists of a benchmark and its images of 256x256 pixels; None leaves a list out."""
     for name, text in (lists | (changes or {})).items():
         if text is not None:
             (root / name).parent.mkdir(parents=True, exist_ok=True)
@@ -118,7 +118,7 @@ def faults_of(name: str, root: Path) -> list[str]:
 def test_inshop_has_items_series_roles_and_categories(tmp_path: Path) -> None:
     garments = load("inshop", make(tmp_path, INSHOP))
     columns = garments.columns
-    assert columns.parts.tolist() == [0, 2, 2, 2]
+    assert columns.splits.tolist() == [0, 2, 2, 2]
     assert columns.roles.tolist() == [UNKNOWN, QUERY, GALLERY, GALLERY]
     assert columns.items.tolist() == [1, 2, 2, 2] and columns.series.tolist() == [2, 2, 2, 3]
     assert columns.domains.tolist() == [SHOP] * 4
@@ -185,7 +185,7 @@ def test_pictures_of_pairs_are_listed_once_with_domain_and_role(tmp_path: Path) 
     assert len(garments) == 7
     columns = garments.columns
     assert columns.items.tolist() == [1, 1, 2, 2, 3, 3, 3]
-    assert columns.parts.tolist() == [0, 0, 1, 1, 2, 2, 2]
+    assert columns.splits.tolist() == [0, 0, 1, 1, 2, 2, 2]
     assert columns.domains.tolist() == [CONSUMER, SHOP, CONSUMER, SHOP, CONSUMER, SHOP, CONSUMER]
     roles = [UNKNOWN, UNKNOWN, QUERY, GALLERY, QUERY, GALLERY, QUERY]
     assert columns.roles.tolist() == roles
@@ -220,7 +220,7 @@ def test_faults_of_pairs_are_reported(tmp_path: Path) -> None:
         f"{partition}:7: {SHOP_2} is id_00000003 test, but id_00000002 val in {partition}:4",
         f"{root}/Anno/list_bbox_consumer2shop.txt:4: source type 3, expected 1 (shop) or 2 "
         "(consumer)",
-        f"{partition}:4: the query {CONSUMER_2} shows an item that no picture of the gallery "
+        f"{partition}:4: the query {CONSUMER_2} shows an item that no image of the gallery "
         "shows: list one, or leave the query out",
     ]
 
@@ -285,7 +285,7 @@ def test_garments_of_one_picture_are_rows_with_items(tmp_path: Path) -> None:
         "train/image/000001.jpg",
         "validation/image/000001.jpg",
     ]
-    assert columns.parts.tolist() == [0, 0, 2, 2, 2, 2]
+    assert columns.splits.tolist() == [0, 0, 2, 2, 2, 2]
     assert columns.items.tolist() == [0, UNKNOWN, 1, UNKNOWN, 1, UNKNOWN]  # a style of 0 has none
     assert columns.roles.tolist() == [UNKNOWN, UNKNOWN, QUERY, UNKNOWN, GALLERY, UNKNOWN]
     assert columns.categories[:2].tolist() == [0, 8] and columns.types[:2].tolist() == [0, 1]
@@ -337,7 +337,7 @@ def test_places_are_pixels_of_the_picture(tmp_path: Path) -> None:
     garments.columns.boxes[0] = (-5, 40, 300, 250)
     garments.columns.landmarks[0, 0] = (260, 20)
     garment = garments.read(0)
-    assert garment.box.tolist() == [0, 40, 256, 250]  # clamped to the picture
+    assert garment.box.tolist() == [0, 40, 256, 250]  # clamped to the image
     assert garment.landmarks[0].tolist() == [256, 20]
     garments.columns.boxes[0] = (300, 40, 400, 250)
     with pytest.raises(InputError, match=r"partition\.txt:3: the box 300 40 400 250 lies outside"):

@@ -13,8 +13,8 @@ from fashion.data.augment import Augmentation
 from fashion.data.framing import PADDING, enlarged, letterbox
 from fashion.data.garments import Garments, Vocabulary, joined, unknown_columns
 from fashion.data.labels import Labels
-from fashion.data.layout import ABSENT, MIRRORED, OCCLUDED, SLOTS_OF_TYPE, TRUNCATED, VISIBLE
 from fashion.data.samples import EvaluationSamples, TrainingSamples
+from fashion.data.taxonomy import ABSENT, MIRRORED, OCCLUDED, SLOTS_OF_TYPE, TRUNCATED, VISIBLE
 from vision_shared.inputs import InputError
 
 BOX = np.array([20, 10, 60, 110], np.float32)
@@ -24,7 +24,7 @@ STATES = np.array([0, 0, 1, 0, 3, 3, 0, 2])
 
 @pytest.fixture
 def garments(tmp_path: Path) -> Garments:
-    """A picture of 80x120 pixels with a white pixel at each landmark that has a place."""
+    """An image of 80x120 pixels with a white pixel at each landmark that has a place."""
     image = np.zeros((120, 80, 3), np.uint8)
     for x, y in POINTS[STATES <= OCCLUDED]:
         image[y - 1 : y + 2, x - 1 : x + 2] = 255
@@ -184,7 +184,7 @@ def test_labels_are_packed_without_loss() -> None:
 
 def test_join_fills_what_the_first_table_does_not_know(garments: Garments) -> None:
     columns = unknown_columns(2)
-    columns.items[:], columns.variations[:], columns.parts[:] = (7, 8), (3, 4), 2
+    columns.items[:], columns.variations[:], columns.splits[:] = (7, 8), (3, 4), 2
     other = Garments(
         garments.folder,
         np.array([b"b.png", b"a.png"]),
@@ -195,4 +195,4 @@ def test_join_fills_what_the_first_table_does_not_know(garments: Garments) -> No
     )
     out = joined(garments, other)
     assert len(out) == 1 and out.columns.items.tolist() == [8]
-    assert out.columns.variations.tolist() == [4] and out.columns.parts.tolist() == [0]
+    assert out.columns.variations.tolist() == [4] and out.columns.splits.tolist() == [0]

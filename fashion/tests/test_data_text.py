@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fashion.data.text import parse_labels, read_labels, read_names, read_rows
+from fashion.data.deepfashion.parsing import parse_labels, read_labels, read_names, read_rows
 from vision_shared.faults import stop
 from vision_shared.inputs import InputError
 

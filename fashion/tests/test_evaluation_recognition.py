@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from fashion.data.layout import ABSENT, ATTRIBUTE_TYPES, OCCLUDED, SLOTS, TRUNCATED, VISIBLE
+from fashion.data.taxonomy import ABSENT, ATTRIBUTE_TYPES, OCCLUDED, SLOTS, TRUNCATED, VISIBLE
 from fashion.evaluation.attributes import AttributePrecision, AttributeRecall, attribute_table
 from fashion.evaluation.boxes import BoxResults, box_precision, box_table, match_boxes
 from fashion.evaluation.categories import CategoryAccuracy, category_table

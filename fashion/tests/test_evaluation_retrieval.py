@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.nn.functional import normalize
 
-from fashion.data import layout
+from fashion.data import taxonomy
 from fashion.evaluation.results import RetrievalResults
 from fashion.evaluation.retrieval import Embedded, GatheredEmbeddings, Ranking, rank_matches
 from fashion.evaluation.retrieval_tables import (
@@ -182,8 +182,8 @@ def test_sets_of_one_image_have_a_result(num_queries: int, num_gallery: int) -> 
         "item": torch.zeros(number, dtype=torch.long),
         "series": torch.full((number,), -1),
         "category": torch.zeros(number, dtype=torch.long),
-        "domain": torch.full((number,), layout.SHOP),
-        "role": torch.tensor([layout.QUERY] * num_queries + [layout.GALLERY] * num_gallery),
+        "domain": torch.full((number,), taxonomy.SHOP),
+        "role": torch.tensor([taxonomy.QUERY] * num_queries + [taxonomy.GALLERY] * num_gallery),
     }
     results.update(normalize(torch.ones(number, 3)), batch)
     ranking = results.in_shop()

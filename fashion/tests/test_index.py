@@ -55,7 +55,7 @@ def test_whole_pictures_are_one_garment_each(
 def test_pictures_that_cannot_be_used_are_named_and_counted(
     colour_checkpoint: Path, shop: Path, tmp_path: Path, capsys: pytest.CaptureFixture
 ) -> None:
-    (shop / "broken.jpg").write_bytes(b"\xff\xd8 no picture")
+    (shop / "broken.jpg").write_bytes(b"\xff\xd8 no image")
     (shop / ".hidden.png").write_bytes(b"")
     photo(shop / "white.png")
     folder = tmp_path / "index"
@@ -64,7 +64,7 @@ def test_pictures_that_cannot_be_used_are_named_and_counted(
         == ExitCode.PARTLY_DONE
     )
     said = capsys.readouterr().err
-    assert "broken.jpg: not a picture" in said and "white.png: no garment" in said
+    assert "broken.jpg: not an image" in said and "white.png: no garment" in said
     assert "2 of 7 inputs skipped" in said and len(lines(folder)) == 6
     for path in [*shop.rglob("front.png"), shop / "both.png"]:
         path.unlink()
@@ -80,10 +80,10 @@ def test_add_takes_new_pictures_alone_and_never_its_own(
 ) -> None:
     capsys.readouterr()
     assert run(index, "add", built, shop.parent) == ExitCode.DONE  # the index lies in it
-    assert "5 of 5 pictures are there" in capsys.readouterr().out
+    assert "5 of 5 images are there" in capsys.readouterr().out
     photo(shop / "new.png", ("green", DRESS))
     assert run(index, "add", built, shop) == ExitCode.DONE
-    assert "5 of 6 pictures are there" in capsys.readouterr().out
+    assert "5 of 6 images are there" in capsys.readouterr().out
     assert [line["id"] for line in lines(built)] == list(range(7))
     assert lines(built)[-1]["file"] == str(shop / "new.png")
 
@@ -201,22 +201,22 @@ def test_pictures_that_changed_under_their_names_are_noticed(
     query, out = photo(tmp_path / "query.png", ("red", TEE)), tmp_path / "out"
     assert run(search, built, query, "-o", out) == ExitCode.DONE
     said = capsys.readouterr().err
-    assert said.count("\n") == 1 and "2 pictures of what was found replaced or missing" in said
+    assert said.count("\n") == 1 and "2 images of what was found replaced or missing" in said
     (garment,) = json.loads((out / "query.json").read_text())["garments"]
     changes = {hit["file"]: hit.get("changed") for hit in garment["hits"]}
     assert changes[str(replaced)] == "replaced" and changes[str(gone)] == "missing"
     assert changes[str(touched)] is None and "stamp" not in garment["hits"][0]
     assert run(index, "add", built, shop) == ExitCode.DONE
     said = capsys.readouterr().err
-    assert f"1 picture ({replaced}) is replaced since the index has them" in said
-    assert f"1 picture ({gone}) is there no more" in said
+    assert f"1 image ({replaced}) is replaced since the index has them" in said
+    assert f"1 image ({gone}) is there no more" in said
     (line,) = [line for line in lines(built) if line["file"] == str(replaced)]
     assert line["attributes"] == {"black": 1.0}
     assert run(index, "remove", built, gone) == ExitCode.DONE
     capsys.readouterr()
     assert run(index, "add", built, shop) == ExitCode.DONE
     said = capsys.readouterr()
-    assert "4 of 4 pictures are there already" in said.out
+    assert "4 of 4 images are there already" in said.out
     assert not re.search("replaced|no more", said.err)
 
 
@@ -229,7 +229,7 @@ def test_links_to_folders_are_followed_once(
     capsys.readouterr()
     assert run(index, "add", built, shop, tmp_path / "store") == ExitCode.DONE
     said = capsys.readouterr()
-    assert "1 link to a folder followed" in said.err and "5 of 6 pictures" in said.out
+    assert "1 link to a folder followed" in said.err and "5 of 6 images" in said.out
     assert lines(built)[-1]["file"] == str(tmp_path / "store" / "new.png")
 
 

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from fashion import losses
-from fashion.data.layout import ABSENT, OCCLUDED, TRUNCATED, VISIBLE
+from fashion.data.taxonomy import ABSENT, OCCLUDED, TRUNCATED, VISIBLE
 from fashion.losses.identities import Mining
 
 Loss = Callable[..., Tensor]

@@ -1,4 +1,4 @@
-"""The detector: learns where rectangles are, boxes in the pixels of any picture, bad boxes."""
+"""The detector: learns where rectangles are, boxes in the pixels of any image, bad boxes."""
 
 import pytest
 import torch
@@ -15,7 +15,7 @@ def make(size: int = 64) -> ClothesDetector:
 
 
 def scenes(number: int, size: int = 64) -> tuple[Tensor, list[Tensor], list[Tensor]]:
-    """Grey pictures with one rectangle, whose colour is its type."""
+    """Grey images with one rectangle, whose colour is its type."""
     generator = torch.Generator().manual_seed(0)
     images = torch.full((number, 3, size, size), 0.5)
     boxes, types = [], []
@@ -96,7 +96,7 @@ def test_state_dict_restores_the_detector() -> None:
         ([[[5.0, 5, 5, 9]]], [[0]], r"x1 < x2 and y1 < y2"),
         ([[[1.0, 2, 3, 4]]], [[3]], r"types in \[0, 3\), got \[3\]"),
         ([[[1.0, 2, 3, 4]]], [[0, 1]], r"types \(M,\), got \(1, 4\) and \(2,\)"),
-        ([], [], "boxes and types of 1 pictures, got 0 and 0"),
+        ([], [], "boxes and types of 1 images, got 0 and 0"),
     ],
 )
 def test_boxes_that_cannot_be_are_named(boxes: list, types: list, message: str) -> None:

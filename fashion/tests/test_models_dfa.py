@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from fashion import losses
-from fashion.data.layout import ABSENT, TRUNCATED, VISIBLE
+from fashion.data.taxonomy import ABSENT, TRUNCATED, VISIBLE
 from fashion.models import Alignment, DeepFashionAlignment, build_network
 from fashion.models.pseudo_labels import PseudoLabels
 
@@ -52,8 +52,8 @@ def objective(network: DeepFashionAlignment, data: tuple[Tensor, Tensor, Tensor]
 @pytest.mark.parametrize("local_patch", [0, 8])
 def test_each_step_trains_its_stage_and_that_alone(local_patch: int) -> None:
     network, data = make(local_patch=local_patch), batch()
-    for i, step in enumerate(network.steps):
-        network.begin(step)
+    for i, phase in enumerate(network.phases):
+        network.begin(phase)
         fit(network, *data)
         network.zero_grad()
         before = [x.clone() for x in network.stages[: network.last].state_dict().values()]
@@ -68,8 +68,8 @@ def test_each_step_trains_its_stage_and_that_alone(local_patch: int) -> None:
 def test_one_batch_overfits_and_later_stages_improve() -> None:
     network, data = make(overlap=1.0), batch()
     errors = []
-    for step in network.steps:
-        network.begin(step)
+    for phase in network.phases:
+        network.begin(phase)
         fit(network, *data)
         optimizer = torch.optim.Adam(network.parameters(), 3e-3)
         for _ in range(40):
@@ -105,8 +105,8 @@ def test_later_stages_go_on_from_what_the_one_before_sees(start: str) -> None:
 
 def test_every_stage_tells_its_landmarks() -> None:
     network, (image, _, _) = make().eval(), batch()
-    for step in network.steps:
-        network.begin(step)
+    for phase in network.phases:
+        network.begin(phase)
     last: Alignment = network(image)
     network.begin("stage2")
     second: Alignment = network(image)
@@ -148,7 +148,7 @@ def test_answering_the_target_reaches_the_truth() -> None:
 
 
 def trained_to_route() -> DeepFashionAlignment:
-    """A cascade whose second stage gives the label 0 to dark pictures, 1 to bright ones."""
+    """A cascade whose second stage gives the label 0 to dark images, 1 to bright ones."""
     network = make(num_labels=2, inference="route").eval()
     labels = network.pseudo_labels[1]
     assert isinstance(labels, PseudoLabels)
@@ -213,8 +213,8 @@ def test_garments_without_landmarks_take_no_part() -> None:
 
 def test_pseudo_labels_and_step_are_in_the_state() -> None:
     network, data = make(), batch()
-    for step in network.steps[:2]:
-        network.begin(step)
+    for phase in network.phases[:2]:
+        network.begin(phase)
         fit(network, *data)
     other = make()
     other.load_state_dict(network.state_dict())
@@ -228,8 +228,8 @@ def test_pseudo_labels_and_step_are_in_the_state() -> None:
 
 def test_without_labels_nothing_is_to_be_fitted() -> None:
     network, data = make(num_labels=0), batch()
-    for step in network.steps:
-        network.begin(step)
+    for phase in network.phases:
+        network.begin(phase)
         assert not network.needs_fit
         objective(network.train(), data).backward()
     alignment: Alignment = network(data[0])
@@ -296,7 +296,7 @@ def test_what_cannot_be_is_refused(settings: dict[str, Any], message: str) -> No
 
 def test_misuse_of_steps_is_named() -> None:
     network, (image, landmarks, states) = make(), batch()
-    with pytest.raises(ValueError, match="step among stage1, stage2, stage3, got 'pose'"):
+    with pytest.raises(ValueError, match="phase among stage1, stage2, stage3, got 'pose'"):
         network.begin("pose")
     network.begin("stage2")
     with pytest.raises(ValueError, match="previous answers in every stage but the first"):

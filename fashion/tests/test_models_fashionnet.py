@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from fashion import losses
-from fashion.data.layout import ABSENT, OCCLUDED, VISIBLE
+from fashion.data.taxonomy import ABSENT, OCCLUDED, VISIBLE
 from fashion.models import FashionNet, Recognition, build_network
 from fashion.models.fashionnet import Attributes
 
@@ -71,7 +71,7 @@ def test_one_batch_overfits_in_both_steps() -> None:
     optimizer = torch.optim.Adam(network.parameters(), 3e-3)
     values = []
     for step in range(60):
-        network.begin(network.steps[step // 10 % 2])
+        network.begin(network.phases[step // 10 % 2])
         loss = objective(network(data["image"], data["landmarks"], data["states"]), data)
         optimizer.zero_grad()
         loss.backward()
@@ -84,10 +84,10 @@ def details(network: FashionNet, **annotation: torch.Tensor) -> torch.Tensor:
     return network(batch()["image"], **annotation).attribute_logits
 
 
-@pytest.mark.parametrize(("step", "at_truth"), [("pose", True), ("recognition", False)])
-def test_training_pools_at_the_truth_in_the_pose_step_alone(step: str, at_truth: bool) -> None:
+@pytest.mark.parametrize(("phase", "at_truth"), [("pose", True), ("recognition", False)])
+def test_training_pools_at_the_truth_in_the_pose_phase_alone(phase: str, at_truth: bool) -> None:
     network, data = make(), batch()
-    network.begin(step)
+    network.begin(phase)
     truth = {"landmarks": data["landmarks"], "states": data["states"]}
     moved = {**truth, "landmarks": 1 - truth["landmarks"]}
     assert torch.equal(details(network, **truth), details(network, **moved)) is not at_truth
@@ -96,9 +96,9 @@ def test_training_pools_at_the_truth_in_the_pose_step_alone(step: str, at_truth:
 def test_evaluation_never_sees_the_annotation_but_as_an_oracle() -> None:
     data = batch()
     truth = {"landmarks": data["landmarks"], "states": data["states"]}
-    for step in FashionNet.steps:
+    for phase in FashionNet.phases:
         network = make().eval()
-        network.begin(step)
+        network.begin(phase)
         assert torch.equal(details(network), details(network, **truth))
     oracle = make(landmarks_from="oracle").eval()
     hidden = {**truth, "states": torch.full((4, 8), ABSENT)}
@@ -170,9 +170,9 @@ def test_exported_program_answers_alike() -> None:
 def test_what_there_is_not_is_refused() -> None:
     with pytest.raises(ValueError, match="landmarks_from among predicted, oracle"):
         make(landmarks_from="guessed")
-    with pytest.raises(ValueError, match="step among pose, recognition, got 'both'"):
+    with pytest.raises(ValueError, match="phase among pose, recognition, got 'both'"):
         make(pooled_at_truth_in=["both"])
-    with pytest.raises(ValueError, match="step among pose, recognition, got 'joint'"):
+    with pytest.raises(ValueError, match="phase among pose, recognition, got 'joint'"):
         make().begin("joint")
     with pytest.raises(ValueError, match="network fashionnet, frozen or dfa, got 'resnet'"):
         build_network("resnet", 5, 7, TRUNK)

@@ -55,7 +55,7 @@ def test_centre_of_a_peak_is_that_of_its_cell() -> None:
 def test_unknown_model_and_step_are_refused(network: FrozenFashionNet) -> None:
     with pytest.raises(ValueError, match="model that timm has"):
         build_network("frozen", 5, 7, {"model": "efficientnet_of_nobody", "pretrained": False})
-    with pytest.raises(ValueError, match="step among recognition"):
+    with pytest.raises(ValueError, match="phase among recognition"):
         network.begin("pose")
 
 

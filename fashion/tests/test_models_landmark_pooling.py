@@ -133,7 +133,7 @@ def test_max_pooling_survives_a_landmark_that_is_no_number() -> None:
 
 
 def test_controls_take_another_pictures_landmarks_and_the_corner() -> None:
-    """Half a batch further: pictures of one item lie side by side."""
+    """Half a batch further: images of one item lie side by side."""
     landmarks, visible = torch.rand(4, 8, 2), torch.rand(4, 8) > 0.5
     places, seen = choose_landmarks("shuffled", landmarks, visible)
     assert torch.equal(places, landmarks[[2, 3, 0, 1]])

@@ -1,8 +1,8 @@
-"""The terms of a training: what a picture without labels weighs."""
+"""The terms of a training: what an image without labels weighs."""
 
 import torch
 
-from fashion.data.layout import ABSENT, VISIBLE
+from fashion.data.taxonomy import ABSENT, VISIBLE
 from fashion.models import Recognition
 from fashion.objectives import RECOGNITION_TERMS, RecognitionObjective
 
@@ -22,7 +22,7 @@ def answer() -> Recognition:
 
 
 def batch() -> dict[str, torch.Tensor]:
-    """The first pictures are labelled in all, the others in nothing."""
+    """The first images are labelled in all, the others in nothing."""
     is_told = torch.arange(BATCH) < NUM_LABELLED
     return {
         "landmarks": torch.rand(BATCH, 8, 2),

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fashion.data.layout import SLOTS, TYPES
+from fashion.data.taxonomy import SLOTS, TYPES
 from fashion.garment import Garment
 from fashion.photographs.garments import FOLDER, Drawn, Photograph, match, people_table, write_sheet
 

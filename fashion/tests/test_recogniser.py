@@ -10,7 +10,7 @@ import pytest
 from av.video.stream import VideoStream
 
 from fashion import index, search, spot
-from fashion.data.layout import OCCLUDED
+from fashion.data.taxonomy import OCCLUDED
 from fashion.garment import Picture
 from fashion.recogniser import GarmentRecogniser
 from vision_shared.checkpoints import CheckpointError, read_checkpoint, write_checkpoint
@@ -25,7 +25,7 @@ def noise(height: int, width: int, seed: int = 0) -> Picture:
 
 
 def test_places_are_of_the_picture_whatever_the_network_is_shown(checkpoint: Path) -> None:
-    """The network says the middle of what it sees: the middle of a box, not of the picture."""
+    """The network says the middle of what it sees: the middle of a box, not of the image."""
     recogniser = GarmentRecogniser.from_checkpoint(checkpoint)
     (garment,) = recogniser(noise(120, 100), (10, 20, 50, 100))
     assert garment.box == (10, 20, 50, 100) and garment.score == 1 and garment.type == -1
@@ -120,7 +120,7 @@ def new_path(path: Path) -> Path:
 
 
 def write_clip(path: Path, num_frames: int = 20) -> Path:
-    """Two seconds of one picture."""
+    """Two seconds of one image."""
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libx264", rate=10)
         assert isinstance(stream, VideoStream)

@@ -189,7 +189,7 @@ def test_exported_program_equals_the_network(smoke: Config, tmp_path: Path, netw
 def test_trained_checkpoint_serves_index_and_search(
     smoke: Config, rendered: Path, tmp_path: Path
 ) -> None:
-    """A picture that was indexed is the nearest to itself."""
+    """An image that was indexed is the nearest to itself."""
     train(smoke("module.detector=null"))
     checkpoint = tmp_path / "checkpoints/best.ckpt"
     photos = next(path for path in sorted((rendered / "img").rglob("id_*")) if path.is_dir())

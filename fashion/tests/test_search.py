@@ -1,4 +1,4 @@
-"""What a user does with an index and pictures: find garments that are like theirs."""
+"""What a user does with an index and images: find garments that are like theirs."""
 
 import json
 from pathlib import Path
@@ -9,7 +9,7 @@ from PIL import Image
 
 from colour_shop import COLOURS, DRESS, TEE, photo, run
 from fashion import search
-from fashion.retrieval.thumbnails import SIDE, cut_out, sheet
+from fashion.retrieval.thumbnails import SIDE, crop_box, sheet
 from vision_shared.inputs import ExitCode
 
 
@@ -69,13 +69,13 @@ def test_photos_that_cannot_be_used_are_left_out(
 
 def test_small_pictures_show_the_box_and_stay_inside() -> None:
     image = np.zeros((400, 300, 3), np.uint8)
-    assert cut_out(image, (0, 0, 300, 400)).shape == (SIDE, 120, 3)
-    assert cut_out(image, (290, 390, 900, 900)).shape[2] == 3
-    assert cut_out(image, (-50, -50, -10, -10)).shape == (SIDE, SIDE, 3)
-    cell = (image[:100, :50], "a very long line that does not fit below a picture at all")
+    assert crop_box(image, (0, 0, 300, 400)).shape == (SIDE, 120, 3)
+    assert crop_box(image, (290, 390, 900, 900)).shape[2] == 3
+    assert crop_box(image, (-50, -50, -10, -10)).shape == (SIDE, SIDE, 3)
+    cell = (image[:100, :50], "a very long line that does not fit below an image at all")
     assert sheet([[cell] * 9, [cell]], columns=4).shape[0] > 4 * SIDE  # two rows wrap into three
 
 
 def test_small_garment_is_enlarged_to_be_seen() -> None:
     image = np.zeros((400, 300, 3), np.uint8)
-    assert cut_out(image, (100, 100, 120, 140)).shape[0] == SIDE
+    assert crop_box(image, (100, 100, 120, 140)).shape[0] == SIDE

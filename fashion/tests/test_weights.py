@@ -7,7 +7,7 @@ import pytest
 
 from colour_shop import run
 from fashion import index, predict, search
-from fashion.data.layout import CATEGORIES
+from fashion.data.taxonomy import CATEGORIES
 from fashion.weights import SHIPPED
 from vision_shared.checkpoints import read_checkpoint
 from vision_shared.inputs import ExitCode

@@ -1,7 +1,7 @@
 """The papers' claims, run on rendered people: ``python segmentation/benchmarks/claims.py NAME``.
 
 systems    the talk's table: FCN, DeepLab, CRF as RNN, DPN and Layer Cascade on one trunk and data
-ladder     DPN's steps: unary, + triple penalty, + label contexts, joint tuning
+ladder     DPN's phases: unary, + triple penalty, + label contexts, joint tuning
 one_pass   one pass of DPN against 1 to 10 iterations of CRF as RNN: mIoU and time
 cascade    Layer Cascade against deep supervision alone, an earlier stage's head, its own exits on
            dense features, the paper's zeros, and the fastest dense computation
@@ -61,10 +61,10 @@ NOTE = "rendered people, test split"
 MACS = "10^6 multiply-adds"
 DEEP = "deep supervision alone, as many steps"
 ONE_STEP = (
-    "module.phases=[{step: deep_supervision, share: 0.85, learning_rate: 0.004},"
-    "{step: deep_supervision, share: 0.15}]"
+    "module.phases=[{name: deep_supervision, share: 0.85, learning_rate: 0.004},"
+    "{name: deep_supervision, share: 0.15}]"
 )
-LARGE = 256  # pixels to a side of the larger picture that the systems are timed on
+LARGE = 256  # pixels to a side of the larger image that the systems are timed on
 
 
 def main() -> None:
@@ -100,11 +100,11 @@ def systems(options: argparse.Namespace) -> list[Table]:
 
 
 def ladder(options: argparse.Namespace) -> list[Table]:
-    """Test DPN at the end of each of its steps."""
-    runs = [train(options, "dpn", seed).steps for seed in range(options.seeds)]
-    rows = [[step, *cells([scores[step] for scores in runs], list(FIGURES))] for step in runs[0]]
-    title = "DPN, step by step"
-    return [Table(title, ["after the step", *FIGURES.values()], rows, note(options))]
+    """Test DPN at the end of each of its phases."""
+    runs = [train(options, "dpn", seed).phases for seed in range(options.seeds)]
+    rows = [[phase, *cells([scores[phase] for scores in runs], list(FIGURES))] for phase in runs[0]]
+    title = "DPN, phase by phase"
+    return [Table(title, ["after the phase", *FIGURES.values()], rows, note(options))]
 
 
 def one_pass(options: argparse.Namespace) -> list[Table]:

@@ -35,7 +35,7 @@ class Trained(NamedTuple):
 
     module: SegmentationModule
     data: Any
-    steps: dict[str, Scores]  # of DPN: its figures at the end of each
+    phases: dict[str, Scores]  # of DPN: its figures at the end of each
 
 
 def train(
@@ -79,11 +79,11 @@ def _train(
 
 
 class StepEnds(pl.Callback):
-    """Tests the network at the end of each step of its training, and keeps the first step's end.
+    """Tests the network at the end of each phase of its training, and keeps the first phase's end.
 
     Args:
         test: whether to test.
-        keep: checkpoint of the end of the first step, which other trainings go on from.
+        keep: checkpoint of the end of the first phase, which other trainings go on from.
     """
 
     def __init__(self, test: bool, keep: Path) -> None:
@@ -101,7 +101,7 @@ class StepEnds(pl.Callback):
         assert isinstance(pl_module, SegmentationModule)
         total = trainer.estimated_stepping_batches
         now, after = (
-            pl_module.phases.at(step / total)[0].step
+            pl_module.phases.at(step / total)[0].name
             for step in (trainer.global_step - 1, trainer.global_step)
         )
         if now == after and trainer.global_step < total:

@@ -65,7 +65,7 @@ def measure(part: SegmentationSet, root: Path) -> Table:
 
 
 def find_files(options: argparse.Namespace) -> dict[str, bytes]:
-    """The contents of pictures and masks, by their path in VOC2012.
+    """The contents of images and masks, by their path in VOC2012.
 
     Raises:
         InputError: no network, or another package than expected.
@@ -73,7 +73,7 @@ def find_files(options: argparse.Namespace) -> dict[str, bytes]:
     if options.folder is not None:
         paths = {new: options.folder / INSIDE / old for old, new in FILES.items()}
         for path in paths.values():
-            check_input(path, "picture")
+            check_input(path, "image")
         return {new: path.read_bytes() for new, path in paths.items()}
     with tempfile.TemporaryFile() as file:
         file.write(options.deb.read_bytes() if options.deb else download(options.mirror))

@@ -1,4 +1,4 @@
-"""Augmentation: picture and mask stay together, whatever is drawn."""
+"""Augmentation: image and mask stay together, whatever is drawn."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ STEP = 25  # levels between the classes in `coded_picture`
 
 
 def coded_picture(height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
-    """A mask of blobs of the classes 0 to 9, and a grey picture whose levels are STEP x class."""
+    """A mask of blobs of the classes 0 to 9, and a grey image whose levels are STEP x class."""
     noise = np.random.default_rng(0).uniform(0, 10, (4, 5)).astype(np.float32)
     mask = cv2.resize(noise, (width, height), interpolation=cv2.INTER_NEAREST).astype(np.uint8)
     return np.repeat(mask[..., None] * np.uint8(STEP), 3, axis=2), mask

@@ -14,7 +14,7 @@ from segmentation.data.registry import DATA_SETS
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    """Six pictures of 4x2 pixels, masks of classes 0 and 1; the last one validates."""
+    """Six images of 4x2 pixels, masks of classes 0 and 1; the last one validates."""
     for name in ("images", "masks"):
         (tmp_path / name).mkdir()
     (tmp_path / "classes.txt").write_text("ground\ntree\n")
@@ -41,7 +41,7 @@ def test_whole_data_set_is_summed_up_by_class(
 def test_every_fault_is_named_in_a_line(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (root / "masks" / "p0.png").unlink()
     (root / "masks" / "p1.png").write_bytes(b"")
-    (root / "images" / "p1.png").write_text("no picture")
+    (root / "images" / "p1.png").write_text("no image")
     Image.new("L", (3, 2)).save(root / "masks" / "p2.png")
     Image.fromarray(np.full((2, 4), 9, np.uint8)).save(root / "masks" / "p3.png")
     Image.new("RGB", (4, 2)).save(root / "masks" / "p4.png")
@@ -56,7 +56,7 @@ def test_every_fault_is_named_in_a_line(root: Path, capsys: pytest.CaptureFixtur
     ]
     for line, words in zip(
         lines,
-        ["no such file", "not a picture", "an empty", "3x2 pixels", "holds 9", "a colour picture"],
+        ["no such file", "not an image", "an empty", "3x2 pixels", "holds 9", "a colour image"],
         strict=False,
     ):
         assert words in line

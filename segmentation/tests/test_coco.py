@@ -173,7 +173,7 @@ def test_unusable_annotations_are_named_in_one_line(tmp_path: Path) -> None:
 def test_damaged_outlines_are_named_with_their_picture(tmp_path: Path, outline: Any) -> None:
     path = write(tmp_path, [annotation(1, PERSON, outline)])
     with pytest.raises(
-        InputError, match="damaged outline of an object in picture 000000000001"
+        InputError, match="damaged outline of an object in image 000000000001"
     ) as caught:
         coco_set(tmp_path, "train").read(0)
     assert str(caught.value).startswith(f"{path}: ")

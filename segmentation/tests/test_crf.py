@@ -66,7 +66,7 @@ def test_mean_field_is_near_the_sum_over_all_pairs() -> None:
 
 
 def test_mean_field_follows_edges() -> None:
-    """Noisy scores become the two halves that the picture shows."""
+    """Noisy scores become the two halves that the image shows."""
     torch.manual_seed(0)
     truth = (torch.arange(24) >= 12).expand(20, 24)
     image = truth.float().expand(1, 3, -1, -1)
@@ -86,12 +86,12 @@ def test_crf_learns_only_where_it_is_joint() -> None:
     image = torch.rand(1, 3, 32, 40)
     for joint in (False, True):
         net = network(joint)
-        for step in ("unary", "joint") if joint else ("unary",):
-            net.begin(step)
+        for phase in ("unary", "joint") if joint else ("unary",):
+            net.begin(phase)
             net.zero_grad()
             net(image).heads[0].logits.square().sum().backward()
             grad = net.crf.compatibility.grad
-            assert (grad is not None) == (step == "joint")
+            assert (grad is not None) == (phase == "joint")
     assert all(p.grad is not None for p in net.parameters())
 
 

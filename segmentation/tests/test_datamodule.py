@@ -183,7 +183,7 @@ def test_crop_above_every_picture_raises_and_above_some_pads(tmp_path: Path) -> 
 
 
 def test_fewer_pictures_than_a_batch_raise_unless_the_epoch_has_a_size(folder: Path) -> None:
-    with pytest.raises(InputError, match=r"16 pictures.*data\.batch_size=17.*data\.epoch_size"):
+    with pytest.raises(InputError, match=r"16 images.*data\.batch_size=17.*data\.epoch_size"):
         prepared(people_data(folder, batch_size=17))
     data = prepared(people_data(folder, batch_size=17, epoch_size=34))
     assert len(list(data.train_dataloader())) == 2

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor, nn
 from torch.export import Dim, export
 
-from segmentation.models.dpn import STEPS, DeepParsingNetwork, MeanFieldStep
+from segmentation.models.dpn import PHASES, DeepParsingNetwork, MeanFieldStep
 from segmentation.models.local_convolution import READINGS, Reading
 
 READING = pytest.mark.parametrize("reading", READINGS)
@@ -84,27 +84,27 @@ def test_potts_penalty_removes_a_speck(reading: Reading) -> None:
 
 
 @READING
-@pytest.mark.parametrize("step", STEPS)
-def test_a_step_trains_its_parts_alone(reading: Reading, step: str) -> None:
+@pytest.mark.parametrize("phase", PHASES)
+def test_a_phase_trains_its_parts_alone(reading: Reading, phase: str) -> None:
     net = network(reading=reading, window=3, activation="sigmoid").train()
-    net.begin(step)
+    net.begin(phase)
     buffers = {name: x.clone() for name, x in net.named_buffers()}
     heads = net(images()).heads
     heads[0].logits.softmax(1).square().sum().backward()
     for name, parameters in net.parts().items():
         for parameter in parameters:
             moved = parameter.grad is not None and bool((parameter.grad != 0).any())
-            assert moved == (name in STEPS[step]), name
+            assert moved == (name in PHASES[phase]), name
     same = all(torch.equal(x, buffers[name]) for name, x in net.named_buffers())
-    assert same == ("unary" not in STEPS[step])
+    assert same == ("unary" not in PHASES[phase])
 
 
 def test_parts_are_all_there_is() -> None:
     net = network()
     listed = [id(x) for parameters in net.parts().values() for x in parameters]
     assert sorted(listed) == sorted(id(x) for x in net.parameters())
-    assert set(net.parts()) == {name for names in STEPS.values() for name in names}
-    with pytest.raises(ValueError, match=r"expected a step among unary, triple_penalty, .*'all'"):
+    assert set(net.parts()) == {name for names in PHASES.values() for name in names}
+    with pytest.raises(ValueError, match=r"expected a phase among unary, triple_penalty, .*'all'"):
         net.begin("all")
 
 
@@ -118,7 +118,7 @@ def test_unary_step_is_the_unary_alone() -> None:
     assert not torch.equal(unary.logits, joint.logits)
     again = network()
     again.load_state_dict(net.state_dict())
-    assert again.step == "unary"
+    assert again.phase == "unary"
 
 
 def test_image_decides_where_the_energy_moves_a_border() -> None:

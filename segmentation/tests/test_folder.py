@@ -15,7 +15,7 @@ COLOURED = "ground 10 20 30\ntall tree 0 200 0\n"
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    """Ten pictures; the mask of each holds 0, 1 and 255."""
+    """Ten images; the mask of each holds 0, 1 and 255."""
     for name in ("images", "masks"):
         (tmp_path / name).mkdir()
     (tmp_path / "classes.txt").write_text("ground\ntall tree\n")
@@ -79,7 +79,7 @@ def test_black_and_white_masks_are_two_classes(root: Path) -> None:
 def test_colours_of_the_class_file_stand_for_classes(root: Path) -> None:
     pixels = np.array([[(0, 200, 0), (10, 20, 30), CREAM]], np.uint8)
     Image.fromarray(pixels).save(root / "masks" / "p1.png")
-    with pytest.raises(InputError, match=r"p1\.png: a colour picture.*give every class its colour"):
+    with pytest.raises(InputError, match=r"p1\.png: a colour image.*give every class its colour"):
         folder_set(root, "train").read(0)
     (root / "classes.txt").write_text(COLOURED)
     part = folder_set(root, "train")
@@ -151,10 +151,10 @@ def test_pictures_that_cannot_be_paired_are_refused(root: Path) -> None:
         folder_set(root, "train")
     for path in (root / "images").iterdir():
         path.unlink()
-    with pytest.raises(InputError, match="images: no picture in it"):
+    with pytest.raises(InputError, match="images: no image in it"):
         folder_set(root, "train")
     Image.new("RGB", (3, 1)).save(root / "images" / "p1.png")
-    with pytest.raises(InputError, match="images: one picture, expected one to train and one to"):
+    with pytest.raises(InputError, match="images: one image, expected one to train and one to"):
         folder_set(root, "train")
 
 

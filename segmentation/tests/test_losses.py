@@ -53,7 +53,7 @@ def test_fractions_of_class_weights_weigh() -> None:
     module = SegmentationModule(
         CLASSES,
         {"name": "fcn", "trunk": {"name": "small", "width": 8, "blocks": [1, 1, 1]}},
-        [{"step": "whole", "share": 1.0, "learning_rate": 1.0}],
+        [{"name": "whole", "share": 1.0, "learning_rate": 1.0}],
         optimizer="adamw",
         weight_decay=0.0,
         poly_power=0.9,

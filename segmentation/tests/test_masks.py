@@ -60,7 +60,7 @@ def test_write_refuses_other_arrays_and_existing_files(tmp_path: Path) -> None:
 
 def test_palette_masks_read_as_rgb_are_refused(tmp_path: Path) -> None:
     path = save(tmp_path / "a.png", VOC.colours()[NUMBERS])
-    assert "a colour picture, expected class numbers: save it as a palette PNG" in refused(path)
+    assert "a colour image, expected class numbers: save it as a palette PNG" in refused(path)
 
 
 def test_numbers_outside_the_list_are_named(tmp_path: Path) -> None:
@@ -104,13 +104,11 @@ def test_missing_empty_and_damaged_files_are_named(tmp_path: Path) -> None:
     )
     content = whole.read_bytes()
     (tmp_path / "cut.png").write_bytes(content[: len(content) // 2])
-    (tmp_path / "text.png").write_text("no picture")
+    (tmp_path / "text.png").write_text("no image")
     (tmp_path / "empty.png").touch()
     assert "no such file" in refused(tmp_path / "missing.png")
     assert "an empty file, expected a PNG mask" in refused(tmp_path / "empty.png")
-    assert "not a picture, expected a PNG mask: get the file again" in refused(
-        tmp_path / "text.png"
-    )
+    assert "not an image, expected a PNG mask: get the file again" in refused(tmp_path / "text.png")
     assert "a damaged PNG mask" in refused(tmp_path / "cut.png")
 
 

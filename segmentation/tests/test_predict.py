@@ -1,4 +1,4 @@
-"""What a user does with a checkpoint: pictures and videos in, files out, one line for a mistake."""
+"""What a user does with a checkpoint: images and videos in, files out, one line for a mistake."""
 
 import json
 import subprocess
@@ -121,11 +121,11 @@ def test_bad_inputs_are_named_skipped_and_counted(
 ) -> None:
     good, out = write_picture(tmp_path / "good.png"), tmp_path / "out"
     broken, gone = tmp_path / "broken.jpg", tmp_path / "gone.png"
-    broken.write_bytes(b"no picture")
+    broken.write_bytes(b"no image")
     assert run(cascade_checkpoint, good, broken, gone, "-o", out) == ExitCode.PARTLY_DONE
     said = capsys.readouterr().err.splitlines()
     assert said == [
-        f"predict: {broken}: not a picture that can be read",
+        f"predict: {broken}: not an image that can be read",
         f"predict: {gone}: no such file",
         "predict: 2 of 3 inputs skipped",
     ]

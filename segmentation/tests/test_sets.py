@@ -1,4 +1,4 @@
-"""What holds for every data set: pairs of picture and mask, and the check before training."""
+"""What holds for every data set: pairs of image and mask, and the check before training."""
 
 from functools import partial
 from pathlib import Path
@@ -29,7 +29,7 @@ def pairs(folder: Path, *names: str, tested: bool = True) -> SegmentationSet:
 def write_pair(
     folder: Path, name: str, size: tuple[int, int], mask: tuple[int, int], orientation: int = 1
 ) -> None:
-    """A picture and a mask of (H, W), as stored."""
+    """An image and a mask of (H, W), as stored."""
     exif = Image.Exif()
     exif[ORIENTATION] = orientation
     Image.fromarray(np.zeros((*size, 3), np.uint8)).save(folder / f"{name}.jpg", exif=exif)

@@ -15,7 +15,7 @@ LISTS = {"train": ["2007_1", "2007_3"], "val": ["2007_2"], "test": ["2008_9"]}
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    """VOC's layout: three pictures with masks, of which each pixel is its number; one without."""
+    """VOC's layout: three images with masks, of which each pixel is its number; one without."""
     folder = tmp_path / "VOCdevkit" / "VOC2012"
     for name in ("JPEGImages", "SegmentationClass", "ImageSets/Segmentation"):
         (folder / name).mkdir(parents=True)
@@ -76,7 +76,9 @@ def test_missing_data_names_page_and_layout(root: Path, tmp_path: Path) -> None:
 
 
 def test_unusable_lists_and_splits_are_refused(root: Path) -> None:
-    with pytest.raises(InputError, match=r"expected a part of VOC \(train, .*\), got 'validation'"):
+    with pytest.raises(
+        InputError, match=r"expected a split of VOC \(train, .*\), got 'validation'"
+    ):
         voc_set(root, "validation")
     path = root / "VOCdevkit/VOC2012/ImageSets/Segmentation/train.txt"
     path.write_text("2007_1\n\n2007_3  1\n")  # as ImageSets/Main has them

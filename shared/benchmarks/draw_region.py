@@ -13,7 +13,7 @@ from vision_shared.region import Region
 SIDE, CELLS, GAP = 320, 64, 12  # of a panel in pixels and cells, and between panels
 SHARES = 0.48, 0.35  # of all cells that are active in stages 2 and 3
 INK, ACTIVE = (40, 40, 40), (255, 150, 30)
-SHAPES = {  # colour -> an ellipse or polygon, in 320ths of the picture
+SHAPES = {  # colour -> an ellipse or polygon, in 320ths of the image
     (204, 219, 232): [(0, 0), (320, 0), (320, 200), (0, 200)],
     (148, 170, 120): [(0, 190), (90, 170), (200, 186), (320, 160), (320, 320), (0, 320)],
     (226, 190, 92): [(222, 34), (282, 94)],

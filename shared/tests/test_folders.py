@@ -72,7 +72,7 @@ def test_outputs_keep_the_path_within_a_folder(tmp_path: Path) -> None:
     names, lines = expand(shop, shop / "IMG_2.jpg", output=tmp_path / "out")
     assert {path.relative_to(shop).as_posix(): name for path, name in names.items()} == {
         "IMG_2.jpg": "IMG_2",
-        "IMG_2.mov": "IMG_2",  # becomes other files than a picture does
+        "IMG_2.mov": "IMG_2",  # becomes other files than an image does
         "a/IMG_2.jpg": "a/IMG_2",
         "b.c/IMG_2.png": "b.c/IMG_2",
     }

@@ -1,4 +1,4 @@
-"""Batches of P identities with K pictures each."""
+"""Batches of P identities with K images each."""
 
 from collections import Counter
 
@@ -23,7 +23,7 @@ def epoch(sampler: IdentitySampler, number: int) -> list[tuple[int, int]]:
 
 def test_every_batch_has_k_pictures_of_p_identities() -> None:
     pairs = epoch(sampler(), 0)
-    assert len(pairs) == len(sampler()) == 12 * 3  # rounds of 6, 3 and 1 with 4 pictures
+    assert len(pairs) == len(sampler()) == 12 * 3  # rounds of 6, 3 and 1 with 4 images
     for start in range(0, len(pairs), 12):
         indices = [index for index, _ in pairs[start : start + 12]]
         identities = Counter(IDENTITIES[indices].tolist())

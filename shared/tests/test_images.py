@@ -95,7 +95,7 @@ def test_unreadable_pictures_are_named_in_one_line(tmp_path: Path, picture: np.n
     write_image(tmp_path / "whole.png", picture.repeat(20, 0).repeat(20, 1))
     content = (tmp_path / "whole.png").read_bytes()
     (tmp_path / "cut.png").write_bytes(content[: len(content) // 2])
-    (tmp_path / "text.png").write_text("no picture")
+    (tmp_path / "text.png").write_text("no image")
     (tmp_path / "empty.png").touch()
     for name in ("cut", "text", "empty", "missing"):
         with pytest.raises(InputError, match=f"{name}.png: ") as caught:

@@ -32,10 +32,10 @@ def test_bar_is_drawn_on_a_terminal(
 ) -> None:
     monkeypatch.setenv("FORCE_COLOR", "1")  # rich takes standard error for a terminal
     monkeypatch.setenv("COLUMNS", "120")
-    with progress.show_progress("[shop]", 3, "pictures") as advance:
+    with progress.show_progress("[shop]", 3, "images") as advance:
         for _ in range(3):
             advance()
     captured = capsys.readouterr()
     assert captured.out == ""
-    for part in ("[shop]", "3/3", "pictures/s"):
+    for part in ("[shop]", "3/3", "images/s"):
         assert part in captured.err

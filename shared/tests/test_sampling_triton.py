@@ -101,7 +101,7 @@ def test_kernels_compile_for_float64_and_for_a_single_column() -> None:
 def test_cuda_reads_slices_and_channels_last_as_they_lie() -> None:
     frames, flow, weights = (x.cuda() for x in random_inputs(torch.float32))
     expected = sample_voxel_flow(frames[:, 1:], flow, weights[:, 1:], (1, 2), 0.4)
-    wide = torch.stack([frames, frames], -1)[..., 0]  # every second column of a wider picture
+    wide = torch.stack([frames, frames], -1)[..., 0]  # every second column of a wider image
     last = (x.movedim(-3, -1).contiguous().movedim(-1, -3) for x in (wide, flow, weights))
     frames, flow, weights = last
     torch.cuda.reset_peak_memory_stats()

@@ -16,7 +16,7 @@ RATE, SAMPLES, TONE = 25, 48000, 500
 def make_clip(
     path: Path, loud: list[tuple[float, float]], codec: str = "aac", layout: str = "stereo"
 ) -> Path:
-    """Write 2 seconds of black pictures; a tone sounds in the given parts, nothing is between."""
+    """Write 2 seconds of black images; a tone sounds in the given parts, nothing is between."""
     with av.open(str(path), "w") as container:
         video = container.add_stream("libx264", rate=RATE)
         audio = container.add_stream(codec, rate=SAMPLES, layout=layout)

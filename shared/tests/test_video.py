@@ -19,7 +19,7 @@ WIDTH, HEIGHT = 64, 48
 
 
 def picture(index: int, width: int = WIDTH, height: int = HEIGHT) -> np.ndarray:
-    """Return a picture whose mean brightness tells its index."""
+    """Return an image whose mean brightness tells its index."""
     image = np.full((height, width, 3), 10 * index % 250, np.uint8)
     image[: height // 2, (3 * index) % (width // 2) :][:, : width // 2] += 5
     return image
@@ -256,7 +256,7 @@ def test_odd_sizes_are_written(tmp_path: Path) -> None:
 
 def test_pictures_that_the_encoder_would_spoil_are_refused(tmp_path: Path) -> None:
     clip = make_clip(tmp_path / "clip.mkv", codec="ffv1", pixel_format="bgr0")
-    with pytest.raises(InputError, match="cannot hold the source's bgr0 pictures without loss"):
+    with pytest.raises(InputError, match="cannot hold the source's bgr0 images without loss"):
         copy(clip, tmp_path / "copy.mp4", "libx264")
     copy(clip, tmp_path / "copy.mkv", "ffv1")
 
@@ -303,7 +303,7 @@ def test_audio_packets_are_copied_in_time(tmp_path: Path, suffix: str) -> None:
     copy(clip, tmp_path / f"copy{suffix}", "libx264")
     before, after = audio_packets(clip), audio_packets(tmp_path / f"copy{suffix}")
     assert [content for *_, content in after] == [content for *_, content in before]
-    # Matroska has no negative times: it moves everything, the pictures as well
+    # Matroska has no negative times: it moves everything, the images as well
     moved = times_of(tmp_path / f"copy{suffix}")[0] - times_of(clip)[0]
     for (_, one, _), (_, other, _) in zip(before, after, strict=True):
         assert float(other - one) == pytest.approx(float(moved), abs=0.001)

@@ -1,4 +1,4 @@
-"""What a video holds beside its pictures, and pictures that are not plain frames."""
+"""What a video holds beside its images, and images that are not plain frames."""
 
 import struct
 from collections.abc import Callable

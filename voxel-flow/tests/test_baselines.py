@@ -1,4 +1,4 @@
-"""Copying, averaging and DIS flow on pictures whose motion is known."""
+"""Copying, averaging and DIS flow on images whose motion is known."""
 
 from typing import Literal
 
@@ -27,7 +27,7 @@ def picture() -> np.ndarray:
 
 
 def moved(picture: np.ndarray, time: float) -> np.ndarray:
-    """The middle 96x96 of the picture, which moves by MOTION within one unit of time."""
+    """The middle 96x96 of the image, which moves by MOTION within one unit of time."""
     shift = np.array([[1, 0, MOTION[0] * time], [0, 1, MOTION[1] * time]], np.float32)
     whole = cv2.warpAffine(picture, shift, (160, 160), flags=cv2.INTER_CUBIC)
     return whole[32:128, 32:128].round().clip(0, 255).astype(np.uint8)

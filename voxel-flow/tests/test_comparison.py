@@ -10,12 +10,14 @@ from torch import Tensor
 
 from vision_shared.panels import to_picture
 from voxel_flow.evaluation.comparison import Comparison
-from voxel_flow.evaluation.metrics import CENTRE_256, Protocol, psnr
+from voxel_flow.evaluation.metrics import psnr
 from voxel_flow.evaluation.protocols import (
+    CENTRE_256,
     MIDDLEBURY,
     UCF101,
     UCF101_MASKED,
     UCF101_MOTION,
+    Protocol,
     kitti_flow,
 )
 from voxel_flow.evaluation.regions import find_regions

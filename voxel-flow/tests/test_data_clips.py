@@ -48,7 +48,7 @@ def test_find_clips_names_videos_and_folders_of_images(tmp_path: Path) -> None:
     ramp = grey_ramp(3, 16, 16)
     write_video(tmp_path / "mine" / "b.mkv", ramp)
     write_images(tmp_path / "mine" / "walks" / "a", ramp)
-    write_images(tmp_path / "mine" / "posters", ramp[:1])  # a picture beside videos is no clip
+    write_images(tmp_path / "mine" / "posters", ramp[:1])  # an image beside videos is no clip
     (tmp_path / "mine" / "notes.txt").write_text("")
     clips = find_clips(tmp_path / "mine")
     assert list(clips) == ["mine/b.mkv", "mine/walks/a"]

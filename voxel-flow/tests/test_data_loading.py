@@ -13,7 +13,7 @@ from voxel_flow.data.datamodule import RenderedData, VideoData
 
 
 def make_clip(folder: Path, num_frames: int, size: tuple[int, int], seed: int) -> None:
-    """A smooth picture that moves by 1 px a frame."""
+    """A smooth image that moves by 1 px a frame."""
     folder.mkdir(parents=True)
     coarse = np.random.default_rng(seed).integers(0, 255, (5, 15, 3), np.uint8)
     height, width = size

@@ -15,7 +15,8 @@ from voxel_flow.data.triplets import (
     training_triplets,
 )
 from voxel_flow.evaluation.baselines import BASELINES
-from voxel_flow.evaluation.metrics import CENTRE_256, GroupedMean, psnr
+from voxel_flow.evaluation.metrics import GroupedMean, psnr
+from voxel_flow.evaluation.protocols import CENTRE_256
 from voxel_flow.evaluation.ssim import ssim
 
 

@@ -19,7 +19,7 @@ from voxel_flow.data.triplets import (
     split_frames,
     training_triplets,
 )
-from voxel_flow.evaluation.metrics import CENTRE_256
+from voxel_flow.evaluation.protocols import CENTRE_256
 
 SPLITS: tuple[Literal["train", "val", "test"], ...] = ("train", "val", "test")
 
@@ -31,7 +31,7 @@ def noise_clip(num_frames: int, size: int = 32, amplitude: int = 40, seed: int =
 
 
 def ramp_clip(num_frames: int, step: int, size: int = 48) -> np.ndarray:
-    """One picture that brightens by `step` levels a frame: linear in time at every pixel."""
+    """One image that brightens by `step` levels a frame: linear in time at every pixel."""
     picture = np.random.default_rng(0).integers(0, 100, (size, size, 3))
     return (picture + step * np.arange(num_frames)[:, None, None, None]).astype(np.uint8)
 
@@ -119,7 +119,7 @@ def test_augmentation_reaches_every_orientation_and_both_directions() -> None:
         tuple(samples[0, seed]["target"].sum(0).round(decimals=4).flatten().tolist())
         for seed in range(100)
     }
-    assert len(seen) == 8  # whole picture, channels summed: what is left is orientation
+    assert len(seen) == 8  # whole image, channels summed: what is left is orientation
     starts = {bool(samples[0, seed]["frames"][0].mean() > 0.25) for seed in range(20)}
     assert starts == {True, False}
 
@@ -140,7 +140,7 @@ def test_off_centre_fraction_is_kept_and_may_be_none() -> None:
 
 def test_crops_prefer_motion() -> None:
     clip = np.full((3, 64, 64, 3), 128, np.uint8)
-    clip[:, :32, :32] = noise_clip(3, amplitude=100)  # a quarter of the picture moves
+    clip[:, :32, :32] = noise_clip(3, amplitude=100)  # a quarter of the image moves
     samples = training_set(clip, size=16, off_centre=0)
     moving = [
         bool((s["frames"][0] != s["frames"][1]).any()) for s in (samples[0, i] for i in range(100))

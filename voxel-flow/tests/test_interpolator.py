@@ -10,8 +10,8 @@ import torch
 from vision_shared.checkpoints import CheckpointError, write_checkpoint
 from vision_shared.video.colour import from_levels, to_levels, to_rgb
 from vision_shared.video.reader import TimedFrame
-from voxel_flow.interpolation.cuts import Tally
 from voxel_flow.interpolation.interpolator import FrameInterpolator, Precision
+from voxel_flow.interpolation.scene_cuts import Tally
 from voxel_flow.interpolation.timeline import TooFewFrames
 from voxel_flow.models import build_network
 

@@ -8,7 +8,6 @@ from torch import Tensor
 
 from voxel_flow.evaluation.masked import box_psnr, box_ssim, masked_psnr, masked_ssim, motion_error
 from voxel_flow.evaluation.metrics import (
-    CENTRE_256,
     MAX_PSNR,
     GroupedMean,
     PooledPsnr,
@@ -18,6 +17,7 @@ from voxel_flow.evaluation.metrics import (
     outlier_share,
     psnr,
 )
+from voxel_flow.evaluation.protocols import CENTRE_256
 from voxel_flow.evaluation.ssim import ssim, ssim_volume
 
 

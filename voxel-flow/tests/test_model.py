@@ -131,7 +131,7 @@ def test_training_has_rounds_of_its_own() -> None:
 
 @pytest.mark.parametrize("settings", NETWORKS)
 def test_flow_is_in_pixels_at_every_size(settings: dict) -> None:
-    """The same picture inside a larger one moves by the same number of pixels."""
+    """The same image inside a larger one moves by the same number of pixels."""
     network = build_network(**settings).eval()
     torch.manual_seed(0)
     for parameter in network.parameters():

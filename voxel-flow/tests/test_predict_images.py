@@ -15,7 +15,7 @@ DONE, NOTHING_DONE, PARTLY_DONE = 0, 2, 3
 
 
 def save(folder: Path, count: int, size: tuple[int, int] = (48, 64)) -> list[Path]:
-    """Write flat pictures of levels 40, 50, ... under names that do not sort as text."""
+    """Write flat images of levels 40, 50, ... under names that do not sort as text."""
     folder.mkdir(exist_ok=True)
     paths = [folder / f"frame{8 + k}.png" for k in range(count)]
     for k, path in enumerate(paths):

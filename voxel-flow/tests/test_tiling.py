@@ -10,7 +10,7 @@ WHOLE = 4096
 
 @pytest.fixture(scope="module")
 def network() -> nn.Module:
-    """A network whose answers are far from those it starts with, and vary over the picture."""
+    """A network whose answers are far from those it starts with, and vary over the image."""
     torch.manual_seed(0)
     network = build_network("compact", width=4).eval()
     for name, parameter in network.named_parameters():

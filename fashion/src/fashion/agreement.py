@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from fashion.data.layout import ABSENT, SLOTS, SLOTS_OF_TYPE, UNKNOWN
+from fashion.data.taxonomy import ABSENT, SLOTS, SLOTS_OF_TYPE, UNKNOWN
 
 
 def of_type(logits: Tensor, category_types: Sequence[int], kind: int) -> Tensor:

@@ -1,4 +1,4 @@
-"""A detector's scores made probabilities, on pictures that did not train."""
+"""A detector's scores made probabilities, on images that did not train."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -8,15 +8,15 @@ import torch
 from torch import Tensor
 
 from fashion.data.framing import letterbox, whole
-from fashion.data.garments import Garments, rows_of_pictures
+from fashion.data.garments import Garments, rows_of_images
 from fashion.data.samples import to_tensor
 from fashion.evaluation.boxes import right_boxes
 from fashion.models import ClothesDetector, Detection, one_per_garment
 
-MOST_PICTURES = 256
+MAX_IMAGES = 256
 """That are looked at, spread over all."""
 
-AT_ONCE = 32
+BATCH_SIZE = 32
 
 OVERLAPS = (0.7, 0.6, 0.8, 0.5, 0.9, 0.4)
 """That boxes of one garment may be told by; the first of the best is taken."""
@@ -26,7 +26,7 @@ REPORTED = 0.5
 
 
 class _Seen(NamedTuple):
-    """A picture: what the detector said, which boxes are right, and how many should be."""
+    """An image: what the detector said, which boxes are right, and how many should be."""
 
     found: Detection
     is_right: Tensor
@@ -42,7 +42,7 @@ def calibrate_detector(detector: ClothesDetector, garments: Garments) -> None:
 
     Args:
         detector: in evaluation.
-        garments: that did not train; pictures with a garment whose box is not known are left out.
+        garments: that did not train; images with a garment whose box is not known are left out.
     """
     seen = list(_seen(detector, garments))
     if not sum(len(each.found.scores) for each in seen):
@@ -55,12 +55,12 @@ def calibrate_detector(detector: ClothesDetector, garments: Garments) -> None:
 
 
 def _seen(detector: ClothesDetector, garments: Garments) -> Iterator[_Seen]:
-    pictures = [rows for rows in rows_of_pictures(garments) if _is_known(garments, rows)]
-    places = np.linspace(0, len(pictures) - 1, min(len(pictures), MOST_PICTURES))
+    pictures = [rows for rows in rows_of_images(garments) if _is_known(garments, rows)]
+    places = np.linspace(0, len(pictures) - 1, min(len(pictures), MAX_IMAGES))
     chosen = [pictures[place] for place in places.round().astype(int)]
     device = detector.calibration.slopes.device
-    for start in range(0, len(chosen), AT_ONCE):
-        rows = chosen[start : start + AT_ONCE]
+    for start in range(0, len(chosen), BATCH_SIZE):
+        rows = chosen[start : start + BATCH_SIZE]
         shown = [_sample(garments, some, detector.size) for some in rows]
         found = detector.uncalibrated([sample.to(device) for sample, _ in shown])
         for each, (_, truth), some in zip(found, shown, rows, strict=True):
@@ -70,7 +70,7 @@ def _seen(detector: ClothesDetector, garments: Garments) -> Iterator[_Seen]:
 
 
 def _sample(garments: Garments, rows: np.ndarray, size: int) -> tuple[Tensor, Tensor]:
-    """Return a picture as the detector sees it, and its boxes (M, 4) in pixels of that."""
+    """Return an image as the detector sees it, and its boxes (M, 4) in pixels of that."""
     image = garments.read(int(rows[0])).image
     sample, frame = letterbox(image, whole(image), (size, size))
     boxes = [frame.box_to_sample(garments.columns.boxes[row]) * size for row in rows]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fashion.data.benchmarks import OFFICIAL, ROOTS
+from fashion.data.registry import OFFICIAL, ROOTS
 from vision_shared.check_data import check_data, check_each, check_unlisted
 from vision_shared.commands import run_command
 from vision_shared.faults import Report
@@ -31,10 +31,10 @@ def check_garments(data: str, root: Path, report: Report) -> list[Table]:
         report: takes a fault.
 
     Returns:
-        How many garments each part has, and how often each attribute is there.
+        How many garments each split has, and how often each attribute is there.
     """
-    from fashion.data.benchmarks import read_garments
-    from fashion.data.official import check_items
+    from fashion.data.deepfashion.annotations import check_items
+    from fashion.data.registry import read_garments
 
     garments = read_garments(data, root, report)
     missing = garments.missing()
@@ -52,23 +52,23 @@ def check_garments(data: str, root: Path, report: Report) -> list[Table]:
             garments.read(index)
 
     check_each(f"{data} {root}", len(garments), check, report)
-    tables = [_parts(f"{data}: {len(garments)} garments", garments)]
+    tables = [_splits(f"{data}: {len(garments)} garments", garments)]
     if garments.vocabulary.attributes:
         tables.append(_attributes(f"{data}: attributes", garments))
     return tables
 
 
-def _parts(title: str, garments: Garments) -> Table:
-    """What is known of each part."""
+def _splits(title: str, garments: Garments) -> Table:
+    """What is known of each split."""
     import numpy as np
 
-    from fashion.data.layout import GALLERY, PARTS, QUERY, SLOTS, TYPES, UNKNOWN
+    from fashion.data.taxonomy import GALLERY, QUERY, SLOTS, SPLITS, TYPES, UNKNOWN
     from vision_shared.tables import Table
 
-    columns = ["part", "pictures", "items", "query", "gallery", "boxes", *TYPES, "visible"]
+    columns = ["split", "images", "items", "query", "gallery", "boxes", *TYPES, "visible"]
     rows = []
-    for number, part in enumerate(PARTS):
-        some = garments.columns.take(garments.columns.parts == number)
+    for number, split in enumerate(SPLITS):
+        some = garments.columns.take(garments.columns.splits == number)
         counts = [
             len(some),
             len(np.unique(some.items[some.items != UNKNOWN])),
@@ -77,7 +77,7 @@ def _parts(title: str, garments: Garments) -> Table:
             *((some.types == kind).sum() for kind in range(len(TYPES))),
         ]
         visible = (some.states == 0).sum() / max(len(some), 1)
-        rows.append([part, *(f"{count}" for count in counts), f"{visible:.2f}"])
+        rows.append([split, *(f"{count}" for count in counts), f"{visible:.2f}"])
     note = f"visible: landmarks of a garment, of {len(SLOTS)} slots"
     return Table(title, columns, rows, note)
 

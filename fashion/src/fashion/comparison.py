@@ -8,16 +8,16 @@ import torch
 from torch import Tensor, nn
 
 from fashion.data.datamodule import FashionData
-from fashion.data.layout import TYPES
+from fashion.data.taxonomy import TYPES
+from fashion.end_to_end import FoundGarments, measure_whole_images
+from fashion.evaluation.baselines import PriorBaseline, prior_baseline
 from fashion.evaluation.boxes import box_table, score_table
 from fashion.evaluation.landmarks import LandmarkErrors, LandmarkScores, landmark_table
-from fashion.evaluation.results import GarmentResults, Measured, RetrievalResults, figures
+from fashion.evaluation.results import GarmentResults, Measured, RetrievalResults, summarise
 from fashion.models import Alignment, Recognition
 from fashion.photographs.garments import background_table, look, people_table
 from fashion.recogniser import GarmentRecogniser
 from fashion.report import garment_tables, retrieval_tables
-from fashion.typical import Typical, typical_of
-from fashion.whole_pictures import FoundGarments, look_at_pictures
 from vision_shared.tables import Table
 
 TYPICAL = "most frequent"
@@ -36,7 +36,7 @@ class Comparison(nn.Module):
     """
 
     data: FashionData
-    typical: Typical
+    prior: PriorBaseline
 
     def __init__(
         self,
@@ -59,14 +59,14 @@ class Comparison(nn.Module):
     def begin(self, data: FashionData, device: torch.device) -> None:
         """Begin a test on data."""
         self.data, self.found = data, None
-        self.typical = typical_of(data, len(self.categories), device)
+        self.prior = prior_baseline(data, len(self.categories), device)
         for results in (self.results, self.trivial, self.retrieval, *self.stages.values()):
             results.reset()  # type: ignore[operator]
 
     def update(self, answer: Recognition | Alignment, batch: Mapping[str, Tensor]) -> None:
         """Add what the network says of a batch of garments."""
         self.results.update(answer, batch)
-        self.trivial.update(self.typical.answer(len(batch["image"])), batch)
+        self.trivial.update(self.prior.predict(len(batch["image"])), batch)
         self.recognises = isinstance(answer, Recognition)
         if isinstance(answer, Recognition):
             self.retrieval.update(answer.embedding, batch)
@@ -76,16 +76,16 @@ class Comparison(nn.Module):
             for errors, landmarks in zip(self.stages.values(), reached, strict=False):
                 errors.update(landmarks, *truth)  # type: ignore[operator]
 
-    def look_at_pictures(self, recogniser: GarmentRecogniser, number: int) -> None:
-        """Test detector and network on the test's first whole pictures, and on photographs."""
-        garments = self.data.part(self.data.tested)
+    def measure_whole_images(self, recogniser: GarmentRecogniser, number: int) -> None:
+        """Test detector and network on the test's first whole images, and on photographs."""
+        garments = self.data.of_split(self.data.tested)
         garments = garments.take(np.arange(min(number, len(garments))))
-        self.found = look_at_pictures(recogniser, garments, self.name)
+        self.found = measure_whole_images(recogniser, garments, self.name)
         self.photographs = [people_table(look(recogniser)), background_table(recogniser)]
 
-    def figures(self) -> dict[str, float]:
-        """Return what `fashion.evaluation.results.figures` does, and ``box_ap``."""
-        found = figures(self.results.compute(), self.retrieval)
+    def metrics(self) -> dict[str, float]:
+        """Return what `fashion.evaluation.results.summarise` does, and ``box_ap``."""
+        found = summarise(self.results.compute(), self.retrieval)
         if self.found is not None:
             found["box_ap"] = self.found.boxes[self.name].mean
         return found

@@ -1,4 +1,4 @@
-"""Pictures of what the networks say, as arrays (H, W, 3) uint8 RGB."""
+"""Images of what the networks say, as arrays (H, W, 3) uint8 RGB."""
 
 from collections.abc import Mapping, Sequence
 
@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
-from fashion.data.layout import OCCLUDED, TYPES, VISIBLE
+from fashion.data.taxonomy import OCCLUDED, TYPES, VISIBLE
 from fashion.garment import Garment, Picture
 from fashion.models import Alignment, Recognition
 from vision_shared import panels
@@ -17,7 +17,7 @@ TRUE, FOUND, WRONG = (40, 180, 60), (255, 200, 0), (210, 30, 40)
 PLAIN, WHITE = (0, 0, 0), (255, 255, 255)
 
 SIDE = 192
-"""Of the pictures in panels, pixels of the height."""
+"""Of the images in panels, pixels of the height."""
 
 LINE = 14
 NUM_NAMED = 10
@@ -60,13 +60,13 @@ def draw_garments(
 
 
 def draw_neighbours(batch: Mapping[str, Tensor], embedding: Tensor) -> Picture | None:
-    """Draw four pictures of a batch that show known items, each with those nearest in the batch.
+    """Draw four images of a batch that show known items, each with those nearest in the batch.
 
     A green frame: the same item. None where the batch has less than two.
 
     Args:
         batch: of garments.
-        embedding: (B, D), of its pictures.
+        embedding: (B, D), of its images.
     """
     known = (batch["item"] >= 0).nonzero()[:, 0].cpu()
     if len(known) < 2:

@@ -1,4 +1,4 @@
-"""What a picture is taken apart into, and what whoever does that promises."""
+"""What an image is taken apart into, and what whoever does that promises."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ Box = tuple[float, float, float, float]
 
 @dataclass(frozen=True)
 class Garment:
-    """A garment in a picture.
+    """A garment in an image.
 
     Attributes:
-        box: left, top, right, bottom, pixels of the picture.
-        type: place in `fashion.data.layout.TYPES`; -1 is not known.
+        box: left, top, right, bottom, pixels of the image.
+        type: place in `fashion.data.taxonomy.TYPES`; -1 is not known.
         score: of the detector, in [0, 1]; 1 where the box was given.
-        landmarks: (8, 2) float32, x then y, pixels of the picture, in the order of
-            `fashion.data.layout.SLOTS`.
-        states: (8,) int64, of `fashion.data.layout`; only visible and occluded ones have a place.
+        landmarks: (8, 2) float32, x then y, pixels of the image, in the order of
+            `fashion.data.taxonomy.SLOTS`.
+        states: (8,) int64, of `fashion.data.taxonomy`; only visible and occluded ones have a place.
         category: its likeliest category.
         probability: of that category, in [0, 1].
         attributes: probability in [0, 1] of every attribute that the network knows, by name, in the
@@ -43,11 +43,11 @@ class Garment:
 
 
 class Recogniser(Protocol):
-    """Finds, aligns and describes the garments of a picture."""
+    """Finds, aligns and describes the garments of an image."""
 
     @property
     def transform(self) -> Mapping[str, Any]:
-        """What becomes of a picture before the network, in plain values that JSON holds.
+        """What becomes of an image before the network, in plain values that JSON holds.
 
         Embeddings can be compared only where this is the same.
         """
@@ -57,7 +57,7 @@ class Recogniser(Protocol):
         """Return the garments of (H, W, 3) RGB uint8, best first; none is an answer.
 
         Args:
-            image: the picture.
+            image: the image.
             box: of the one garment to describe, in pixels, in place of what a detector finds.
         """
         ...

@@ -1,4 +1,4 @@
-"""Make an index of one's own pictures: python -m fashion.index build FOLDER... -o INDEX"""
+"""Make an index of one's own images: python -m fashion.index build FOLDER... -o INDEX"""
 
 # Nothing heavy is imported before the arguments are known to be good: --help has to be quick.
 from __future__ import annotations
@@ -124,14 +124,14 @@ def _fill(
     pictures: Sequence[Path],
     inputs: Sequence[Path],
 ) -> ExitCode:
-    """Add the pictures that the index lacks, or has as they are no longer."""
+    """Add the images that the index lacks, or has as they are no longer."""
     from fashion.retrieval.building import add_pictures, finish, update_known
 
     before = writer.manifest.num
     new = update_known(writer, pictures, inputs, _report)
     if writer.manifest.num:
         known = len(pictures) - len(new)
-        print(f"{writer.folder}: {known} of {len(pictures)} pictures are there already")
+        print(f"{writer.folder}: {known} of {len(pictures)} images are there already")
     if new:
         network = recogniser()
         writer.set_unfinished([str(path.resolve()) for path in inputs])

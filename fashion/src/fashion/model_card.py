@@ -35,12 +35,12 @@ TERMS = {
 ABOUT = """\
 * Task: categories, attributes, landmarks and retrieval of clothes by FashionNet and DFA, after Liu,
   Luo, Qiu, Wang, Tang, CVPR 2016, and Liu, Yan, Luo, Wang, Tang, ECCV 2016.
-* In: pictures of one garment each, float32 RGB in [0, 1], (B, 3, H, W)."""
+* In: images of one garment each, float32 RGB in [0, 1], (B, 3, H, W)."""
 
 LIMITS = """\
 * A garment that it does not find has no labels, and what it takes for a garment need not be one.
 * Landmarks that it calls hidden are guesses.
-* Items look alike to it that differ in what is small in the picture: a button, a seam, a label.
+* Items look alike to it that differ in what is small in the image: a button, a seam, a label.
 * It tells clothes apart, not the people in them; none of its answers says anything about those."""
 
 SHOWN = ("region", "size", "scale", "degrade")

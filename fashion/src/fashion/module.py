@@ -1,4 +1,4 @@
-"""The Lightning module: objective, metrics, optimiser and pictures of FashionNet and DFA."""
+"""The Lightning module: objective, metrics, optimiser and images of FashionNet and DFA."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -13,8 +13,9 @@ from torch.export import Dim
 from fashion.calibrating import calibrate_detector
 from fashion.comparison import Comparison
 from fashion.data.datamodule import FashionData
+from fashion.data.whole_images import DetectorBatches
 from fashion.drawing import draw_garments, draw_neighbours
-from fashion.evaluation.results import GarmentResults, RetrievalResults, figures, score
+from fashion.evaluation.results import GarmentResults, RetrievalResults, score, summarise
 from fashion.models import Alignment, DeepFashionAlignment, Recognition, build_pipeline, known_boxes
 from fashion.objectives import (
     ALIGNMENT_TERMS,
@@ -24,7 +25,6 @@ from fashion.objectives import (
     fit_pseudo_labels,
 )
 from fashion.recogniser import Framing, GarmentRecogniser
-from fashion.whole_pictures import DetectorBatches
 from vision_shared.checkpoints import without_sources
 from vision_shared.inputs import InputError
 from vision_shared.phases import OptimizerName, Phases, phased_optimizer
@@ -33,7 +33,7 @@ from vision_shared.tasks import ExportSpec
 
 
 class FashionModule(pl.LightningModule):
-    """Trains a network of `fashion.models` in the steps that it names, and a detector beside it.
+    """Trains a network of `fashion.models` in the phases that it names, and a detector beside it.
 
     Args:
         categories: names of the C categories; these four the data brings.
@@ -43,21 +43,21 @@ class FashionModule(pl.LightningModule):
         network: the arguments of `fashion.models.build_network`, but for the two numbers.
         detector: those of `fashion.models.build_detector`; None has none.
         framing: the fields of `fashion.recogniser.Framing`: what the data shows the network.
-        phases: the fields of each `vision_shared.phases.Phase`; their ``step`` is the network's.
-        weights: of the terms of the loss, by the step; a term that has none is left out.
+        phases: the fields of each `vision_shared.phases.Phase`; their ``name`` is the network's.
+        weights: of the terms of the loss, by the phase; terms without a weight are omitted.
         objective: settings of `fashion.objectives.RecognitionObjective`; DFA has none.
         optimizer: ``adamw``, or ``sgd`` with momentum 0.9.
         weight_decay: of the optimiser.
         poly_power: within a phase the rate falls as (1 - progress) ** power.
-        detector_batch: pictures that the detector sees in a step.
+        detector_batch: images that the detector sees in a step.
         detector_trunk_rate: factor of the learning rate for the detector's trunk.
         seed: of dropout and pseudo-labels.
         num_items: that have proxies in a checkpoint; a training asks its data.
         category_types: the type of each category in a checkpoint, likewise.
 
     Raises:
-        InputError: a detector, but whole pictures for the network.
-        ValueError: weights of a term or a step that there is not.
+        InputError: a detector, but whole images for the network.
+        ValueError: weights of an unknown term or phase.
     """
 
     def __init__(
@@ -91,7 +91,7 @@ class FashionModule(pl.LightningModule):
         self.framing = Framing(**framing)
         if detector is not None and self.framing.region == "whole":
             raise InputError(
-                "data.region=whole is for networks that see whole pictures: add "
+                "data.region=whole is for networks that see whole images: add "
                 "module.detector=null, or set data.region=box"
             )
         self.net = build_pipeline(len(categories), len(attributes), network, detector)
@@ -111,10 +111,10 @@ class FashionModule(pl.LightningModule):
         self.val_results = GarmentResults(*sizes, has_precision=False)
         self.val_retrieval = RetrievalResults()
         name = "DFA" if self._aligns else "FashionNet"
-        stages = self.net.network.steps if self._aligns else ()
+        stages = self.net.network.phases if self._aligns else ()
         self.comparison = Comparison(name, self.categories, types, self.type_names, stages)
-        self._whole_pictures: DetectorBatches | None = None
-        self._step: str | None = None
+        self._detector_batches: DetectorBatches | None = None
+        self._phase: str | None = None
         self.phase_index = 0  # of the phase that has begun last, for the choice of the best weights
 
     @property
@@ -124,9 +124,9 @@ class FashionModule(pl.LightningModule):
     def _expect_weights(self) -> None:
         terms = ALIGNMENT_TERMS if self._aligns else RECOGNITION_TERMS
         for phase in self.phases.phases:
-            if phase.step not in self.net.network.steps or phase.step not in self.weights:
-                steps = ", ".join(self.net.network.steps)
-                raise ValueError(f"expected weights of a step among {steps}, got {phase.step!r}")
+            if phase.name not in self.net.network.phases or phase.name not in self.weights:
+                phases = ", ".join(self.net.network.phases)
+                raise ValueError(f"expected weights of a phase among {phases}, got {phase.name!r}")
         for name in {name for weights in self.weights.values() for name in weights}:
             if name not in terms:
                 raise ValueError(f"expected weights of {', '.join(terms)}, got {name!r}")
@@ -141,6 +141,7 @@ class FashionModule(pl.LightningModule):
         )
 
     def setup(self, stage: str) -> None:
+        """Set proxies, weights and prior logits of the losses from the training data."""
         if stage != "fit" or self.objective is None:
             return
         if self.objective.identities == "proxy" and self.objective.proxies is None:
@@ -154,27 +155,30 @@ class FashionModule(pl.LightningModule):
             head.expect(self._data.positive_rates())
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
+        """Open the detector's batches, at the step of the epoch that a resumed run is in."""
         if self.net.detector is None:
             return
-        if self._whole_pictures is None:
+        if self._detector_batches is None:
             size, number = self.net.detector.size, self.detector_batch
-            self._whole_pictures = DetectorBatches(self._data, self.trainer, size, number)
-            self._whole_pictures.begin_epoch(self.current_epoch, batch_idx)
+            self._detector_batches = DetectorBatches(self._data, self.trainer, size, number)
+            self._detector_batches.begin_epoch(self.current_epoch, batch_idx)
         elif batch_idx == 0:
-            self._whole_pictures.begin_epoch(self.current_epoch)
+            self._detector_batches.begin_epoch(self.current_epoch)
 
     def on_train_end(self) -> None:
-        self._whole_pictures = None  # and its processes
+        """Close the detector's batches and their processes."""
+        self._detector_batches = None  # and its processes
 
     def training_step(self, batch: dict[str, Tensor], _: int) -> Tensor:
+        """Return the weighted sum of the phase's terms and of the detector's loss."""
         # Dropout follows from the step: a resumed run draws what an uninterrupted one does.
         torch.manual_seed(hash((self.seed, self.global_step, self.global_rank)) % 2**63)
         self._begin_phase()
-        weights = self.weights[str(self._step)]
+        weights = self.weights[str(self._phase)]
         terms = self._terms(batch, [name for name, weight in weights.items() if weight])
         losses = [weights[name] * term for name, term in terms.items()]
-        if self._whole_pictures is not None:
-            terms["detector"] = self._detector_loss(self._whole_pictures.next())
+        if self._detector_batches is not None:
+            terms["detector"] = self._detector_loss(self._detector_batches.next())
             losses.append(terms["detector"])
         self.log_dict({f"train/{name}_loss": term for name, term in terms.items()})
         loss = torch.stack(losses).sum()
@@ -196,13 +200,13 @@ class FashionModule(pl.LightningModule):
         return self.net.detector.loss(batch["image"], boxes, types)
 
     def _begin_phase(self) -> None:
-        """Open the network's step of this phase, where another one is open or none is."""
+        """Open the network's phase, where another one is open or none is."""
         phase, _ = self.phases.at(self._progress(self.global_step))
         self.phase_index = [p is phase for p in self.phases.phases].index(True)
-        if phase.step == self._step:
+        if phase.name == self._phase:
             return
-        self._step = phase.step
-        self.net.begin(phase.step)
+        self._phase = phase.name
+        self.net.begin(phase.name)
         network = self.net.network
         if isinstance(network, DeepFashionAlignment) and network.needs_fit:
             fit_pseudo_labels(network, self._data, self.device, self.seed)
@@ -211,15 +215,17 @@ class FashionModule(pl.LightningModule):
         return min(1.0, step / max(1, self.trainer.estimated_stepping_batches))
 
     def validation_step(self, batch: dict[str, Tensor], _: int) -> None:
+        """Add a batch to what is measured, and its embeddings to query and gallery."""
         answer = self._answer(batch)
         self.val_results.update(answer, batch)
         if isinstance(answer, Recognition):
             self.val_retrieval.update(answer.embedding, batch)
 
     def on_validation_epoch_end(self) -> None:
+        """Calibrate the detector, log all metrics and the score that is monitored."""
         if self.net.detector is not None and not self.trainer.sanity_checking:
-            calibrate_detector(self.net.detector, self._data.part("val"))
-        found = figures(self.val_results.compute(), self.val_retrieval)
+            calibrate_detector(self.net.detector, self._data.of_split("val"))
+        found = summarise(self.val_results.compute(), self.val_retrieval)
         self.log_dict({f"val/{name}": value for name, value in found.items()})
         self.log("val/score", score(found), prog_bar=True)
         self.val_results.reset()
@@ -232,20 +238,23 @@ class FashionModule(pl.LightningModule):
         return self.net(batch["image"])
 
     def on_test_start(self) -> None:
+        """Prepare the comparison with the baselines."""
         self.comparison.begin(self._data, self.device)
 
     def test_step(self, batch: dict[str, Tensor], _: int) -> None:
+        """Add a batch to the comparison."""
         self.comparison.update(self._answer(batch), batch)
 
     def on_test_epoch_end(self) -> None:
+        """Measure whole images, log all metrics and keep the tables."""
         if self.net.detector is not None:
             number = int(self.trainer.num_test_batches[0]) * self._data.eval_batch_size
             names = self.categories, self.attributes
             recogniser = GarmentRecogniser(
                 self.net, *names, self.framing, self.device, category_types=self.category_types
             )
-            self.comparison.look_at_pictures(recogniser, number)
-        found = self.comparison.figures()
+            self.comparison.measure_whole_images(recogniser, number)
+        found = self.comparison.metrics()
         self.log_dict({f"test/{name}": value for name, value in found.items()})
 
     def tables(self) -> list[Table]:
@@ -253,6 +262,7 @@ class FashionModule(pl.LightningModule):
         return self.comparison.tables()
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
+        """Return the optimiser of all phases and its "poly" schedule."""
         return phased_optimizer(
             self._parameter_groups(),
             self.optimizer_name,

@@ -1,4 +1,4 @@
-"""What the networks learn: the terms of their losses, which a training weighs by its step."""
+"""What the networks learn: the terms of their losses, which a training weighs by its phase."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from fashion.data.datamodule import FashionData
-from fashion.data.layout import ABSENT
+from fashion.data.taxonomy import ABSENT
 from fashion.losses import (
     ProxyAnchorLoss,
     alignment_losses,
@@ -34,8 +34,8 @@ ALIGNMENT_TERMS = ("landmark", "visibility", "pseudo_label")
 class RecognitionObjective(nn.Module):
     """The terms of FashionNet (Liu et al., CVPR 2016, section 3.2).
 
-    The paper sums over pictures, and knows all labels of each. Where some pictures lack them, a
-    mean over those that have them would let three labelled pictures of a batch weigh as much as all
+    The paper sums over images, and knows all labels of each. Where some images lack them, a
+    mean over those that have them would let three labelled images of a batch weigh as much as all
     of its 64 do in another term; a term is therefore in the mean over the batch.
 
     Args:
@@ -44,7 +44,7 @@ class RecognitionObjective(nn.Module):
             rankings of `fashion.losses`.
         shrinkage: of these weights towards 1 where few labels are known, see
             `fashion.losses.balanced_weights`; 0 is the paper's.
-        mean_over: the ``batch``, in which what a picture has no labels for counts 0; or what is
+        mean_over: the ``batch``, in which what an image has no labels for counts 0; or what is
             ``known`` alone.
         identities: ``triplet``, the paper's, or ``proxy``.
         margin: of the triplets.
@@ -84,7 +84,7 @@ class RecognitionObjective(nn.Module):
         self.proxies = None if num_items is None else ProxyAnchorLoss(num_items, width)
 
     def weigh_attributes(self, num_yes: Tensor, num_no: Tensor) -> None:
-        """Take how many pictures that train have each attribute (A,), and have it not."""
+        """Take how many images that train have each attribute (A,), and have it not."""
         weights = balanced_weights(num_yes, num_no, shrinkage=self.shrinkage)
         self.attribute_weights.copy_(weights)
 
@@ -116,7 +116,7 @@ class RecognitionObjective(nn.Module):
         }
 
     def _share(self, term: str, batch: Mapping[str, Tensor]) -> Tensor:
-        """Return what a term's mean over known pictures becomes one over the batch with."""
+        """Return what a term's mean over known images becomes one over the batch with."""
         if self.mean_over == "known":
             return batch["states"].new_ones((), dtype=torch.float32)
         return knows(term, batch).float().mean()
@@ -138,7 +138,7 @@ class RecognitionObjective(nn.Module):
 
 
 def knows(term: str, batch: Mapping[str, Tensor]) -> Tensor:
-    """Return (B,) bool: which pictures have labels for one of `RECOGNITION_TERMS`."""
+    """Return (B,) bool: which images have labels for one of `RECOGNITION_TERMS`."""
     if term == "category":
         return batch["category"] >= 0
     if term == "attribute":
@@ -160,10 +160,10 @@ def alignment_terms(
 def fit_pseudo_labels(
     network: DeepFashionAlignment, data: FashionData, device: torch.device, seed: int
 ) -> None:
-    """Fit the pseudo-labels of the step that begins on all that trains, without augmentation.
+    """Fit the pseudo-labels of the phase that begins on all that trains, without augmentation.
 
     Args:
-        network: in training, whose step has begun.
+        network: in training, whose phase has begun.
         data: whose training garments are looked at.
         device: of the network.
         seed: of k-means.

@@ -1,4 +1,4 @@
-"""What prediction writes: for a picture, and for a video."""
+"""What prediction writes: for an image, and for a video."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from fashion.data.layout import OCCLUDED, SLOTS, STATES, TYPES
+from fashion.data.taxonomy import OCCLUDED, SLOTS, STATES, TYPES
 from fashion.drawing import annotate
 from fashion.garment import Garment, Picture, Recogniser, whole_picture
 from vision_shared.images import read_image, write_image
@@ -21,14 +21,14 @@ Look = Callable[[Picture], list[Garment]]
 
 
 def looker(recogniser: Recogniser, *, whole: bool) -> Look:
-    """Return what tells a picture's garments; ``whole``: the picture is one."""
+    """Return what tells an image's garments; ``whole``: the image is one."""
     if whole:
         return lambda image: recogniser(image, whole_picture(image))
     return recogniser
 
 
 ENDINGS = ("_garments.png", "_garments.mp4")
-"""Of the names of all pictures and videos that are written."""
+"""Of the names of all images and videos that are written."""
 
 
 def targets(name: Path, *, is_video: bool) -> dict[str, Path]:
@@ -48,10 +48,10 @@ def targets(name: Path, *, is_video: bool) -> dict[str, Path]:
 def describe_picture(
     source: Path, written: Mapping[str, Path], look: Look, *, overwrite: bool
 ) -> dict[str, Any]:
-    """Describe the garments of a picture and write both outputs, or none.
+    """Describe the garments of an image and write both outputs, or none.
 
     Args:
-        source: the picture.
+        source: the image.
         written: from `targets`.
         look: from `looker`.
         overwrite: replace files of those names.
@@ -60,7 +60,7 @@ def describe_picture(
         Plain values: what the ``garments`` are, a word each.
 
     Raises:
-        InputError: the picture cannot be used, or an output may not be written.
+        InputError: the image cannot be used, or an output may not be written.
     """
     image = read_image(source)
     garments = look(image)

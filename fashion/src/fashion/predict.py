@@ -89,11 +89,11 @@ class _Run:
         return outputs.describe_picture(path, written, look, overwrite=options.overwrite), None
 
     def _load(self, path: str) -> GarmentRecogniser:
-        from fashion.recogniser import LEAST_SCORE, GarmentRecogniser
+        from fashion.recogniser import MIN_SCORE, GarmentRecogniser
 
         score = self._options.least_score
         return GarmentRecogniser.from_checkpoint(
-            path, self._options.device, LEAST_SCORE if score is None else score
+            path, self._options.device, MIN_SCORE if score is None else score
         )
 
 

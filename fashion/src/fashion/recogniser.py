@@ -19,8 +19,8 @@ from torch import Tensor
 
 from fashion.agreement import of_type, states_of_type
 from fashion.data.framing import PADDING, Frame, enlarged, letterbox, whole
-from fashion.data.layout import UNKNOWN
-from fashion.data.samples import Region, to_tensor
+from fashion.data.samples import RegionMode, to_tensor
+from fashion.data.taxonomy import UNKNOWN
 from fashion.garment import Box, Garment, Picture
 from fashion.models import Alignment, Pipeline, Recognition, build_pipeline, one_per_garment
 from fashion.weights import SHIPPED
@@ -29,7 +29,7 @@ from vision_shared.prediction import find_device, rebuild_network
 
 TASK = "fashion"
 
-LEAST_SCORE = 0.4
+MIN_SCORE = 0.4
 """Of a garment that is reported, unless it is said otherwise.
 
 Scores are probabilities for the part that they were calibrated on, rendered people for the weights
@@ -39,24 +39,24 @@ that ship, and low for photographs: chosen on development photographs.
 
 @dataclass(frozen=True)
 class Framing:
-    """What a network is shown of a picture.
+    """What a network is shown of an image.
 
     Attributes:
-        region: ``box``, what is in a garment's box, or ``whole`` pictures.
+        region: ``box``, what is in a garment's box, or ``whole`` images.
         context: enlarges boxes around their centres.
         size: height and width that it is letterboxed to.
     """
 
-    region: Region
+    region: RegionMode
     context: float
     size: Sequence[int]
 
 
 class Boxes(NamedTuple):
-    """Where a detector sees garments in a picture, sorted by score, descending.
+    """Where a detector sees garments in an image, sorted by score, descending.
 
     Attributes:
-        boxes: (N, 4) float32, left, top, right, bottom, pixels of the picture.
+        boxes: (N, 4) float32, left, top, right, bottom, pixels of the image.
         scores: (N,) in [0, 1].
         types: (N,) int64.
     """
@@ -67,9 +67,9 @@ class Boxes(NamedTuple):
 
 
 class GarmentRecogniser:
-    """Describes the garments of pictures of any size; a `fashion.garment.Recogniser`.
+    """Describes the garments of images of any size; a `fashion.garment.Recogniser`.
 
-    Without a detector a picture is one garment.
+    Without a detector an image is one garment.
 
     Args:
         network: the networks; they are put into evaluation.
@@ -92,7 +92,7 @@ class GarmentRecogniser:
         attributes: Sequence[str],
         framing: Framing,
         device: str | torch.device = "auto",
-        least_score: float = LEAST_SCORE,
+        least_score: float = MIN_SCORE,
         category_types: Sequence[int] = (),
     ) -> None:
         self.device = find_device(device) if isinstance(device, str) else device
@@ -104,7 +104,7 @@ class GarmentRecogniser:
 
     @classmethod
     def from_checkpoint(
-        cls, path: str | Path, device: str = "auto", least_score: float = LEAST_SCORE
+        cls, path: str | Path, device: str = "auto", least_score: float = MIN_SCORE
     ) -> Self:
         """Rebuild what a training run of fashion wrote; the file alone is needed.
 
@@ -130,7 +130,7 @@ class GarmentRecogniser:
 
     @property
     def transform(self) -> Mapping[str, Any]:
-        """What becomes of a picture before the networks, in plain values."""
+        """What becomes of an image before the networks, in plain values."""
         detector = self.network.detector
         looked_for = None
         if detector is not None:
@@ -144,10 +144,10 @@ class GarmentRecogniser:
 
     @torch.no_grad()
     def __call__(self, image: Picture, box: Box | None = None) -> list[Garment]:
-        """Describe the garments of a picture (H, W, 3) RGB uint8, best first.
+        """Describe the garments of an image (H, W, 3) RGB uint8, best first.
 
         Args:
-            image: the picture.
+            image: the image.
             box: of the one garment to describe, in pixels, in place of what the detector finds.
         """
         found = self._reported(image, box)
@@ -188,7 +188,7 @@ class GarmentRecogniser:
         """Return what the network is shown of a garment, (3, h, w) in [0, 1], and where it is from.
 
         Args:
-            image: the picture.
+            image: the image.
             box: (4,), of the garment, pixels.
         """
         region = enlarged(box, self.framing.context) if self.framing.region == "box" else box

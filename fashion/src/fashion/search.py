@@ -71,7 +71,7 @@ def _words(value: str) -> tuple[str, ...]:
 
 
 def _search(options: Namespace, load: Load | None) -> ExitCode:
-    from fashion.retrieval.opening import open_with_network
+    from fashion.retrieval.identity import open_with_network
     from fashion.retrieval.queries import Search, search_photo
     from vision_shared.folders import expand_into_folder
     from vision_shared.images import READABLE

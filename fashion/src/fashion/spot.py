@@ -76,7 +76,7 @@ def _rate(value: str) -> float:
 
 
 def _spot(options: Namespace, load: Load | None) -> ExitCode:
-    from fashion.retrieval.opening import open_with_network
+    from fashion.retrieval.identity import open_with_network
     from fashion.retrieval.spotting import Spotter, spot_video
     from vision_shared.folders import expand_into_folder
 

@@ -29,6 +29,7 @@ class BoxSupervision(pl.Callback):
         self.true_set: SegmentationSet | None = None
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Estimate the masks anew, every so many epochs, from boxes and the network's scores."""
         every = max(1, (trainer.max_epochs or 1) // (self.rounds + 1))
         data: Any = trainer.datamodule  # type: ignore[attr-defined]
         if self.true_set is not None and trainer.current_epoch % every:
@@ -46,12 +47,13 @@ class Lookup:
         self.masks = masks
 
     def __call__(self, sample: Sample) -> Mask:
+        """Return the estimated mask of a sample, (H, W) uint8."""
         return self.masks[sample.name]
 
 
 @torch.no_grad()
 def estimate(pictures: SegmentationSet, module: Any = None) -> dict[str, Mask]:
-    """Return a mask for each picture, estimated from boxes of its true one.
+    """Return a mask for each image, estimated from boxes of its true one.
 
     Args:
         pictures: with masks, of which the boxes alone are used.

@@ -96,7 +96,7 @@ def _check_set(name: str, root: Path, part: SegmentationSet, report: Report) -> 
     ]
     if absent and not num_unread:  # an unreadable mask may have what the others lack
         report(f"{root}: no pixel of {', '.join(absent)} in the masks of {name}")
-    return _summary(f"{name}: {len(part)} pictures", part, pixels, pictures)
+    return _summary(f"{name}: {len(part)} images", part, pixels, pictures)
 
 
 def _summary(title: str, part: SegmentationSet, pixels: np.ndarray, pictures: np.ndarray) -> Table:
@@ -115,7 +115,7 @@ def _summary(title: str, part: SegmentationSet, pixels: np.ndarray, pictures: np
         ]
         for number, name in names.items()
     ]
-    return Table(title, ["number", "class", "pixels", "of all", "pictures"], rows)
+    return Table(title, ["number", "class", "pixels", "of all", "images"], rows)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Pictures of segmentations, as arrays (H, W, 3) uint8 RGB."""
+"""Images of segmentations, as arrays (H, W, 3) uint8 RGB."""
 
 from collections.abc import Mapping
 
@@ -54,13 +54,13 @@ def colour(labels: NDArray[np.uint8], classes: ClassList) -> Picture:
 
 
 def overlay(image: Picture, labels: NDArray[np.uint8], classes: ClassList) -> Picture:
-    """Lay the colours of (H, W) class ids over a picture, half transparent; class 0 is clear."""
+    """Lay the colours of (H, W) class ids over an image, half transparent; class 0 is clear."""
     mixed = (image.astype(np.uint16) + colour(labels, classes)) // 2
     return np.where((labels > 0)[..., None], mixed, image).astype(np.uint8)
 
 
 def error_map(image: Picture, labels: NDArray[np.uint8], truth: NDArray[np.uint8]) -> Picture:
-    """Draw wrong pixels red and unlabelled ones white over a faint picture."""
+    """Draw wrong pixels red and unlabelled ones white over a faint image."""
     faint = (image // 4 + 128).astype(np.uint8)
     faint[(labels != truth) & (truth != IGNORE)] = (220, 20, 60)
     faint[truth == IGNORE] = 255
@@ -80,7 +80,7 @@ def penalty_map(penalty: Tensor, labels: NDArray[np.uint8]) -> Picture:
 
 
 def stage_map(stages: NDArray[np.uint8], size: tuple[int, int]) -> Picture:
-    """(h, w) stages from 0 -> a picture of ``size``: violet the first, then green and yellow."""
+    """(h, w) stages from 0 -> an image of ``size``: violet the first, then green and yellow."""
     cells = torch.from_numpy(stages)[None, None].float()
     pixels = torch.nn.functional.interpolate(cells, size=size, mode="nearest-exact")
     return STAGE_COLOURS[pixels[0, 0].byte().numpy().clip(max=len(STAGE_COLOURS) - 1)]

@@ -1,4 +1,4 @@
-"""The picture of the label contexts that a Deep Parsing Network has learned."""
+"""The image of the label contexts that a Deep Parsing Network has learned."""
 
 from collections.abc import Sequence
 

@@ -46,13 +46,13 @@ TERMS = {
 ABOUT = """\
 * Task: semantic segmentation by the Layer Cascade or the Deep Parsing Network, after Li, Liu, Luo,
   Loy, Tang, CVPR 2017, and Liu, Li, Luo, Loy, Tang, ICCV 2015.
-* In: pictures, float32 RGB in [0, 1], (B, 3, H, W). Out: logits, (B, L, H, W)."""
+* In: images, float32 RGB in [0, 1], (B, 3, H, W). Out: logits, (B, L, H, W)."""
 
 LIMITS = """\
 * It gives every pixel a class of its list, also where none of them is.
-* Things that are smaller than a few of the network's cells are lost; pictures of another size than
+* Things that are smaller than a few of the network's cells are lost; images of another size than
   it was trained on are answered worse.
-* Figures hold for pictures like those of its test set. Look at your own before you rely on it, most
+* Figures hold for images like those of its test set. Look at your own before you rely on it, most
   of all where a person's safety does."""
 
 SHOWN = ("classes", "crop_size", "scale", "long_side")

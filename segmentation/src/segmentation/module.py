@@ -1,4 +1,4 @@
-"""The Lightning module: objective, metrics, optimiser and pictures of segmentation."""
+"""The Lightning module: objective, metrics, optimiser and images of segmentation."""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -38,12 +38,12 @@ Work = Callable[[Tensor], Parsing]
 
 
 class SegmentationModule(pl.LightningModule):
-    """Trains a network of `segmentation.models` in the steps that it names.
+    """Trains a network of `segmentation.models` in the phases that it names.
 
     Args:
         classes: ``names`` and ``palette`` of the classes, which the data brings.
         network: the arguments of `segmentation.models.build_network`, but for the classes.
-        phases: the fields of each `vision_shared.phases.Phase`; their ``step`` is the network's.
+        phases: the fields of each `vision_shared.phases.Phase`; their ``name`` is the network's.
         optimizer: ``adamw``, or ``sgd`` with momentum 0.9.
         weight_decay: of the optimiser.
         poly_power: within a phase the rate falls as (1 - progress) ** power; the authors use steps.
@@ -86,10 +86,11 @@ class SegmentationModule(pl.LightningModule):
         self.val_confusion = MulticlassConfusionMatrix(len(self.classes), ignore_index=IGNORE)
         self.comparison = Comparison(self.classes)
         self.person_tables: list[Table] = []
-        self._step: str | None = None
+        self._phase: str | None = None
         self.phase_index = 0  # of the phase that has begun last, for the choice of the best weights
 
     def training_step(self, batch: dict[str, Tensor], _: int) -> Tensor:
+        """Return the loss of the phase, a sum of weighted terms."""
         self._begin_phase()
         parsing: Parsing = self.net(batch["image"], batch["mask"])
         terms = [
@@ -117,28 +118,32 @@ class SegmentationModule(pl.LightningModule):
         )
 
     def _begin_phase(self) -> None:
-        """Open the network's step of this phase, where another one is open or none is."""
+        """Open the network's phase, where another one is open or none is."""
         phase, _ = self.phases.at(self._progress(self.global_step))
-        if phase.step != self._step:
-            self._step = phase.step
+        if phase.name != self._phase:
+            self._phase = phase.name
             self.phase_index = self.phases.phases.index(phase)
-            self.net.begin(phase.step)
+            self.net.begin(phase.name)
 
     def _progress(self, step: int) -> float:
         return min(1.0, step / max(1, self.trainer.estimated_stepping_batches))
 
     def validation_step(self, batch: dict[str, Tensor], _: int) -> None:
+        """Add a batch to the confusion matrix."""
         parsing = self.inference(self.net, batch["image"])
         self.val_confusion.update(parsing.logits.argmax(1), batch["mask"])
 
     def on_validation_epoch_end(self) -> None:
+        """Log mean IoU."""
         self.log("val/miou", mean_iou(class_iou(self.val_confusion.compute())), prog_bar=True)
         self.val_confusion.reset()
 
     def on_test_start(self) -> None:
+        """Forget the table of an earlier test."""
         self.comparison.reset()
 
     def test_step(self, batch: dict[str, Tensor], _: int) -> None:
+        """Add ours, its stages and the baselines to the table; time each network on its own."""
         image, truth = batch["image"], batch["mask"]
         parsing: Parsing = self.inference(self.net, image)
         self.comparison.time(OURS, lambda x: self.inference(self.net, x), image)
@@ -170,6 +175,7 @@ class SegmentationModule(pl.LightningModule):
         return systems
 
     def on_test_epoch_end(self) -> None:
+        """Log the measures and keep the tables."""
         self._count_macs()
         self.log_dict({f"test/{name}": value for name, value in self.comparison.means().items()})
         data: Any = self.trainer.datamodule  # type: ignore[attr-defined]
@@ -197,6 +203,7 @@ class SegmentationModule(pl.LightningModule):
         return [*self.comparison.tables(), *self.person_tables]
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
+        """Return the optimiser of all phases and its "poly" schedule."""
         encoder = list(pretrained_parameters(self.net))
         known = set(encoder)
         # Whatever a phase freezes is there from the start: a resumed run has the same groups.

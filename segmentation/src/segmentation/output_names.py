@@ -8,11 +8,11 @@ ENDINGS = (
     *(".png", "_overlay.png", "_stages.png"),
     *("_overlay.mp4", "_stages.mp4", "_compare.mp4"),
 )
-"""Of the names of all pictures and videos that are written."""
+"""Of the names of all images and videos that are written."""
 
 
 def targets(name: Path, *, is_video: bool, has_stages: bool) -> dict[str, Path]:
-    """Return what an input becomes: ``labels`` (pictures only), ``overlay``, ``stages``, ``areas``.
+    """Return what an input becomes: ``labels`` (images only), ``overlay``, ``stages``, ``areas``.
 
     Videos have their areas in JSON lines, one a frame.
 

@@ -1,4 +1,4 @@
-"""What prediction writes: for a picture, for a video, and for two networks on one video."""
+"""What prediction writes: for an image, for a video, and for two networks on one video."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ Picture = NDArray[np.uint8]
 def segment_picture(
     source: Path, written: Mapping[str, Path], segmenter: Segmenter, *, overwrite: bool
 ) -> dict[str, Any]:
-    """Segment a picture and write all of its outputs, or none.
+    """Segment an image and write all of its outputs, or none.
 
     Args:
-        source: the picture.
+        source: the image.
         written: from `targets`.
         segmenter: the network.
         overwrite: replace files of those names.
@@ -38,7 +38,7 @@ def segment_picture(
         Plain values: ``areas`` of the classes, the network's ``seconds``, a cascade's ``stages``.
 
     Raises:
-        InputError: the picture cannot be read, or an output may not be written.
+        InputError: the image cannot be read, or an output may not be written.
     """
     image = read_image(source)
     segmented = segmenter(image)
@@ -153,7 +153,7 @@ def burn_in(image: Picture, text: str) -> Picture:
 
 
 def side_by_side(pictures: list[Picture], size: tuple[int, int]) -> Picture:
-    """Set two pictures beside each other, each scaled to half of the width, centred on black."""
+    """Set two images beside each other, each scaled to half of the width, centred on black."""
     height, width = size
     canvas = np.zeros((height, width, 3), np.uint8)
     half = width // 2

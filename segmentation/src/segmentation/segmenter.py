@@ -1,4 +1,4 @@
-"""Segmenting pictures with a trained network.
+"""Segmenting images with a trained network.
 
 segmenter = Segmenter.from_checkpoint("best.ckpt")
 segmented = segmenter(read_image("photo.jpg"))
@@ -35,7 +35,7 @@ MIN_PRECISION = 0.5
 
 @dataclass(frozen=True)
 class Segmented:
-    """What a picture was taken apart into.
+    """What an image was taken apart into.
 
     Attributes:
         labels: (H, W) uint8, the class of each pixel.
@@ -48,20 +48,20 @@ class Segmented:
     seconds: float
 
     def areas(self, classes: ClassList) -> dict[str, float]:
-        """Return the share of the picture that each class in it has, in (0, 1]."""
+        """Return the share of the image that each class in it has, in (0, 1]."""
         counts = np.bincount(self.labels.ravel(), minlength=len(classes))
         shares = counts / self.labels.size
         return {name: float(x) for name, x in zip(classes.names, shares, strict=True) if x}
 
 
 class Segmenter:
-    """Segments pictures of any size.
+    """Segments images of any size.
 
     Args:
         network: from `segmentation.models.build_network`.
         classes: of its answers.
         device: ``auto`` (a GPU where there is one), ``cpu`` or ``cuda``.
-        inference: how the network is asked; by default the picture whole, once.
+        inference: how the network is asked; by default the image whole, once.
         unreliable: names of classes that are not predicted: their pixels get the next best class.
         milliseconds: time of an image that a cascade is held to, see
             `segmentation.models.budget.TimeBudget`; its thresholds are then upper ends.
@@ -129,7 +129,7 @@ class Segmenter:
         return cls.from_checkpoint(SHIPPED, device)
 
     def __call__(self, image: NDArray[np.uint8]) -> Segmented:
-        """Segment a picture (H, W, 3), RGB uint8."""
+        """Segment an image (H, W, 3), RGB uint8."""
         self._learn_costs(image)
         began = time.perf_counter()
         pixels = self._pixels(image)

@@ -1,6 +1,6 @@
 """Write what a test server takes: python -m segmentation.submit voc DIR -o OUT [--checkpoint CKPT]
 
-Segments every picture of a part of VOC 2012 or Cityscapes, by default of the test, and writes the
+Segments every image of a part of VOC 2012 or Cityscapes, by default of the test, and writes the
 results in the names and numbers that its server asks for; all of them, or none.
 """
 
@@ -90,7 +90,7 @@ def _results(segmenter: Segmenter, part: SegmentationSet) -> Iterator[tuple[str,
     from vision_shared.images import read_image
     from vision_shared.progress import show_progress
 
-    with show_progress("segmenting", len(part), "pictures") as advance:
+    with show_progress("segmenting", len(part), "images") as advance:
         for sample in part.samples:
             yield sample.name, segmenter(read_image(sample.image_path)).labels
             advance()

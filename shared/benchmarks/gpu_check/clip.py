@@ -16,8 +16,8 @@ from reporting import Report, run  # pyrefly: ignore[missing-import]
 
 from vision_shared.video.encoder import VideoEncoder
 from vision_shared.video.reader import TimedFrame, VideoReader
+from voxel_flow.interpolation.frame_tensors import Source, to_frame
 from voxel_flow.interpolation.interpolator import FrameInterpolator, load_network
-from voxel_flow.interpolation.pictures import Source, to_frame
 from voxel_flow.predict import main as predict
 from voxel_flow.weights import SHIPPED
 

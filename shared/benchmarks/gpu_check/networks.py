@@ -74,7 +74,7 @@ class Tags(nn.Module):
 
 
 def smooth(number: int, channels: int, height: int, width: int) -> Tensor:
-    """Return pictures of blobs: in noise, rounding decides which of two pixels is the larger."""
+    """Return images of blobs: in noise, rounding decides which of two pixels is the larger."""
     coarse = torch.rand(number, channels, height // 8 + 1, width // 8 + 1)
     return torch.nn.functional.interpolate(coarse, (height, width), mode="bilinear")
 

@@ -113,7 +113,7 @@ def _faces_cache(folder: Path, inputs: Path) -> Made:
 
 
 def _garments_cache(folder: Path, inputs: Path) -> Made:
-    from fashion.data.benchmarks import load_garments
+    from fashion.data.registry import load_garments
 
     def read() -> None:
         load_garments("cap", garments_of(inputs) / "cap", folder)
@@ -132,7 +132,7 @@ def _deepfashion_lists(benchmark: str, folder: Path, inputs: Path) -> Made:
 
 def _deepfashion2(folder: Path, inputs: Path) -> Made:
     from fashion.check_data import main
-    from fashion.data.deepfashion2 import KINDS
+    from fashion.data.deepfashion.deepfashion2 import KINDS
 
     landmarks = [value for i in range(1, KINDS[8].num_landmarks + 1) for value in (i, 2 * i, 2)]
     box = {"bounding_box": [10, 20, 60, 60], "landmarks": landmarks}

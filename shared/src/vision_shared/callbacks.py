@@ -21,7 +21,7 @@ from vision_shared.training_command import rank
 
 
 class Panels(Callback):
-    """Send the module's pictures of its own predictions to every logger, and to PNG files.
+    """Send the module's images of its own predictions to every logger, and to PNG files.
 
     Once per validation and once per test, for their first batch.
     """
@@ -38,6 +38,7 @@ class Panels(Callback):
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
+        """Send the panels of the first validation batch."""
         if batch_idx == 0 and dataloader_idx == 0:
             self._send(trainer, pl_module, batch, "val")
 
@@ -50,6 +51,7 @@ class Panels(Callback):
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
+        """Send the panels of the first test batch."""
         if batch_idx == 0 and dataloader_idx == 0:
             self._send(trainer, pl_module, batch, "test")
 
@@ -99,16 +101,19 @@ class BestAndLast(ModelCheckpoint):
     def on_load_checkpoint(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
     ) -> None:
+        """Keep the folder that a run is resumed from: the best score so far is of that folder."""
         if trainer.ckpt_path:
             self._resumed_from = Path(trainer.ckpt_path).parent
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Keep the best checkpoint of the phase, then the last one."""
         self._forget_earlier_phases(pl_module)
         super().on_train_epoch_end(trainer, pl_module)
         if self._should_save_on_train_epoch_end(trainer):
             self.write_last(trainer)
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Keep the best checkpoint of the phase, then the last one."""
         self._forget_earlier_phases(pl_module)
         super().on_validation_end(trainer, pl_module)
         if not self._should_save_on_train_epoch_end(trainer):
@@ -137,6 +142,7 @@ class BestAndLast(ModelCheckpoint):
             self.best_model_path = self.kth_best_model_path = ""
 
     def state_dict(self) -> dict[str, Any]:
+        """Return Lightning's state and the phase, which a resumed run compares with its own."""
         return {**super().state_dict(), "phase": self._phase}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
@@ -170,9 +176,11 @@ class Throughput(Callback):
     """Log training samples per second (all devices) and peak memory in MiB (this process)."""
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Begin to count in a resumed epoch, whose start was in another process."""
         self._begin()  # of an epoch that a resumed run is in the midst of
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Begin to count."""
         self._begin()
 
     def _begin(self) -> None:
@@ -186,6 +194,7 @@ class Throughput(Callback):
         batch: Any,
         batch_idx: int,
     ) -> None:
+        """Log samples a second, of all processes, and peak memory in MiB."""
         self._samples += _batch_size(batch) * trainer.world_size
         if (batch_idx + 1) % trainer.log_every_n_steps:  # type: ignore[attr-defined]
             return
@@ -205,6 +214,7 @@ class CheckpointRecord(Callback):
     def on_save_checkpoint(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
     ) -> None:
+        """Add the entry to a checkpoint that is about to be written."""
         checkpoint[ENTRY] = self.record
 
 
@@ -225,6 +235,7 @@ class ExactResume(Callback):
     def on_train_batch_start(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
     ) -> None:
+        """Seed the batch: dropout follows from seed, epoch, batch and process."""
         numbers = (self.seed, trainer.current_epoch, batch_idx, trainer.global_rank)
         torch.manual_seed(hash(numbers) % 2**63)
 
@@ -235,6 +246,7 @@ class PlainProgress(Callback):
     seconds = 10.0
 
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Begin to measure time."""
         self._started = self._printed = time.monotonic()
 
     def on_train_batch_end(
@@ -245,10 +257,12 @@ class PlainProgress(Callback):
         batch: Any,
         batch_idx: int,
     ) -> None:
+        """Print a line where `seconds` have passed."""
         if time.monotonic() - self._printed >= self.seconds:
             self._print(trainer, "train/")
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Print a line of a validation within a training."""
         if trainer.state.fn == "fit":
             self._print(trainer, "val/")
 

@@ -61,7 +61,7 @@ def check_each(name: str, number: int, check: Callable[[int], None], report: Rep
     """
     from vision_shared.progress import show_progress
 
-    with show_progress(name, number, "pictures") as advance:
+    with show_progress(name, number, "images") as advance:
         for index in range(number):
             try:
                 check(index)

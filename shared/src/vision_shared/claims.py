@@ -95,9 +95,11 @@ class CpuClock(pl.Callback):
     seconds = 0.0
 
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Begin to measure CPU time."""
         self.began = time.process_time()
 
     def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Keep the CPU seconds of the training."""
         self.seconds = time.process_time() - self.began
 
 

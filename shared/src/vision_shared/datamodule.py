@@ -53,6 +53,7 @@ class TaskData(pl.LightningDataModule):
         self.seed = seed
 
     def train_dataloader(self) -> DataLoader[Any]:
+        """Return shuffled batches, whose order follows from the seed and the epoch."""
         return training_loader(
             self.train_set,
             self.trainer,
@@ -63,9 +64,11 @@ class TaskData(pl.LightningDataModule):
         )
 
     def val_dataloader(self) -> DataLoader[Any]:
+        """Return the validation set in order."""
         return self.loader(self.val_set)
 
     def test_dataloader(self) -> DataLoader[Any]:
+        """Return the test set in order."""
         return self.loader(self.test_set)
 
     def loader(self, samples: Any) -> DataLoader[Any]:
@@ -75,7 +78,7 @@ class TaskData(pl.LightningDataModule):
     def identity_loader(
         self, identities: np.ndarray, num_pictures: int, folder: Path
     ) -> DataLoader[Any]:
-        """Load training batches of some pictures each of some identities.
+        """Load training batches of some images each of some identities.
 
         Args:
             identities: (N,), of the training samples.
@@ -98,7 +101,7 @@ class TaskData(pl.LightningDataModule):
         return epoch_loader(self.train_set, sampler, self.batch_size, num_workers=self.num_workers)
 
     def check_identity_batches(self, key: str, num_pictures: int | None) -> None:
-        """Raise InputError unless batches can hold K pictures of each identity.
+        """Raise InputError unless batches can hold K images of each identity.
 
         Args:
             key: of the config, which says K.

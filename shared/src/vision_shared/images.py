@@ -1,4 +1,4 @@
-"""Reading and writing pictures as uint8 RGB arrays (H, W, 3)."""
+"""Reading and writing images as uint8 RGB arrays (H, W, 3)."""
 
 import struct
 import warnings
@@ -28,21 +28,21 @@ WRITABLE = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
 
 
 def read_image(path: str | Path, *, keeps_alpha: bool = False) -> NDArray[np.uint8]:
-    """Read a picture as a person sees it: (H, W, 3), RGB, [0, 255].
+    """Read an image as a person sees it: (H, W, 3), RGB, [0, 255].
 
-    The EXIF orientation is applied. Grey and palette pictures become RGB; transparency is
+    The EXIF orientation is applied. Grey and palette images become RGB; transparency is
     composited on black, or with ``keeps_alpha`` is a fourth channel where there is some; 16-bit
     grey is scaled to 8 bits; of an animation the first frame is read. Embedded colour profiles are
     ignored.
 
     Raises:
-        InputError: not there, empty, not a picture, damaged, or of unreasonable size.
+        InputError: not there, empty, not an image, damaged, or of unreasonable size.
     """
     path = Path(path)
-    check_input(path, "picture")
+    check_input(path, "image")
     try:
         with warnings.catch_warnings():
-            # a large picture is no attack here: Pillow still refuses twice the size it warns of
+            # a large image is no attack here: Pillow still refuses twice the size it warns of
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             with open_image(path) as image:
                 upright = ImageOps.exif_transpose(image)
@@ -52,13 +52,13 @@ def read_image(path: str | Path, *, keeps_alpha: bool = False) -> NDArray[np.uin
     except InputError:
         raise
     except Image.DecompressionBombError as error:
-        raise InputError(f"{path}: too large a picture ({error})") from error
+        raise InputError(f"{path}: too large an image ({error})") from error
     except DAMAGED as error:
-        raise InputError(f"{path}: a damaged picture ({one_line(error)})") from error
+        raise InputError(f"{path}: a damaged image ({one_line(error)})") from error
 
 
 def open_image(path: Path) -> Image.Image:
-    """Open a picture without decoding it; to be closed.
+    """Open an image without decoding it; to be closed.
 
     Raises:
         InputError: it is of no known format, or of one that needs a package that is not there.
@@ -72,7 +72,7 @@ def open_image(path: Path) -> Image.Image:
             raise InputError(
                 f"{path}: a HEIC image; `pip install pillow-heif` to read it"
             ) from error
-        raise InputError(f"{path}: not a picture that can be read") from error
+        raise InputError(f"{path}: not an image that can be read") from error
 
 
 def one_line(error: Exception) -> str:
@@ -81,7 +81,7 @@ def one_line(error: Exception) -> str:
 
 
 def write_image(path: str | Path, image: NDArray[np.uint8], *, overwrite: bool = True) -> None:
-    """Write a picture whole or not at all, in the format that the suffix names.
+    """Write an image whole or not at all, in the format that the suffix names.
 
     Args:
         path: ends in one of `WRITABLE`; JPEG is written at quality 95.

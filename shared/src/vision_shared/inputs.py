@@ -52,16 +52,19 @@ class CommandParser(argparse.ArgumentParser):
         return super().parse_known_args(args, namespace)
 
     def error(self, message: str) -> NoReturn:
+        """Exit with one line and code 2, and name a file that was taken for an option."""
         files = [a for a in self._arguments if a.startswith("-") and Path(a).is_file()]
         hint = f"; name the file {files[0]} as ./{files[0]}" if files else ""
         self.exit(ExitCode.NOTHING_DONE, f"{self.prog}: {message}{hint}\n")
 
     def parse_args(self, *args: Any, **kwargs: Any) -> Any:
+        """Parse as argparse does, then choose the number of threads, before torch is imported."""
         options = super().parse_args(*args, **kwargs)
         choose_threads()
         return options
 
     def parse_intermixed_args(self, *args: Any, **kwargs: Any) -> Any:
+        """Parse as argparse does, then choose the number of threads, before torch is imported."""
         options = super().parse_intermixed_args(*args, **kwargs)
         choose_threads()
         return options

@@ -1,4 +1,4 @@
-"""Pictures of predictions, as arrays: (H, W, 3) uint8 RGB in and out, no plotting library."""
+"""Images of predictions, as arrays: (H, W, 3) uint8 RGB in and out, no plotting library."""
 
 from collections.abc import Sequence
 
@@ -39,13 +39,13 @@ def heat_map(values: np.ndarray, low: float = 0.0, high: float = 1.0) -> np.ndar
 
 
 def difference_image(one: np.ndarray, other: np.ndarray, gain: float = 4.0) -> np.ndarray:
-    """Draw where two pictures differ: ``gain`` times the difference, around mid-grey."""
+    """Draw where two images differ: ``gain`` times the difference, around mid-grey."""
     signed = one.astype(np.float64) - other.astype(np.float64)
     return np.clip(np.round(127.5 + gain * signed), 0, 255).astype(np.uint8)
 
 
 def grid(rows: Sequence[Sequence[np.ndarray]], titles: Sequence[str] = ()) -> np.ndarray:
-    """Set pictures of one size side by side, with a title above each column."""
+    """Set images of one size side by side, with a title above each column."""
     gap, header = 4, 18 if titles else 0
     height, width = rows[0][0].shape[:2]
     columns = max(len(row) for row in rows)

@@ -23,13 +23,13 @@ class Phase:
     """One phase.
 
     Attributes:
-        step: what the network is asked to ``begin``, a name that it knows.
-        share: of the optimiser steps of the run, in (0, 1].
-        learning_rate: at the phase's start; None goes on with the schedule of the phase before,
-            which falls to 0 at the end of the last that does.
+        name: name of the phase, which the network can ``begin``.
+        share: share of the optimiser steps of the run, in (0, 1].
+        learning_rate: learning rate at the phase's start; None goes on with the schedule of the
+            phase before, which falls to 0 at the end of the last that does.
     """
 
-    step: str
+    name: str
     share: float
     learning_rate: float | None = None
 
@@ -38,7 +38,8 @@ class Phases:
     """The phases of a training in order.
 
     Args:
-        table: the fields of each `Phase`, as a config writes them.
+        table: fields of each `Phase`, as a config writes them; ``step``, which older checkpoints
+            have, is read as ``name``.
 
     Raises:
         ValueError: no phase, a share out of range, shares that do not sum to 1, or no learning rate
@@ -46,7 +47,7 @@ class Phases:
     """
 
     def __init__(self, table: Sequence[Mapping[str, Any]]) -> None:
-        self.phases = [Phase(**fields) for fields in table]
+        self.phases = [Phase(**_renamed(fields)) for fields in table]
         shares = [phase.share for phase in self.phases]
         if any(share <= 0 for share in shares) or abs(sum(shares) - 1) > 1e-6:
             raise ValueError(f"expected phases whose shares are above 0 and sum to 1, got {shares}")
@@ -69,6 +70,10 @@ class Phases:
         """Return the rate on the "poly" schedule, which falls to 0 as (1 - p) ** power."""
         index, done = _locate([share for share, _ in self._schedules], progress)
         return self._schedules[index][1] * (1 - done) ** power
+
+
+def _renamed(fields: Mapping[str, Any]) -> dict[str, Any]:
+    return {"name" if key == "step" else key: value for key, value in fields.items()}
 
 
 def _locate(shares: Sequence[float], progress: float) -> tuple[int, float]:

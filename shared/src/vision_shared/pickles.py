@@ -54,6 +54,7 @@ class PlainDict:
     """Makes an `OrderedDict`, which is filled as the dict that was pickled would be."""
 
     def __new__(cls, *items: Any) -> Any:
+        """Return an empty `OrderedDict`, whatever was pickled as its arguments."""
         del items
         return OrderedDict()
 

@@ -1,4 +1,4 @@
-"""How far a long command is, in frames or pictures and how many a second, on standard error."""
+"""How far a long command is, in frames or images and how many a second, on standard error."""
 
 import sys
 import time
@@ -16,7 +16,7 @@ SECONDS_BETWEEN_LINES = 5.0
 def show_progress(
     name: str, total: int | None, unit: str
 ) -> AbstractContextManager[Callable[[], None]]:
-    """Enter a context whose value is to be called once per finished frame, picture or the like.
+    """Enter a context whose value is to be called once per finished frame, image or the like.
 
     A bar on a terminal; elsewhere (a log, a pipe) a plain line every few seconds.
 

@@ -137,21 +137,21 @@ class EpochSampler(Sampler[tuple[int, int]]):
 
 
 class IdentitySampler(Sampler[tuple[int, int]]):
-    """Yield `(index, sample_seed)` pairs; each P * K of them are K pictures of P identities.
+    """Yield `(index, sample_seed)` pairs; each P * K of them are K images of P identities.
 
     A batch of P identities has pairs of one of them for a metric loss; one drawn from thousands at
     random would have next to none.
 
     Everything follows from `(seed, epoch)`, as with `EpochSampler`, so a resumed run goes on
-    exactly. In an epoch the pictures of each identity are dealt into hands of K, and in round j
+    exactly. In an epoch the images of each identity are dealt into hands of K, and in round j
     every identity that has a j-th hand plays it, in random order; what does not fill a hand, or a
     batch of a round, waits for another epoch. With R replicas, replica r takes the batches r,
     r + R, r + 2R, ...
 
     Args:
-        identities: of the pictures, (N,), negative for unknown, which are left out.
+        identities: of the images, (N,), negative for unknown, which are left out.
         num_identities: P.
-        num_pictures: K; identities with fewer pictures are left out.
+        num_pictures: K; identities with fewer images are left out.
         seed: not negative.
         num_replicas: processes that share the epoch.
         rank: which of them this is, in [0, num_replicas).
@@ -160,7 +160,7 @@ class IdentitySampler(Sampler[tuple[int, int]]):
         first: position, in this replica's order, of the first pair of the next iteration.
 
     Raises:
-        ValueError: too few identities with K pictures for one batch in each replica, or a rank out
+        ValueError: too few identities with K images for one batch in each replica, or a rank out
             of range.
     """
 
@@ -184,7 +184,7 @@ class IdentitySampler(Sampler[tuple[int, int]]):
         self.num_batches = sum(size // num_identities for size in rounds) // num_replicas
         if self.num_batches < 1:
             raise ValueError(
-                f"expected {num_identities} identities with {num_pictures} pictures each, and as "
+                f"expected {num_identities} identities with {num_pictures} images each, and as "
                 f"many for each of {num_replicas} replicas, got {sum(hands > 0)}"
             )
         self.identities = numbers
@@ -234,7 +234,7 @@ class IdentitySampler(Sampler[tuple[int, int]]):
         yield from islice(pairs, self.first, None)
 
     def _batches(self, rng: np.random.Generator) -> NDArray[np.intp]:
-        """Pictures of all batches of the epoch, (batches, P * K)."""
+        """Images of all batches of the epoch, (batches, P * K)."""
         by_identity = np.lexsort((rng.random(len(self.identities)), self.identities))
         firsts = np.searchsorted(self.identities[by_identity], np.arange(len(self.num_hands)))
         batches = []

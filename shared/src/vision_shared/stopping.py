@@ -52,6 +52,7 @@ class StopOnSignal(Callback):
         batch: Any,
         batch_idx: int,
     ) -> None:
+        """Save and stop after an optimiser step, unless an epoch's end or a validation follows."""
         if not self._is_told(trainer):
             return
         epoch = trainer.fit_loop.epoch_loop
@@ -61,9 +62,11 @@ class StopOnSignal(Callback):
             self._save_and_stop(trainer)
 
     def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Stop before a validation."""
         self._stop_validation(trainer)
 
     def on_validation_batch_end(self, trainer: pl.Trainer, *args: Any, **kwargs: Any) -> None:
+        """Stop in the midst of a validation."""
         self._stop_validation(trainer)
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:

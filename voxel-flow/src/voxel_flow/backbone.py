@@ -41,6 +41,7 @@ class Backbone(nn.Module):
         return cls(network, frozen=frozen)
 
     def train(self, mode: bool = True) -> Self:
+        """Switch the mode; a frozen backbone stays in evaluation."""
         return super().train(mode and not self.frozen)
 
     def forward(self, frames: Tensor) -> tuple[Tensor, ...]:

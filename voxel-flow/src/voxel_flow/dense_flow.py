@@ -1,4 +1,4 @@
-"""Dense Inverse Search (Kroeger et al., ECCV 2016), OpenCV's, for pictures of any size."""
+"""Dense Inverse Search (Kroeger et al., ECCV 2016), OpenCV's, for images of any size."""
 
 from typing import Literal
 
@@ -10,16 +10,16 @@ _PRESETS = {
     "medium": cv2.DISOPTICAL_FLOW_PRESET_MEDIUM,
 }
 # At its finest level, a quarter of the size, a patch of 8 pixels must fit: OpenCV writes
-# beyond its buffers where a wide picture is lower than that.
+# beyond its buffers where a wide image is lower than that.
 _SMALLEST = 32
 
 
 def dense_flow(
     first: np.ndarray, second: np.ndarray, preset: Literal["fast", "medium"]
 ) -> np.ndarray:
-    """Return the flow from one grey picture, uint8 (H, W), to another: float32 (H, W, 2), x first.
+    """Return the flow from one grey image, uint8 (H, W), to another: float32 (H, W, 2), x first.
 
-    Pictures below 32 pixels are continued by their border and cut out again.
+    Images below 32 pixels are continued by their border and cut out again.
     """
     height, width = first.shape
     margins = ((0, max(_SMALLEST - height, 0)), (0, max(_SMALLEST - width, 0)))

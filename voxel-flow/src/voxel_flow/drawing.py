@@ -1,4 +1,4 @@
-"""Pictures of what the networks do, as the authors' talk shows it."""
+"""Images of what the networks do, as the authors' talk shows it."""
 
 import numpy as np
 
@@ -6,7 +6,7 @@ from vision_shared import panels
 
 
 def titles(reference: str = "truth") -> tuple[str, ...]:
-    """Name the pictures of `draw_sample`, for what the result is compared with."""
+    """Name the images of `draw_sample`, for what the result is compared with."""
     return "first", "last", reference, "ours", f"ours - {reference}", "motion", "selection mask"
 
 
@@ -16,7 +16,7 @@ PANEL_TITLES = titles()
 def draw_sample(
     frames: np.ndarray, target: np.ndarray, image: np.ndarray, flow: np.ndarray, weights: np.ndarray
 ) -> list[np.ndarray]:
-    """Draw one sample as the pictures that `titles` names; arrays as the network's, no B."""
+    """Draw one sample as the images that `titles` names; arrays as the network's, no B."""
     ours, truth = panels.to_picture(image), panels.to_picture(target)
     return [
         panels.to_picture(frames[0]),

@@ -1,4 +1,4 @@
-"""The Lightning module: objective, metrics, optimiser and pictures of voxel flow."""
+"""The Lightning module: objective, metrics, optimiser and images of voxel flow."""
 
 import math
 from collections.abc import Mapping
@@ -66,6 +66,7 @@ class VoxelFlowModule(pl.LightningModule):
         self.comparison = Comparison()
 
     def training_step(self, batch: dict[str, Tensor], _: int) -> Tensor:
+        """Return the loss: reconstruction, and total variation of flow and weights (equation 5)."""
         result: Synthesis = self.net(batch["frames"], batch["time"])
         target, epsilon = batch["target"], self.epsilon
         flow_variation = losses.flow_smoothness(result.flow, epsilon)
@@ -84,23 +85,28 @@ class VoxelFlowModule(pl.LightningModule):
         return loss
 
     def reconstruction(self, image: Tensor, target: Tensor) -> Tensor:
+        """Return the chosen reconstruction loss, a scalar, of two (B, 3, H, W)."""
         if self.loss == "log_error":
             return losses.log_error(image, target)
         return losses.reconstruction(image, target, self.epsilon)
 
     def validation_step(self, batch: dict[str, Tensor], _: int) -> None:
+        """Log PSNR in dB."""
         result: Synthesis = self.net(batch["frames"], batch["time"])
         self.val_psnr.update(psnr(result.image, batch["target"]))
         self.log("val/psnr", self.val_psnr, batch_size=len(batch["target"]), prog_bar=True)
 
     def on_test_start(self) -> None:
+        """Forget the comparison of an earlier test."""
         data: Any = self.trainer.datamodule  # type: ignore[attr-defined]
         self.comparison.reset(data.protocol)
 
     def test_step(self, batch: dict[str, Tensor], _: int) -> None:
+        """Add ours and the baselines to the table."""
         self.comparison.update(batch, self.net(batch["frames"], batch["time"]))
 
     def on_test_epoch_end(self) -> None:
+        """Log and keep the finished table."""
         self.log_dict({f"test/{name}": value for name, value in self.comparison.means().items()})
 
     def tables(self) -> list[Table]:
@@ -109,6 +115,7 @@ class VoxelFlowModule(pl.LightningModule):
         return self.comparison.tables(data.clip_names, data.protocol)
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
+        """Return Adam and its schedule over the run's optimiser steps."""
         optimizer = torch.optim.Adam(self.parameters(), self.learning_rate)
         total = self.trainer.estimated_stepping_batches
 

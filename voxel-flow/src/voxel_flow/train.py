@@ -8,6 +8,7 @@ from vision_shared import training_command
 
 @hydra.main(version_base="1.3", config_path="pkg://voxel_flow.conf", config_name="train")
 def main(cfg: DictConfig) -> float:
+    """Train with a composed config; return the monitored value."""
     from vision_shared.run import train  # imports torch: the threads are chosen
 
     return training_command.run_training(train, cfg)

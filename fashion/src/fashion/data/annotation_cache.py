@@ -6,9 +6,9 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from fashion.data.deepfashion.files import Files
 from fashion.data.garments import Columns, Garments, Vocabulary, unknown_columns
 from fashion.data.labels import Labels
-from fashion.data.official import Files
 from vision_shared import annotation_cache
 from vision_shared.annotation_cache import (
     damaged,

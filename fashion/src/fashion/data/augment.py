@@ -64,7 +64,7 @@ class Augmentation:
     def __call__(
         self, image: NDArray[np.uint8], region: NDArray[np.floating], seed: int
     ) -> tuple[NDArray[np.uint8], Frame]:
-        """A sample, RGB uint8 (*size, 3), of a region (4,) of a picture, and where it is from."""
+        """A sample, RGB uint8 (*size, 3), of a region (4,) of an image, and where it is from."""
         rng = np.random.default_rng(seed)
         scale = rng.uniform(*self.scale)
         moves = rng.uniform(-self.shift, self.shift, 2)

@@ -1,4 +1,4 @@
-"""Samples of whole pictures for a detector: garments small and large, cut off, many together."""
+"""Samples of whole images for a detector: garments small and large, cut off, many together."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -11,29 +11,29 @@ from fashion.data.framing import Image, whole
 
 CELLS = (1, 2, 3, 4)
 SHARES = (0.5, 0.25, 0.15, 0.1)
-"""How often a sample is one picture, or a grid of so many cells a side: what takes two fifths of a
-picture takes a tenth of a sample then, and people stand side by side."""
+"""How often a sample is one image, or a grid of so many cells a side: what takes two fifths of an
+image takes a tenth of a sample then, and people stand side by side."""
 
-MOST_PICTURES = 4
+MAX_IMAGES = 4
 """That a sample shows, in parts of their own: reading them is what it costs."""
 
 CROPPED = 0.5
-"""Share of the pictures that are shown in part, around one of their garments."""
+"""Share of the images that are shown in part, around one of their garments."""
 
-LEAST_SIDE, LARGEST_SHIFT = 0.8, 0.35
+MIN_SIDE, LARGEST_SHIFT = 0.8, 0.35
 """Of such a part: its least side, as a share of the garment's longer one, and how far the garment
 is from its middle, as a share of its side."""
 
-TRIMMED, LEAST_ASPECT = 0.5, 0.5
-"""Share of the pictures that are shown wide or high, as photographs are, with padding beside them;
+TRIMMED, MIN_ASPECT = 0.5, 0.5
+"""Share of the images that are shown wide or high, as photographs are, with padding beside them;
 and the least of their shorter side over the longer one."""
 
-LEAST_SHOWN = 0.2
+MIN_SHOWN = 0.2
 """Share of a garment's box, or of the cell if that is less, from which on a sample shows it."""
 
 
 class Shown(NamedTuple):
-    """A picture, and the garments that are known in it.
+    """An image, and the garments that are known in it.
 
     Attributes:
         image: RGB uint8 (H, W, 3).
@@ -47,12 +47,12 @@ class Shown(NamedTuple):
 
 
 class Collage:
-    """Makes samples of pictures; a sample follows from them and its seed alone.
+    """Makes samples of images; a sample follows from them and its seed alone.
 
     Args:
         size: height and width of the samples.
         jitter: largest relative change of brightness and contrast, in [0, 1).
-        degrade: share of the pictures that look as another camera's.
+        degrade: share of the images that look as another camera's.
     """
 
     def __init__(self, size: int, jitter: float, degrade: float = 0.0) -> None:
@@ -71,7 +71,7 @@ class Collage:
         """Return a sample, RGB uint8 (size, size, 3), its boxes (K, 4), fractions, and their types.
 
         Args:
-            pictures: `MOST_PICTURES` at most, the first of which a single one is.
+            pictures: `MAX_IMAGES` at most, the first of which a single one is.
             number: of cells a side.
             seed: of what is shown of them.
         """
@@ -96,7 +96,7 @@ class Collage:
     def _cell(
         self, shown: Shown, side: int, rng: np.random.Generator
     ) -> tuple[Image, NDArray[np.float32], NDArray[np.integer]]:
-        """Show a picture or a part of it; boxes are fractions of the cell, of what it shows."""
+        """Show an image or a part of it; boxes are fractions of the cell, of what it shows."""
         region = _part(shown, rng) if rng.random() < CROPPED else whole(shown.image)
         region = _trimmed(region, rng) if rng.random() < TRIMMED else region
         seed = int(rng.integers(2**31))
@@ -107,11 +107,11 @@ class Collage:
         limits = np.array([left, top, left + width, top + height], np.float32) / side
         boxes = [frame.box_to_sample(box) for box in shown.boxes]
         placed = np.array(boxes, np.float32).reshape(-1, 4)
-        cut = np.concatenate(
+        clipped = np.concatenate(
             [np.maximum(placed[:, :2], limits[:2]), np.minimum(placed[:, 2:], limits[2:])], 1
         )
-        is_shown = _area(cut) >= LEAST_SHOWN * np.minimum(_area(placed), 1)
-        return part, cut[is_shown], np.asarray(shown.types)[is_shown]
+        is_shown = _area(clipped) >= MIN_SHOWN * np.minimum(_area(placed), 1)
+        return part, clipped[is_shown], np.asarray(shown.types)[is_shown]
 
     def _edges(self, number: int) -> NDArray[np.integer]:
         return np.linspace(0, self.size, number + 1).round().astype(np.int64)
@@ -123,12 +123,12 @@ def choose_number(rng: np.random.Generator) -> int:
 
 
 def _part(shown: Shown, rng: np.random.Generator) -> NDArray[np.float32]:
-    """Return a square part (4,) of a picture around one of its garments, large or small."""
+    """Return a square part (4,) of an image around one of its garments, large or small."""
     boxes = shown.boxes if len(shown.boxes) else whole(shown.image)[None] / 3
     box = boxes[rng.integers(len(boxes))]
     extent = box[2:] - box[:2]
     most = float(max(shown.image.shape[:2]))
-    least = min(LEAST_SIDE * float(extent.max()), most)
+    least = min(MIN_SIDE * float(extent.max()), most)
     side = np.exp(rng.uniform(np.log(least), np.log(most)))
     centre = (box[:2] + box[2:]) / 2 + rng.uniform(-LARGEST_SHIFT, LARGEST_SHIFT, 2) * side
     limits = np.array(shown.image.shape[1::-1], np.float32)
@@ -140,7 +140,7 @@ def _part(shown: Shown, rng: np.random.Generator) -> NDArray[np.float32]:
 
 def _trimmed(region: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
     """Return a part of a square region (4,) that is wide or high."""
-    axis, share, place = rng.integers(2), rng.uniform(LEAST_ASPECT, 1), rng.random()
+    axis, share, place = rng.integers(2), rng.uniform(MIN_ASPECT, 1), rng.random()
     side = region[axis + 2] - region[axis]
     trimmed = region.copy()
     trimmed[axis] = region[axis] + place * (1 - share) * side

@@ -10,12 +10,13 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from fashion.data import people
 from fashion.data.augment import Augmentation
-from fashion.data.benchmarks import BENCHMARKS, load_garments
 from fashion.data.folder import TABLE
-from fashion.data.garments import Garments, Part, Vocabulary
-from fashion.data.items import (
+from fashion.data.garments import Garments, Split, Vocabulary
+from fashion.data.people.garments import PEOPLE_ATTRIBUTES, PEOPLE_TYPES
+from fashion.data.people.recipe import Recipe
+from fashion.data.registry import BENCHMARKS, load_garments
+from fashion.data.retrieval_splits import (
     num_training_items,
     renumbered,
     with_attributes,
@@ -23,9 +24,8 @@ from fashion.data.items import (
     with_shared_gallery,
     with_validation,
 )
-from fashion.data.layout import ATTRIBUTE_TYPES, CATEGORIES, PARTS, TYPES, UNKNOWN
-from fashion.data.people_garments import PEOPLE_ATTRIBUTES, PEOPLE_TYPES
-from fashion.data.samples import REGIONS, EvaluationSamples, Region, TrainingSamples
+from fashion.data.samples import REGION_MODES, EvaluationSamples, RegionMode, TrainingSamples
+from fashion.data.taxonomy import ATTRIBUTE_TYPES, CATEGORIES, SPLITS, TYPES, UNKNOWN
 from vision_shared.datamodule import TaskData, checked_size
 from vision_shared.images import READABLE
 from vision_shared.inputs import InputError
@@ -35,7 +35,7 @@ from vision_shared.rendering import render_people
 class FashionData(TaskData):
     """Loaders of garments; what batches hold stands in `fashion.data.samples`.
 
-    Parts are train, val and test. Where a data set has items, those of val and test are not in
+    Splits are train, val and test. Where a data set has items, those of val and test are not in
     train, and queries and galleries are told by ``role``: of In-shop and DeepFashion2, whose
     training has no val, every twentieth item is held out for it.
 
@@ -43,18 +43,18 @@ class FashionData(TaskData):
         benchmark: one of `fashion.data.benchmarks.BENCHMARKS`.
         folder: of this data set.
         attributes: names of those to learn, in this order; `None` is all.
-        region: what samples show: ``whole`` pictures, or the ``box`` of the garment.
+        region: what samples show: ``whole`` images, or the ``box`` of the garment.
         context: enlarges boxes around their centres.
         size: height and width of samples.
         scale: smallest and largest random factor of the region in training.
         shift: its largest random move in training, as a part of its size.
         jitter: largest relative change of brightness and contrast in training, in [0, 1).
-        num_train: pictures that train, spread over all; `None` is all.
-        pictures_per_item: K: training batches hold K pictures each of batch_size / K items; `None`
+        num_train: images that train, spread over all; `None` is all.
+        pictures_per_item: K: training batches hold K images each of batch_size / K items; `None`
             for plain batches.
         backgrounds: folder of images without a garment, which a detector learns from, too.
         degrade: share of training samples that look as another camera's (`fashion.data.degrade`).
-        tested: the part that a test is of; ``val`` where settings are chosen.
+        tested: split that a test is of; ``val`` where settings are chosen.
         kind: the type of the only garments there are, ``upper``, ``lower`` or ``full``; `None` for
             all.
         common: the arguments of `vision_shared.datamodule.TaskData`.
@@ -69,7 +69,7 @@ class FashionData(TaskData):
         benchmark: str,
         folder: str,
         attributes: Sequence[str] | None,
-        region: Region,
+        region: RegionMode,
         context: float,
         size: Sequence[int],
         scale: Sequence[float],
@@ -79,18 +79,18 @@ class FashionData(TaskData):
         pictures_per_item: int | None,
         backgrounds: str | None = None,
         degrade: float = 0.0,
-        tested: Part = "test",
+        tested: Split = "test",
         kind: str | None = None,
         **common: Any,
     ) -> None:
         super().__init__(**common)
         check_choice("data.benchmark", benchmark, BENCHMARKS)
-        check_choice("data.region", region, REGIONS)
+        check_choice("data.region", region, REGION_MODES)
         self.check_identity_batches("data.pictures_per_item", pictures_per_item)
         self.benchmark = benchmark
         self.folder = Path(folder)
         self.chosen = None if attributes is None else tuple(attributes)
-        self.region: Region = region
+        self.region: RegionMode = region
         self.context = context
         self.size = checked_size("data.size", size)
         self.scale = (scale[0], scale[1])
@@ -99,8 +99,8 @@ class FashionData(TaskData):
         self.num_train = num_train
         self.pictures_per_item = pictures_per_item
         self.degrade = degrade
-        check_choice("data.tested", tested, PARTS)
-        self.tested: Part = tested
+        check_choice("data.tested", tested, SPLITS)
+        self.tested: Split = tested
         if kind is not None:
             check_choice("data.kind", kind, TYPES)
         self.kind = kind
@@ -144,39 +144,40 @@ class FashionData(TaskData):
             check_choice("data.attributes", name, known)
         return with_attributes(garments, self.chosen)
 
-    def part(self, part: Part) -> Garments:
-        """The garments of a part; with those of ``val`` that the gallery of ``test`` shares.
+    def of_split(self, split: Split) -> Garments:
+        """Return the garments of a split; Consumer-to-shop's ``test`` has the gallery of ``val``.
 
         Raises:
             InputError: there are none.
         """
-        if part == "test" and self.benchmark == "consumer2shop":
+        if split == "test" and self.benchmark == "consumer2shop":
             return self.garments.take(with_shared_gallery(self.garments))
-        garments = self.garments.part(part)
-        if part == "test" and self.benchmark == "folder" and not len(garments):
-            return self.part("val")
+        garments = self.garments.of_split(split)
+        if split == "test" and self.benchmark == "folder" and not len(garments):
+            return self.of_split("val")
         if not len(garments):
-            raise InputError(f"{self.garments.listed_in}: no picture of the part {part} in it")
+            raise InputError(f"{self.garments.listed_in}: no image of the split {split} in it")
         return garments
 
     def setup(self, stage: str) -> None:
-        """Read what is known of the garments, and the first pictures.
+        """Read what is known of the garments, and the first images.
 
         Raises:
             FileNotFoundError: the data is not there; says where to get it.
-            InputError: a list, a picture or a choice that cannot be used.
+            InputError: a list, an image or a choice that cannot be used.
         """
         if stage == "fit":
             self.train_set = self.training_samples()
         if stage in ("fit", "validate"):
-            self.val_set = self.evaluation_samples(self.part("val"))
+            self.val_set = self.evaluation_samples(self.of_split("val"))
         if stage == "fit":  # what is missing is said before a training
-            self.part("test").check()
+            self.of_split("test").check()
         if stage == "test":
-            self.test_set = self.evaluation_samples(self.part(self.tested))
+            self.test_set = self.evaluation_samples(self.of_split(self.tested))
 
     def training_garments(self) -> Garments:
-        garments = self.part("train")
+        """Return the garments that train: ``num_train`` of them, whatever the seed, or all."""
+        garments = self.of_split("train")
         if self.num_train is None:
             return garments
         if not 1 <= self.num_train <= len(garments):
@@ -199,16 +200,17 @@ class FashionData(TaskData):
         ]
 
     def training_samples(self) -> TrainingSamples:
+        """Return augmented samples; raise `InputError` without labels, or for less than a batch."""
         garments = self.training_garments()
         garments.check()
         if not garments.is_labelled():
             raise InputError(
-                f"{self.folder}: no item, category, attribute, landmark or box of a picture to "
-                f"train on is known: put the pictures of each item in a folder, or add {TABLE}"
+                f"{self.folder}: no item, category, attribute, landmark or box of an image to "
+                f"train on is known: put the images of each item in a folder, or add {TABLE}"
             )
         if len(garments) < self.batch_size and self.epoch_size is None:
             raise InputError(
-                f"{self.folder}: {len(garments)} pictures to train on, below "
+                f"{self.folder}: {len(garments)} images to train on, below "
                 f"data.batch_size={self.batch_size}: lower it, or set data.epoch_size"
             )
         augmentation = Augmentation(
@@ -221,12 +223,12 @@ class FashionData(TaskData):
         return TrainingSamples(garments, self.region, self.context, augmentation)
 
     def evaluation_samples(self, garments: Garments) -> EvaluationSamples:
-        """Samples of some garments, of any part, without augmentation."""
+        """Samples of some garments, of any split, without augmentation."""
         garments.check()
         return EvaluationSamples(garments, self.region, self.context, self.size)
 
     def attribute_counts(self) -> tuple[Tensor, Tensor]:
-        """(A,), (A,): how many pictures that train have each attribute, and have it not."""
+        """(A,), (A,): how many images that train have each attribute, and have it not."""
         positive, negative = self.training_garments().labels.counts()
         return torch.from_numpy(positive), torch.from_numpy(negative)
 
@@ -250,6 +252,7 @@ class FashionData(TaskData):
         return num_training_items(self.garments)
 
     def train_dataloader(self) -> DataLoader[Any]:
+        """Return shuffled batches, of K images an item where ``pictures_per_item`` asks for it."""
         if self.pictures_per_item is None:
             return super().train_dataloader()
         items = self.train_set.garments.columns.items
@@ -262,21 +265,21 @@ class FashionData(TaskData):
 
 
 class PeopleData(FashionData):
-    """Garments of synthetic people (`fashion.data.people`), rendered once into ``folder``.
+    """Garments of synthetic people (`fashion.data.people.recipe`), rendered once into ``folder``.
 
     Which there are does not depend on the run's seed. All that four benchmarks know of an image is
     joined, and the other garments that it shows are rows of their own, without an item. In
     retrieval, images with a ``series`` are In-shop's, the others Consumer-to-shop's.
 
     Args:
-        render: the arguments of `fashion.data.people.Recipe`.
+        render: the arguments of `fashion.data.people.recipe.Recipe`.
         common: the arguments of `FashionData`; without ``benchmark`` and ``backgrounds``.
     """
 
     def __init__(self, *, render: Mapping[str, Any], **common: Any) -> None:
         backgrounds = str(Path(common["folder"]) / "backgrounds")
         super().__init__(benchmark="people", backgrounds=backgrounds, **common)
-        self.recipe = people.Recipe(**render)
+        self.recipe = Recipe(**render)
 
     def prepare_data(self) -> None:
         """Render the people if the folder does not hold them."""
@@ -292,5 +295,6 @@ class PeopleData(FashionData):
 
 
 def check_choice(key: str, choice: str, choices: Sequence[str]) -> None:
+    """Raise `InputError` for a value of a config's key that is none of its choices."""
     if choice not in choices:
         raise InputError(f"expected {key} to be one of {', '.join(choices)}, got {choice!r}")

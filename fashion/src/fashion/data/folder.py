@@ -8,8 +8,8 @@ my-shop/items.csv                                                or a table, in 
 
 Only ``image`` is needed. Boxes may be x_1, y_1, width, height, too. Type is upper, lower or full;
 part train, val or test; domain shop or consumer. What is not known is left empty. Every other
-column is an attribute of 1, -1 or 0 (not known, as an empty one). Without parts, the last fifth of
-the items (or pictures) is ``val``.
+column is an attribute of 1, -1 or 0 (not known, as an empty one). Without splits, the last fifth of
+the items (or images) is ``val``.
 """
 
 from collections.abc import Sequence
@@ -17,10 +17,9 @@ from pathlib import Path
 
 import numpy as np
 
-from fashion.data.garments import Columns, Garments, Vocabulary, unknown_columns
+from fashion.data.garments import Columns, Garments, Vocabulary, encoded, unknown_columns
 from fashion.data.labels import Labels
-from fashion.data.layout import PARTS, TYPES, UNKNOWN
-from fashion.data.official import encoded
+from fashion.data.taxonomy import SPLITS, TYPES, UNKNOWN
 from vision_shared.csv_tables import (
     CORNERS,
     FALSE_LABEL,
@@ -39,7 +38,7 @@ from vision_shared.images import READABLE
 from vision_shared.inputs import InputError, natural_order
 
 TABLE = "items.csv"
-WORDS = {"type": TYPES, "part": PARTS, "domain": ("shop", "consumer")}
+WORDS = {"type": TYPES, "part": SPLITS, "domain": ("shop", "consumer")}
 KNOWN = ("item", "category", *WORDS, *CORNERS, *SIZED)
 VAL_SHARE = 5
 
@@ -48,17 +47,17 @@ def read_folder(root: Path, report: Report) -> Garments:
     """Read a folder.
 
     Args:
-        root: holds items.csv, or a folder of pictures for each item.
+        root: holds items.csv, or a folder of images for each item.
         report: of every fault in the table.
 
     Raises:
         FileNotFoundError: there is no such folder.
-        InputError: no picture in it, or a table that cannot be used at all.
+        InputError: no image in it, or a table that cannot be used at all.
     """
     table = root / TABLE
     if not root.is_dir():
         raise FileNotFoundError(
-            f"{root}: no such folder, expected one with a folder of pictures for each item, or "
+            f"{root}: no such folder, expected one with a folder of images for each item, or "
             f"with {TABLE}"
         )
     if table.exists():
@@ -68,7 +67,7 @@ def read_folder(root: Path, report: Report) -> Garments:
     columns.items[:] = numbered([name.partition("/")[0] if "/" in name else "" for name in names])[
         1
     ]
-    columns.parts[:] = _halves(columns.items)
+    columns.splits[:] = _halves(columns.items)
     labels = Labels.of(np.zeros((len(names), 0), np.int8))
     return Garments(root, encoded(names), columns, labels, Vocabulary((), ()), root)
 
@@ -81,10 +80,10 @@ def numbered(words: Sequence[str]) -> tuple[tuple[str, ...], list[int]]:
 
 
 def _photos(root: Path) -> list[str]:
-    """Names of the pictures below a folder, in natural order."""
+    """Names of the images below a folder, in natural order."""
     paths = natural_order(path for path in root.rglob("*") if _is_picture(path))
     if not paths:
-        raise InputError(f"{root}: no picture in it, nor in its folders, nor {TABLE}")
+        raise InputError(f"{root}: no image in it, nor in its folders, nor {TABLE}")
     return [path.relative_to(root).as_posix() for path in paths]
 
 
@@ -96,7 +95,7 @@ def _read_table(root: Path, path: Path, report: Report) -> Garments:
     table = read_csv(path)
     rows = list(table.rows(report))
     if not rows:
-        raise InputError(f"{path}: no row, expected a picture a row")
+        raise InputError(f"{path}: no row, expected an image a row")
     places = {name.casefold(): place for place, name in enumerate(table.columns)}
 
     def fields(name: str) -> list[str]:
@@ -105,8 +104,8 @@ def _read_table(root: Path, path: Path, report: Report) -> Garments:
     columns = unknown_columns(len(rows))
     columns.items[:] = numbered(fields("item"))[1]
     categories, columns.categories[:] = numbered(fields("category"))
-    columns.parts[:] = _halves(columns.items)
-    targets = {"type": columns.types, "part": columns.parts, "domain": columns.domains}
+    columns.splits[:] = _halves(columns.items)
+    targets = {"type": columns.types, "part": columns.splits, "domain": columns.domains}
     for name, target in targets.items():
         _fill_words(name, fields(name), rows, target, report)
     _fill_boxes(table, rows, columns, report)
@@ -123,7 +122,7 @@ def _halves(items: np.ndarray) -> np.ndarray:
     """Parts by the item: the last fifth are val; by the row where no item is known."""
     number = items if (items != UNKNOWN).any() else np.arange(len(items))
     last = int(number.max()) + 1 - max((int(number.max()) + 1) // VAL_SHARE, 1)
-    return np.where(number >= last, PARTS.index("val"), PARTS.index("train")).astype(np.int8)
+    return np.where(number >= last, SPLITS.index("val"), SPLITS.index("train")).astype(np.int8)
 
 
 def _fill_words(

@@ -1,6 +1,6 @@
-"""Which part of a picture a sample shows, and where in the sample it is.
+"""Which part of an image a sample shows, and where in the sample it is.
 
-Boxes are x1, y1, x2, y2 and points x, y: in pixels of the picture, or as fractions of the sample's
+Boxes are x1, y1, x2, y2 and points x, y: in pixels of the image, or as fractions of the sample's
 width and height. (0, 0) is the upper left corner of the upper left pixel in both.
 """
 
@@ -18,10 +18,10 @@ PADDING = (124, 116, 104)
 
 @dataclass(frozen=True)
 class Frame:
-    """A rectangle of a picture, undistorted and centred in a sample.
+    """A rectangle of an image, undistorted and centred in a sample.
 
     Attributes:
-        region: of the picture, whole pixels within it.
+        region: of the image, whole pixels within it.
         place: of it in the sample: left, top, width and height, whole pixels.
         size: height and width of the sample.
         is_mirrored: whether left and right of the sample are exchanged.
@@ -33,7 +33,7 @@ class Frame:
     is_mirrored: bool = False
 
     def to_sample(self, points: NDArray[np.floating]) -> NDArray[np.float32]:
-        """Points (..., 2) of the picture, as fractions of the sample."""
+        """Points (..., 2) of the image, as fractions of the sample."""
         scale, offset = self._scale_and_offset()
         return self._mirrored(points * scale + offset).astype(np.float32)
 
@@ -43,7 +43,7 @@ class Frame:
         return ((self._mirrored(points) - offset) / scale).astype(np.float32)
 
     def box_to_sample(self, box: NDArray[np.floating]) -> NDArray[np.float32]:
-        """A box (4,) of the picture, as fractions of the sample."""
+        """A box (4,) of the image, as fractions of the sample."""
         return _ordered(self.to_sample(box.reshape(2, 2)))
 
     def box_to_picture(self, box: NDArray[np.floating]) -> NDArray[np.float32]:
@@ -51,7 +51,7 @@ class Frame:
         return _ordered(self.to_picture(box.reshape(2, 2)))
 
     def shows(self, points: NDArray[np.floating]) -> NDArray[np.bool_]:
-        """Which points (..., 2) of the picture the sample shows."""
+        """Which points (..., 2) of the image the sample shows."""
         low, high = np.array(self.region[:2]), np.array(self.region[2:])
         return np.logical_and.reduce((points >= low) & (points < high), axis=-1)
 
@@ -69,11 +69,11 @@ class Frame:
 def letterbox(
     image: Image, region: NDArray[np.floating], size: tuple[int, int], *, is_mirrored: bool = False
 ) -> tuple[Image, Frame]:
-    """Show a region of a picture as a sample: as large as fits, centred, `PADDING` around it.
+    """Show a region of an image as a sample: as large as fits, centred, `PADDING` around it.
 
     Args:
         image: RGB uint8 (H, W, 3).
-        region: (4,), with an area in the picture; what lies outside is left out.
+        region: (4,), with an area in the image; what lies outside is left out.
         size: height and width of the sample.
         is_mirrored: exchange left and right.
 
@@ -99,7 +99,7 @@ def enlarged(box: NDArray[np.floating], context: float) -> NDArray[np.float32]:
 
 
 def whole(image: Image) -> NDArray[np.float32]:
-    """The box of a whole picture."""
+    """The box of a whole image."""
     return np.array([0, 0, image.shape[1], image.shape[0]], np.float32)
 
 
@@ -109,7 +109,7 @@ def _ordered(corners: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _within(region: NDArray[np.floating], width: int, height: int) -> tuple[int, int, int, int]:
-    """The part of a region that is in a picture, a pixel or more, in whole pixels."""
+    """The part of a region that is in an image, a pixel or more, in whole pixels."""
     x1, y1, x2, y2 = (round(float(number)) for number in region)
     x1, y1 = min(max(x1, 0), width - 1), min(max(y1, 0), height - 1)
     return x1, y1, min(max(x2, x1 + 1), width), min(max(y2, y1 + 1), height)

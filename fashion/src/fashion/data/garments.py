@@ -1,7 +1,7 @@
-"""Pictures of garments and what is known of them, whichever data set they come from."""
+"""Images of garments and what is known of them, whichever data set they come from."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fashion.data.labels import Labels
-from fashion.data.layout import ABSENT, PARTS, SLOTS, UNKNOWN
+from fashion.data.taxonomy import ABSENT, SLOTS, SPLITS, UNKNOWN
 from vision_shared.faults import line_of, name_some
 from vision_shared.images import read_image
 from vision_shared.inputs import InputError, missing_files
 
-Part = Literal["train", "val", "test"]
+Split = Literal["train", "val", "test"]
 Names = NDArray[np.bytes_]
 
 
@@ -24,7 +24,7 @@ class Vocabulary:
     """What the numbers of categories and attributes mean.
 
     Attributes:
-        categories: names by their number; a number may have no picture.
+        categories: names by their number; a number may have no image.
         attributes: names of the A attributes.
         attribute_types: the number of each attribute's type, or empty.
         type_names: of these types.
@@ -40,15 +40,15 @@ class Vocabulary:
 class Columns:
     """What is known of N garments, by the row; `unknown_columns` makes them.
 
-    Places are in pixels of the picture, x before y; (0, 0) is the upper left corner of the upper
+    Places are in pixels of the image, x before y; (0, 0) is the upper left corner of the upper
     left pixel.
 
     Attributes:
-        parts: numbers of `layout.PARTS`.
+        splits: indices into `taxonomy.SPLITS`.
         boxes: (N, 4), x1, y1, x2, y2; NaN where unknown.
-        landmarks: (N, 8, 2), in the order of `layout.SLOTS`; 0 where truncated or absent.
-        states: (N, 8), of `layout.STATES`, or ABSENT.
-        types: numbers of `layout.TYPES`, or UNKNOWN, as with all that follow but the variations.
+        landmarks: (N, 8, 2), in the order of `taxonomy.SLOTS`; 0 where truncated or absent.
+        states: (N, 8), of `taxonomy.STATES`, or ABSENT.
+        types: numbers of `taxonomy.TYPES`, or UNKNOWN, as with all that follow but the variations.
         categories: numbers of the vocabulary's names.
         items: what is one design has one number.
         series: within an item, one colour has one number.
@@ -57,7 +57,7 @@ class Columns:
         roles: in retrieval: QUERY or GALLERY; UNKNOWN is neither.
     """
 
-    parts: NDArray[np.int8]
+    splits: NDArray[np.int8]
     boxes: NDArray[np.float32]
     landmarks: NDArray[np.float32]
     states: NDArray[np.int8]
@@ -70,21 +70,23 @@ class Columns:
     roles: NDArray[np.int8]
 
     def __len__(self) -> int:
-        return len(self.parts)
+        return len(self.splits)
 
     def take(self, rows: NDArray[np.integer] | NDArray[np.bool_]) -> "Columns":
+        """Return some rows, in their order."""
         return Columns(**{name: column[rows] for name, column in self.arrays().items()})
 
     def arrays(self) -> dict[str, NDArray[Any]]:
+        """Return the arrays by the name of the column."""
         return {field.name: getattr(self, field.name) for field in fields(self)}
 
 
 @dataclass(frozen=True)
-class Garment:
-    """A picture of a garment; fields as in `Columns`, and `labels` int8 (A,) of 1, -1, 0 unknown.
+class AnnotatedGarment:
+    """An image of a garment; fields as in `Columns`, and `labels` int8 (A,) of 1, -1, 0 unknown.
 
     Attributes:
-        name: of the picture's file, below the data set's folder of pictures.
+        name: of the image's file, below the data set's folder of images.
         image: uint8 RGB, (H, W, 3).
     """
 
@@ -98,15 +100,15 @@ class Garment:
 
 @dataclass(frozen=True)
 class Garments:
-    """Garments by the row; pictures are read when asked for.
+    """Garments by the row; images are read when asked for.
 
     Attributes:
-        folder: of the pictures.
-        names: (N,), UTF-8, below the folder; a picture may have several garments, and rows.
+        folder: of the images.
+        names: (N,), UTF-8, below the folder; an image may have several garments, and rows.
         columns: what is known of them.
         labels: (N, A), of attributes.
         vocabulary: what the numbers mean.
-        listed_in: the file or folder that names the pictures, for messages.
+        listed_in: the file or folder that names the images, for messages.
     """
 
     folder: Path
@@ -120,9 +122,11 @@ class Garments:
         return len(self.names)
 
     def name(self, index: int) -> str:
+        """Return the name of a row's image, below the folder."""
         return self.names[index].decode()
 
     def path(self, index: int) -> Path:
+        """Return the path of a row's image."""
         return self.folder / self.name(index)
 
     def take(self, rows: NDArray[np.integer] | NDArray[np.bool_]) -> "Garments":
@@ -134,18 +138,19 @@ class Garments:
             labels=self.labels.take(rows),
         )
 
-    def part(self, part: Part) -> "Garments":
-        return self.take(self.columns.parts == PARTS.index(part))
+    def of_split(self, split: Split) -> "Garments":
+        """Return the garments of ``train``, ``val`` or ``test``."""
+        return self.take(self.columns.splits == SPLITS.index(split))
 
     def changed(self, **columns: NDArray[Any]) -> "Garments":
         """The garments with other columns."""
         return replace(self, columns=replace(self.columns, **columns))
 
-    def read(self, index: int) -> Garment:
-        """Read a garment; box and landmarks are clamped to the picture.
+    def read(self, index: int) -> AnnotatedGarment:
+        """Read a garment; box and landmarks are clamped to the image.
 
         Raises:
-            InputError: the picture cannot be used, or its box lies outside.
+            InputError: the image cannot be used, or its box lies outside.
         """
         image = read_image(self.path(index))
         box, landmarks = self.columns.boxes[index], self.columns.landmarks[index]
@@ -155,9 +160,9 @@ class Garments:
             x1, y1, x2, y2 = box.tolist()
             raise InputError(
                 f"{self.where(index)}: the box {x1:g} {y1:g} {x2:g} {y2:g} lies outside its "
-                f"picture {self.path(index)} of {size[0]:g}x{size[1]:g}: are there other pictures?"
+                f"image {self.path(index)} of {size[0]:g}x{size[1]:g}: are there other images?"
             )
-        return Garment(
+        return AnnotatedGarment(
             self.name(index),
             image,
             self.labels[index],
@@ -167,20 +172,20 @@ class Garments:
         )
 
     def missing(self) -> list[int]:
-        """Rows whose picture is not there."""
+        """Rows whose image is not there."""
         return missing_files(self.folder, self.names.tolist())
 
     def missing_fault(self, rows: Sequence[int]) -> str:
-        """The line that names the first of the missing pictures, and counts the others."""
+        """The line that names the first of the missing images, and counts the others."""
         named = name_some([str(self.path(row)) for row in rows])
-        remedy = "unpack the pictures there, or get them again"
-        return f"{named}: no such picture, but {self.where(rows[0])} lists it: {remedy}"
+        remedy = "unpack the images there, or get them again"
+        return f"{named}: no such image, but {self.where(rows[0])} lists it: {remedy}"
 
     def check(self) -> None:
-        """See that every picture is there, and read the first; before the first step.
+        """See that every image is there, and read the first; before the first step.
 
         Raises:
-            InputError: missing pictures, or a first one that cannot be used.
+            InputError: missing images, or a first one that cannot be used.
         """
         if missing := self.missing():
             raise InputError(
@@ -189,7 +194,7 @@ class Garments:
         self.read(0)
 
     def is_labelled(self) -> bool:
-        """Whether anything that can be learned is known of a picture."""
+        """Whether anything that can be learned is known of an image."""
         columns = self.columns
         return bool(
             (columns.items != UNKNOWN).any()
@@ -200,15 +205,15 @@ class Garments:
         )
 
     def where(self, index: int) -> str:
-        """``path:line`` where a picture is listed; the path alone where there are no lines."""
+        """``path:line`` where an image is listed; the path alone where there are no lines."""
         return line_of(self.listed_in, self.name(index))
 
 
 def unknown_columns(number: int) -> Columns:
-    """Columns of which nothing is known, all of the part ``train``."""
+    """Columns of which nothing is known, all of the split ``train``."""
     eight = len(SLOTS)
     return Columns(
-        parts=np.zeros(number, np.int8),
+        splits=np.zeros(number, np.int8),
         boxes=np.full((number, 4), np.nan, np.float32),
         landmarks=np.zeros((number, eight, 2), np.float32),
         states=np.full((number, eight), ABSENT, np.int8),
@@ -222,8 +227,8 @@ def unknown_columns(number: int) -> Columns:
     )
 
 
-def rows_of_pictures(garments: Garments) -> list[NDArray[np.integer]]:
-    """Return the rows of each picture, in the order of the first ones."""
+def rows_of_images(garments: Garments) -> list[NDArray[np.integer]]:
+    """Return the rows of each image, in the order of the first ones."""
     rows = defaultdict(list)
     for row, name in enumerate(garments.names.tolist()):
         rows[name].append(row)
@@ -245,10 +250,10 @@ def stacked(first: Garments, second: Garments) -> Garments:
 
 
 def joined(first: Garments, *others: Garments) -> Garments:
-    """The garments of the first table with what others know of the same pictures, by name.
+    """The garments of the first table with what others know of the same images, by name.
 
-    Parts, categories, attributes, boxes and landmarks are the first table's; items, series,
-    domains, variations and roles are filled in where it does not know them. Pictures that only
+    Splits, categories, attributes, boxes and landmarks are the first table's; items, series,
+    domains, variations and roles are filled in where it does not know them. Images that only
     others list are left out.
     """
     filled = {}
@@ -262,3 +267,8 @@ def joined(first: Garments, *others: Garments) -> Garments:
             is_open = column[ours] == (0 if name == "variations" else UNKNOWN)
             column[ours[is_open]] = getattr(other.columns, name)[theirs[is_open]]
     return first.changed(**filled)
+
+
+def encoded(names: Sequence[str] | Mapping[str, object]) -> np.ndarray:
+    """Return names as UTF-8 bytes, (N,): 200,000 of them take less memory than strings."""
+    return np.array([name.encode() for name in names], np.bytes_)

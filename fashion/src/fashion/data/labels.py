@@ -1,4 +1,4 @@
-"""Labels of -1, 0 and 1, two bits each: those of 289,222 pictures and 1000 attributes in 72 MB."""
+"""Labels of -1, 0 and 1, two bits each: those of 289,222 images and 1000 attributes in 72 MB."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -34,6 +34,7 @@ class Labels:
 
     @classmethod
     def unknown(cls, num_rows: int, number: int = 0) -> "Labels":
+        """Return labels of which none is known."""
         return LabelsWriter(num_rows, number).done()
 
     def __len__(self) -> int:
@@ -45,6 +46,7 @@ class Labels:
         return values * self._unpack(self.known[rows]) if self.known.size else values
 
     def take(self, rows: NDArray[np.integer] | NDArray[np.bool_]) -> "Labels":
+        """Return the labels of some rows, in their order."""
         known = self.known[rows] if self.known.size else self.known
         return Labels(self.positive[rows], known, self.number)
 
@@ -76,10 +78,12 @@ class LabelsWriter:
         self.known = np.zeros_like(self.positive)
 
     def set(self, row: int, labels: NDArray[np.integer]) -> None:
+        """Set a row to labels (A,) of 1, -1 and 0 (unknown)."""
         self.positive[row] = np.packbits(labels > 0)
         self.known[row] = np.packbits(labels != 0)
 
     def done(self) -> Labels:
+        """Return the labels; where all are known, that costs no memory."""
         every = np.packbits(np.ones(self.number, bool))
         known = np.zeros((0, 0), np.uint8) if (self.known == every).all() else self.known
         return Labels(self.positive, known, self.number)

@@ -3,7 +3,7 @@
 image       float32 (3, H, W), RGB in [0, 1], letterboxed to the size asked for
 box         float32 (4,), x1 y1 x2 y2 of the garment, fractions of the sample; NaN where unknown
 landmarks   float32 (8, 2), x y, fractions of the sample; 0 where truncated or absent
-states      int64 (8,), of `layout.STATES`, or ABSENT
+states      int64 (8,), of `taxonomy.STATES`, or ABSENT
 type, category, item, series, domain, role, variation, index    numbers, as in `garments.Columns`
 attributes  int8 (A,), 1, -1 or 0 for unknown
 """
@@ -19,12 +19,12 @@ from torch.utils.data import Dataset
 
 from fashion.data.augment import Augmentation
 from fashion.data.framing import Frame, enlarged, letterbox, whole
-from fashion.data.garments import Garment, Garments
-from fashion.data.layout import MIRRORED, OCCLUDED, TRUNCATED
+from fashion.data.garments import AnnotatedGarment, Garments
+from fashion.data.taxonomy import MIRRORED, OCCLUDED, TRUNCATED
 from vision_shared.inputs import InputError
 
-Region = Literal["whole", "box"]
-REGIONS = ("whole", "box")
+RegionMode = Literal["whole", "box"]
+REGION_MODES = ("whole", "box")
 
 NUMBERS = {
     "type": "types",
@@ -45,16 +45,16 @@ class TrainingSamples(Dataset[dict[str, Any]]):
 
     Args:
         garments: that train.
-        region: what is varied: ``whole`` pictures, or the ``box`` of the garment.
+        region: what is varied: ``whole`` images, or the ``box`` of the garment.
         context: enlarges boxes around their centres.
         augmentation: varies it.
     """
 
     def __init__(
-        self, garments: Garments, region: Region, context: float, augmentation: Augmentation
+        self, garments: Garments, region: RegionMode, context: float, augmentation: Augmentation
     ) -> None:
         self.garments = garments
-        self.region: Region = region
+        self.region: RegionMode = region
         self.context = context
         self.augmentation = augmentation
 
@@ -78,10 +78,10 @@ class EvaluationSamples(Dataset[dict[str, Any]]):
     """
 
     def __init__(
-        self, garments: Garments, region: Region, context: float, size: tuple[int, int]
+        self, garments: Garments, region: RegionMode, context: float, size: tuple[int, int]
     ) -> None:
         self.garments = garments
-        self.region: Region = region
+        self.region: RegionMode = region
         self.context = context
         self.size = size
 
@@ -95,8 +95,8 @@ class EvaluationSamples(Dataset[dict[str, Any]]):
         return make_sample(self.garments, index, garment, image, frame, garment.states)
 
 
-def region_of(garment: Garment, region: Region, context: float) -> NDArray[np.float32]:
-    """The box (4,) of a picture that its sample shows; raises `InputError` without a box."""
+def region_of(garment: AnnotatedGarment, region: RegionMode, context: float) -> NDArray[np.float32]:
+    """The box (4,) of an image that its sample shows; raises `InputError` without a box."""
     if region == "whole":
         return whole(garment.image)
     if not np.isfinite(garment.box).all():
@@ -107,7 +107,7 @@ def region_of(garment: Garment, region: Region, context: float) -> NDArray[np.fl
 def make_sample(
     garments: Garments,
     index: int,
-    garment: Garment,
+    garment: AnnotatedGarment,
     image: NDArray[np.uint8],
     frame: Frame,
     states: NDArray[np.integer],

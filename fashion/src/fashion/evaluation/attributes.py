@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torchmetrics.utilities.data import dim_zero_cat
 
-from fashion.data.layout import ATTRIBUTE_TYPES
+from fashion.data.taxonomy import ATTRIBUTE_TYPES
 from fashion.evaluation.categories import expect_scores
 from fashion.evaluation.published import ATTRIBUTES, CATEGORY_SOURCE
 from vision_shared.metrics import ShapedMetric
@@ -88,6 +88,7 @@ class AttributeRecall(ShapedMetric):
             self.total[t] += present[:, columns].sum()
 
     def compute(self) -> AttributeScores:
+        """Return recall in [0, 1] of each attribute by k, NaN where it never occurs."""
         recall = torch.where(self.total > 0, self.hits.double() / self.total, torch.nan)
         return AttributeScores(dict(zip(self.ks, recall, strict=True)), self.total.clone())
 
@@ -166,8 +167,8 @@ def _published(type_names: Sequence[str], ks: Iterable[int], *, padding: bool) -
             f"{tuple(type_names)} and {tuple(ks)}"
         )
     rows = []
-    for name, figures in ATTRIBUTES.items():
-        cells = ["/".join(f"{x:.2f}" for x in pair) for pair in figures]
+    for name, values in ATTRIBUTES.items():
+        cells = ["/".join(f"{x:.2f}" for x in pair) for pair in values]
         rows.append([f"{name} (published)", *cells, *([""] if padding else [])])
     return rows
 

@@ -106,6 +106,7 @@ class BoxResults(ShapedMetric):
             self.iou += overlap[0].double().sum()
 
     def compute(self) -> BoxScores:
+        """Return AP by type at an overlap of 0.5, COCO's AP, and the best box's mean IoU."""
         scores, types = dim_zero_cat(self.scores), dim_zero_cat(self.types)
         is_garment, at = dim_zero_cat(self.is_garment), dim_zero_cat(self.at_thresholds)
         precision, coco = [], []
@@ -179,7 +180,7 @@ def box_table(systems: Mapping[str, BoxScores], type_names: Sequence[str]) -> Ta
     ]
     counts = ", ".join(f"{int(n)} {t}" for n, t in zip(some.num_garments, type_names, strict=True))
     note = (
-        f"Garments: {counts}. A garment in the picture that no one annotated is a false alarm of "
+        f"Garments: {counts}. A garment in the image that no one annotated is a false alarm of "
         "whoever finds it. COCO: the mean of the types and of overlaps from 0.5 to 0.95, as COCO "
         "counts it. Mean IoU: of the best-scored box of each image."
     )

@@ -68,6 +68,7 @@ class CategoryAccuracy(ShapedMetric):
         self.total += known.sum()
 
     def compute(self) -> CategoryScores:
+        """Return top-k accuracy in [0, 1] by k; NaN without a known category."""
         total = int(self.total)
         shares = [hits / total if total else torch.nan for hits in self.hits.tolist()]
         return CategoryScores(dict(zip(self.ks, shares, strict=True)), total)
@@ -98,8 +99,8 @@ def category_table(systems: Mapping[str, CategoryScores], *, published: bool = F
     ]
     note = f"{some.num_images} images"
     if published:
-        for name, figures in CATEGORY.items():
-            known = {3: figures[0], 5: figures[1]}
+        for name, values in CATEGORY.items():
+            known = {3: values[0], 5: values[1]}
             cells = [f"{known[k]:.2f}" if k in known else "" for k in some.accuracy]
             rows.append([f"{name} (published)", *cells])
         note += f". {CATEGORY_SOURCE}"

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torchmetrics.utilities.data import dim_zero_cat
 
-from fashion.data.layout import SLOTS, VARIATIONS, VISIBLE
+from fashion.data.taxonomy import SLOTS, VARIATIONS, VISIBLE
 from fashion.evaluation.published import FASHIONNET_SLOTS, LANDMARK_SOURCE, LANDMARKS
 from vision_shared.metrics import ShapedMetric
 from vision_shared.tables import Table
@@ -36,6 +36,7 @@ class LandmarkScores(NamedTuple):
 
     @property
     def num_visible(self) -> int:
+        """Number of visible landmarks that were measured."""
         return int((~self.errors.isnan()).sum())
 
     def normalised_error(self) -> float:
@@ -103,6 +104,7 @@ class LandmarkErrors(ShapedMetric):
         self.variation.append(unknown if variation is None else variation)
 
     def compute(self) -> LandmarkScores:
+        """Return the errors of all garments, (N, 8), with their variations."""
         return LandmarkScores(dim_zero_cat(self.errors), dim_zero_cat(self.variation))
 
 

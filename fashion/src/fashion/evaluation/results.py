@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torchmetrics import Metric
 
-from fashion.data.layout import CONSUMER, GALLERY, QUERY
+from fashion.data.taxonomy import CONSUMER, GALLERY, QUERY
 from fashion.evaluation.attributes import AttributePrecision, AttributeRecall, AttributeScores
 from fashion.evaluation.categories import CategoryAccuracy, CategoryScores
 from fashion.evaluation.landmarks import LandmarkErrors, LandmarkScores
@@ -93,6 +93,7 @@ class GarmentResults(nn.Module):
         )
 
     def reset(self) -> None:
+        """Forget all that was measured."""
         for metric in (self.category, self.attributes, self.precision, self.landmarks):
             if metric is not None:
                 metric.reset()
@@ -105,7 +106,7 @@ def _computed(metric: Metric | None) -> Any:
 class RetrievalResults(nn.Module):
     """Gathers queries and galleries.
 
-    Pictures with a colour series are In-shop's and those without are Consumer-to-shop's, which
+    Images with a colour series are In-shop's and those without are Consumer-to-shop's, which
     synthetic people have both of; a query that a consumer took tells street from shop elsewhere.
     """
 
@@ -148,12 +149,13 @@ class RetrievalResults(nn.Module):
         return None
 
     def reset(self) -> None:
+        """Forget all that was gathered."""
         for metric in (*self.queries, *self.galleries, self.consumers):
             metric.reset()  # type: ignore[operator]
 
 
 class _ConsumerQueries(ShapedMetric):
-    """Counts the queries that consumers took, of pictures without and with a colour series."""
+    """Counts the queries that consumers took, of images without and with a colour series."""
 
     full_state_update = False
     counts: Tensor
@@ -171,7 +173,7 @@ class _ConsumerQueries(ShapedMetric):
         return self.counts.clone()
 
 
-def figures(measured: Measured, retrieval: RetrievalResults) -> dict[str, float]:
+def summarise(measured: Measured, retrieval: RetrievalResults) -> dict[str, float]:
     """Return one number or two of each thing that was measured; higher is better but for ``ne``."""
     found: dict[str, float] = {}
     if measured.category is not None:

@@ -1,11 +1,11 @@
-"""Retrieval: is a picture of the same item among the first k of the gallery?
+"""Retrieval: is an image of the same item among the first k of the gallery?
 
 In-shop (Liu et al., CVPR 2016, section 4.3): each query is compared with the whole gallery, not
 with its category alone; it is a hit at k when *any* of the first k shows its item. Consumer-to-shop
-is the same with consumers' photos against all shop pictures of validation and test.
+is the same with consumers' photos against all shop images of validation and test.
 
 Only the place of the best match matters, so it is counted, not sorted for: all k come at once, and
-where embeddings tie, what is not a match stands ahead. A network that answers every picture alike
+where embeddings tie, what is not a match stands ahead. A network that answers every image alike
 hits nothing.
 """
 
@@ -22,7 +22,7 @@ BLOCK = 256
 
 
 class Embedded(NamedTuple):
-    """Pictures of a query set or a gallery.
+    """Images of a query set or a gallery.
 
     Attributes:
         embedding: (N, D), of length 1.
@@ -41,9 +41,9 @@ class Ranking(NamedTuple):
     """Where the best match of each query stands.
 
     Attributes:
-        rank: (Q,) int64, from 0: how many other items' pictures are at least as near.
-        num_matches: (Q,) int64, pictures of the query's item in the gallery.
-        num_candidates: (Q,) int64, pictures it was compared with.
+        rank: (Q,) int64, from 0: how many other items' images are at least as near.
+        num_matches: (Q,) int64, images of the query's item in the gallery.
+        num_candidates: (Q,) int64, images it was compared with.
         category: (Q,) int64, of the query.
     """
 
@@ -90,7 +90,7 @@ class GatheredEmbeddings(ShapedMetric):
             self.add_state(name, [], dist_reduce_fx="cat")
 
     def update(self, embedding: Tensor, item: Tensor, series: Tensor, category: Tensor) -> None:
-        """Add a batch, as `Embedded`; pictures of an unknown item (-1) are left out.
+        """Add a batch, as `Embedded`; images of an unknown item (-1) are left out.
 
         Raises:
             ValueError: lengths differ, or an embedding is not a number.
@@ -101,6 +101,7 @@ class GatheredEmbeddings(ShapedMetric):
             getattr(self, name).append(values[item >= 0])
 
     def compute(self) -> Embedded:
+        """Return the embeddings of all batches and processes."""
         return Embedded(*(dim_zero_cat(getattr(self, name)) for name in Embedded._fields))
 
 
@@ -112,7 +113,7 @@ def rank_matches(
     Args:
         queries: (Q, D).
         gallery: (G, D).
-        other_series: leave out of each query's gallery the pictures of its own item *and* series:
+        other_series: leave out of each query's gallery the images of its own item *and* series:
             nearly the same photo often, and counted as a match officially.
         block: queries at a time.
 

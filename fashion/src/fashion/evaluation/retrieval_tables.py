@@ -26,7 +26,7 @@ def in_shop_table(systems: Mapping[str, Ranking], *, published: bool = False) ->
 
 
 def other_series_table(systems: Mapping[str, Ranking]) -> Table:
-    """Return hit@k in % where no picture of the query's own colour series is in the gallery.
+    """Return hit@k in % where no image of the query's own colour series is in the gallery.
 
     Queries whose only matches were of their own series have nothing left to find: left out.
 
@@ -36,7 +36,7 @@ def other_series_table(systems: Mapping[str, Ranking]) -> Table:
     left = {name: ranking.only(ranking.answerable) for name, ranking in systems.items()}
     some = next(iter(systems.values()))
     note = (
-        "Without the pictures of the query's own series; "
+        "Without the images of the query's own series; "
         f"{int((~some.answerable).sum())} of {len(some.rank)} queries then have none to find and "
         "are left out"
     )
@@ -72,8 +72,8 @@ def _table(
     some = next(iter(systems.values()))
     rows = [[name, *(_percent(r.hit_rate(k)) for k in ks)] for name, r in systems.items()]
     rows.append([CHANCE, *(_percent(some.chance(k)) for k in ks)])
-    for name, figures in published.items():
-        cells = [f"{figures[k]:.1f}" if k in figures else "" for k in ks]
+    for name, values in published.items():
+        cells = [f"{values[k]:.1f}" if k in values else "" for k in ks]
         rows.append([f"{name} (published)", *cells])
     whole_note = ". ".join(filter(None, (_describe(some), note)))
     return Table(f"{title}, hit@k in %", ["", *map(str, ks)], rows, whole_note)

@@ -1,4 +1,4 @@
-"""Objectives of embeddings: pictures of one item near each other, those of others apart."""
+"""Objectives of embeddings: images of one item near each other, those of others apart."""
 
 from typing import Literal, get_args
 
@@ -18,15 +18,15 @@ def triplet_loss(
 ) -> Tensor:
     """max(0, margin + d(x, x+) - d(x, x-)) over triplets of the batch.
 
-    Liu et al., "DeepFashion", CVPR 2016, section 3.2. Batches need several pictures of each of
+    Liu et al., "DeepFashion", CVPR 2016, section 3.2. Batches need several images of each of
     several items, or there are hardly any triplets.
 
     Args:
         embedding: (B, D), of length 1, so that distances are in [0, 2].
-        item: (B,) int64, -1 where unknown: such pictures are in no triplet.
+        item: (B,) int64, -1 where unknown: such images are in no triplet.
         margin: least difference of the distances.
-        mining: ``hard``, each picture with its farthest positive and nearest negative (Hermans et
-            al. 2017), in the mean over pictures that have both. ``all`` and ``semihard`` (farther
+        mining: ``hard``, each image with its farthest positive and nearest negative (Hermans et
+            al. 2017), in the mean over images that have both. ``all`` and ``semihard`` (farther
             than the positive, Schroff et al. 2015): the mean over the triplets that are not met.
         domain: (B,) int64, 0 shop, 1 consumer, -1 unknown; if given, x+ and x- are of the other
             domain than x, as in street-to-shop retrieval.
@@ -54,10 +54,10 @@ def triplet_loss(
 
 
 class ProxyAnchorLoss(nn.Module):
-    """Pictures against one learned proxy for each item of the training set.
+    """Images against one learned proxy for each item of the training set.
 
     Kim, Kim, Cho, Kwak, "Proxy Anchor Loss for Deep Metric Learning", CVPR 2020, equation 4. Every
-    picture meets every item, so batches need not be made up.
+    image meets every item, so batches need not be made up.
 
     Args:
         num_items: of the training set.

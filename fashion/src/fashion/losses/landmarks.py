@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from fashion.data.layout import ABSENT, TRUNCATED
+from fashion.data.taxonomy import ABSENT, TRUNCATED
 from fashion.models.dfa import Alignment, StageTarget
 from fashion.models.recognition import expect_annotation, locatable
 
@@ -32,9 +32,9 @@ def landmark_loss(
 
 
 def visibility_loss(state_logits: Tensor, states: Tensor, weights: Tensor | None = None) -> Tensor:
-    """Mean cross-entropy of the states: visible, occluded, not in the picture.
+    """Mean cross-entropy of the states: visible, occluded, not in the image.
 
-    A landmark that the garment's type has not is one that is not in the picture: so a network says
+    A landmark that the garment's type has not is one that is not in the image: so a network says
     by itself which landmarks there are, and none are pooled where there are none.
 
     Args:

@@ -1,8 +1,8 @@
 """Networks that find garments, their landmarks, and what they are.
 
-All take pictures (B, 3, H, W), float32 RGB in [0, 1]. `FashionNet` answers a `Recognition`,
+All take images (B, 3, H, W), float32 RGB in [0, 1]. `FashionNet` answers a `Recognition`,
 `DeepFashionAlignment` an `Alignment` with landmarks and their states alone; both are trained in the
-``steps`` that they name, which ``begin(step)`` opens. `ClothesDetector` takes whole photographs.
+``phases`` that they name, which ``begin(phase)`` opens. `ClothesDetector` takes whole photographs.
 """
 
 from collections.abc import Callable, Mapping

@@ -37,7 +37,7 @@ class AlignmentStage(nn.Module):
         previous_width: of what the previous landmarks are made to.
         local_patch: pixels a side of patches around the previous landmarks, which are seen too: our
             extension; 0, as released, has none.
-        shrink: the trunk sees the picture averaged over this many pixels a side, the patches see it
+        shrink: the trunk sees the image averaged over this many pixels a side, the patches see it
             as it is.
         dropout: of the full connections.
     """
@@ -102,7 +102,7 @@ class AlignmentStage(nn.Module):
 
 
 class LocalPatches(nn.Module):
-    """Describes the picture around each landmark, pixel by pixel.
+    """Describes the image around each landmark, pixel by pixel.
 
     Args:
         size: pixels a side of a patch, with the landmark in its middle.

@@ -13,7 +13,7 @@ class ScoreCalibration(nn.Module):
     """Makes of a detector's scores the probability that a box of such a score is right.
 
     Platt, "Probabilistic Outputs for Support Vector Machines", 1999: by type, a line in the
-    log-odds, fitted on pictures that did not train. So of boxes above a threshold at least that
+    log-odds, fitted on images that did not train. So of boxes above a threshold at least that
     share is right, and boxes of two types can be compared. Before `fit` scores stay what they are.
 
     Args:
@@ -45,7 +45,7 @@ class ScoreCalibration(nn.Module):
         """Fit what scores are worth; a type with no right or no wrong box stays as it is.
 
         Args:
-            scores: (N,), as `forward` takes them, of all boxes of many pictures.
+            scores: (N,), as `forward` takes them, of all boxes of many images.
             types: (N,).
             is_right: (N,) bool: the box is that of a garment of its type.
         """

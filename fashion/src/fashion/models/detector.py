@@ -1,4 +1,4 @@
-"""Clothes detection: where the upper-body, lower-body and full-body garments of a picture are."""
+"""Clothes detection: where the upper-body, lower-body and full-body garments of an image are."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
@@ -17,10 +17,10 @@ NUM_TYPES = 3
 
 
 class Detection(NamedTuple):
-    """Garments of one picture, sorted by score, descending.
+    """Garments of one image, sorted by score, descending.
 
     Attributes:
-        boxes: (N, 4), x1 y1 x2 y2, pixels of the picture.
+        boxes: (N, 4), x1 y1 x2 y2, pixels of the image.
         scores: (N,), in [0, 1]: the probability that the box is right, once that is calibrated.
         types: (N,) int64: 0 upper, 1 lower, 2 full.
     """
@@ -33,17 +33,17 @@ class Detection(NamedTuple):
 class ClothesDetector(nn.Module):
     """torchvision's FCOS (Tian et al. 2019) on one level, for a few large objects.
 
-    A garment takes a good part of its picture, so one map of the trunk's branch is enough, and a
+    A garment takes a good part of its image, so one map of the trunk's branch is enough, and a
     detector of one stage without anchors has little to train.
 
     Args:
         trunk: with one branch.
-        size: pixels of the longer side that pictures are scaled to.
+        size: pixels of the longer side that images are scaled to.
         width: channels of the heads, a multiple of 32.
         num_convs: of each head, before its last.
         least_score: of what is reported, before calibration.
         overlap: intersection over union above which the surer one of two of a type is kept.
-        most: garments a picture.
+        most: garments an image.
     """
 
     def __init__(
@@ -76,7 +76,7 @@ class ClothesDetector(nn.Module):
             detections_per_img=most,
         )
         # distances are behind a ReLU: from 0 half of them would never learn. A quarter of the
-        # picture's side lies between the opposite edges of a garment, to begin with.
+        # image's side lies between the opposite edges of a garment, to begin with.
         head: Any = self.fcos.head
         nn.init.constant_(head.regression_head.bbox_reg.bias, size / 8 / trunk.branch_stride)
         self.calibration = ScoreCalibration(NUM_TYPES)
@@ -124,7 +124,7 @@ class ClothesDetector(nn.Module):
 
         Args:
             images: N times (3, H, W), RGB in [0, 1]; or (N, 3, H, W).
-            boxes: N times (M, 4), x1 y1 x2 y2, pixels; all garments of the picture, M may be 0.
+            boxes: N times (M, 4), x1 y1 x2 y2, pixels; all garments of the image, M may be 0.
             types: N times (M,) int64, of `Detection`'s.
 
         Raises:
@@ -135,7 +135,7 @@ class ClothesDetector(nn.Module):
             raise ValueError("expected a detector in training, got one in evaluation")
         if not len(images) == len(boxes) == len(types):
             raise ValueError(
-                f"expected boxes and types of {len(images)} pictures, got {len(boxes)} and "
+                f"expected boxes and types of {len(images)} images, got {len(boxes)} and "
                 f"{len(types)}"
             )
         for box, kind in zip(boxes, types, strict=True):
@@ -145,16 +145,16 @@ class ClothesDetector(nn.Module):
 
 
 def known_boxes(image: Tensor, boxes: Tensor, types: Tensor) -> tuple[list[Tensor], list[Tensor]]:
-    """Return the boxes and types of `ClothesDetector.loss` for a batch of pictures.
+    """Return the boxes and types of `ClothesDetector.loss` for a batch of images.
 
     Args:
         image: (B, 3, H, W).
-        boxes: (B, M, 4), x1 y1 x2 y2, fractions of the width and height; NaN where a picture has
+        boxes: (B, M, 4), x1 y1 x2 y2, fractions of the width and height; NaN where an image has
             fewer than M garments.
         types: (B, M) int64, -1 likewise.
 
     Returns:
-        B times (m, 4) in pixels and clipped to the picture, B times (m,); m may be 0.
+        B times (m, 4) in pixels and clipped to the image, B times (m,); m may be 0.
     """
     size = boxes.new_tensor([image.shape[3], image.shape[2]] * 2)
     pixels = boxes.clamp(0, 1) * size

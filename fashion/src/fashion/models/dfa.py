@@ -21,7 +21,7 @@ Start = Literal["previous", "noise"]
 
 
 class Alignment(NamedTuple):
-    """A cascade's answer to pictures of one garment each.
+    """A cascade's answer to images of one garment each.
 
     Attributes:
         landmarks: (B, 8, 2), fractions, as `fashion.models.Recognition`'s.
@@ -66,8 +66,8 @@ class DeepFashionAlignment(nn.Module):
     branches are an ensemble, which learns alike and is averaged.
 
     Pseudo-labels are clusters of what a stage has to say on the training set, so they are fitted
-    between the steps: where ``needs_fit`` is true after `begin`, give `fit` what `before` answers
-    on the training pictures. They are part of the state.
+    between the phases: where ``needs_fit`` is true after `begin`, give `fit` what `before` answers
+    on the training images. They are part of the state.
 
     Attributes:
         has_started: (stages,) bool, those whose first weights are not to be touched any more.
@@ -109,7 +109,7 @@ class DeepFashionAlignment(nn.Module):
         _expect_plan(branches, labels, inference)
         if start not in get_args(Start):
             raise ValueError(f"expected a start from previous or noise, got {start!r}")
-        self.steps = tuple(f"stage{i}" for i in range(1, len(branches) + 1))
+        self.phases = tuple(f"stage{i}" for i in range(1, len(branches) + 1))
         self.num_labels = tuple(labels)
         self.temperature, self.overlap, self.scale = temperature, overlap, scale
         self.inference: Inference = inference
@@ -124,17 +124,17 @@ class DeepFashionAlignment(nn.Module):
         keeps_start = torch.tensor([start == "noise" or i == 0 for i in range(len(branches))])
         self.register_buffer("has_started", keeps_start)
 
-    def begin(self, step: str) -> None:
-        """Begin a step of the training, one of ``steps``: its stage learns and is the last one.
+    def begin(self, phase: str) -> None:
+        """Begin a phase of the training, one of ``phases``: its stage learns and is the last one.
 
         The first time it takes over what ``start`` says, so begin them in their order.
 
         Raises:
-            ValueError: no step of that name.
+            ValueError: no phase of that name.
         """
-        if step not in self.steps:
-            raise ValueError(f"expected a step among {', '.join(self.steps)}, got {step!r}")
-        self.last = self.steps.index(step)
+        if phase not in self.phases:
+            raise ValueError(f"expected a phase among {', '.join(self.phases)}, got {phase!r}")
+        self.last = self.phases.index(phase)
         if not self.has_started[self.last]:
             first, *_ = self.stages[self.last - 1]  # type: ignore[not-iterable]
             for branch in self.stages[self.last]:  # type: ignore[not-iterable]
@@ -149,7 +149,7 @@ class DeepFashionAlignment(nn.Module):
         return [branch for stage in self.stages for branch in stage]  # type: ignore[not-iterable]
 
     def train(self, mode: bool = True) -> "DeepFashionAlignment":
-        """As every module's; the stages before the step's stay in evaluation."""
+        """As every module's; the stages before the phase's stay in evaluation."""
         super().train(mode)
         for stage in self.stages[: self.last]:
             stage.eval()
@@ -157,7 +157,7 @@ class DeepFashionAlignment(nn.Module):
 
     @property
     def needs_fit(self) -> bool:
-        """The pseudo-labels of the step's stage, or who is easy for it, are not fitted yet."""
+        """The pseudo-labels of the phase's stage, or who is easy for it, are not fitted yet."""
         is_fitted = bool(self._labels(self.last).is_fitted)
         return not is_fitted or (
             self._is_divided(self.last) and not self._labels(self.last - 1).knows_errors
@@ -165,7 +165,7 @@ class DeepFashionAlignment(nn.Module):
 
     @torch.no_grad()
     def before(self, image: Tensor) -> Alignment | None:
-        """Return what the stages before the step's answer; None in the first."""
+        """Return what the stages before the phase's answer; None in the first."""
         alignment = None
         for i in range(self.last):
             alignment = self._run(i, image, alignment)
@@ -174,14 +174,14 @@ class DeepFashionAlignment(nn.Module):
     def fit(
         self, landmarks: Tensor, states: Tensor, previous: Alignment | None = None, seed: int = 0
     ) -> None:
-        """Fit the pseudo-labels of the step's stage, and who is easy, on the training set.
+        """Fit the pseudo-labels of the phase's stage, and who is easy, on the training set.
 
         Garments none of whose landmarks has a place take no part.
 
         Args:
             landmarks: (N, 8, 2), annotated, fractions.
             states: (N, 8).
-            previous: what `before` answers to their pictures, of which ``landmarks`` and
+            previous: what `before` answers to their images, of which ``landmarks`` and
                 ``label_logits`` are read; None in the first stage.
             seed: of k-means.
 
@@ -202,10 +202,10 @@ class DeepFashionAlignment(nn.Module):
         self._labels(self.last - 1).fit_errors(probabilities, errors, self.overlap)
 
     def target(self, alignment: Alignment, landmarks: Tensor, states: Tensor) -> StageTarget:
-        """Return what the step's stage should have answered.
+        """Return what the phase's stage should have answered.
 
         Args:
-            alignment: of the pictures.
+            alignment: of the images.
             landmarks: (B, 8, 2), annotated, fractions.
             states: (B, 8).
 
@@ -213,7 +213,7 @@ class DeepFashionAlignment(nn.Module):
             ValueError: shapes that do not fit, or pseudo-labels that are not fitted.
         """
         if self.needs_fit:
-            raise ValueError(f"expected fitted pseudo-labels in {self.steps[self.last]}, got none")
+            raise ValueError(f"expected fitted pseudo-labels in {self.phases[self.last]}, got none")
         expect_annotation(landmarks, states, len(alignment.landmarks))
         known = locatable(states)
         vectors, change, temperature = landmarks, landmarks, self.temperature
@@ -226,7 +226,7 @@ class DeepFashionAlignment(nn.Module):
         return StageTarget(change, self._labels(self.last).assign(vectors, known, temperature))
 
     def forward(self, image: Tensor) -> Alignment:
-        """(B, 3, H, W), RGB in [0, 1] -> Alignment, by the stages up to the step's."""
+        """(B, 3, H, W), RGB in [0, 1] -> Alignment, by the stages up to the phase's."""
         return self._run(self.last, image, self.before(image))
 
     def _run(self, i: int, image: Tensor, before: Alignment | None) -> Alignment:
@@ -266,15 +266,16 @@ class DeepFashionAlignment(nn.Module):
         if (previous is None) != (self.last == 0):
             raise ValueError(
                 f"expected previous answers in every stage but the first, got {type(previous)} in "
-                f"{self.steps[self.last]}"
+                f"{self.phases[self.last]}"
             )
 
     def get_extra_state(self) -> Tensor:
-        """The step, so that a checkpoint is used as it was trained."""
+        """Return the phase, so that a checkpoint is used as it was trained."""
         return torch.tensor(self.last)
 
     def set_extra_state(self, state: Tensor) -> None:
-        self.begin(self.steps[int(state)])
+        """Return to a checkpoint's phase."""
+        self.begin(self.phases[int(state)])
 
 
 def _blend(shares: Tensor, values: Sequence[Tensor]) -> Tensor:

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from fashion.data.layout import VISIBLE
+from fashion.data.taxonomy import VISIBLE
 from fashion.models.landmark_pooling import (
     LandmarkSource,
     Pooling,
@@ -30,8 +30,8 @@ from fashion.models.trunk import FullyConnected, Trunk, fc, start_fc
 class Attributes(nn.Linear):
     """(B, C) -> log-odds (B, A) of attributes, from what is known of them before a look.
 
-    Most are rare: how frequent each is need not be learned first, and the layer says only what a
-    picture changes.
+    Most are rare: how frequent each is need not be learned first, and the layer says only what an
+    image changes.
     """
 
     prior: Tensor
@@ -48,13 +48,14 @@ class Attributes(nn.Linear):
         self.prior.copy_(rates.nan_to_num(0.5).logit(least))
 
     def forward(self, input: Tensor) -> Tensor:
+        """(B, D) -> (B, A) logits, around those of the attributes' frequencies."""
         return super().forward(input) + self.prior
 
 
 class FashionNet(nn.Module):
     """A pose branch finds landmarks, a local one pools features there, a global one sees it all.
 
-    Trained in two steps that alternate until nothing improves (section 3.2): in ``pose`` landmarks
+    Trained in two phases that alternate until nothing improves (section 3.2): in ``pose`` landmarks
     and visibility weigh most, and the local branch pools at the annotated landmarks; in
     ``recognition`` categories, attributes and pairs do, and it pools at the estimated ones, as it
     always does at test. The weights of the losses are the training's.
@@ -64,9 +65,9 @@ class FashionNet(nn.Module):
         num_categories: C.
         num_attributes: A.
         landmarks_from: where the local branch pools, a control of what that is worth: ``predicted``
-            is the method; ``oracle`` the annotation, at test too; ``shuffled`` another picture's;
+            is the method; ``oracle`` the annotation, at test too; ``shuffled`` another image's;
             ``corner`` the top-left corner; ``none`` has no local branch.
-        pooled_at_truth_in: the steps that pool at the annotated landmarks while training.
+        pooled_at_truth_in: phases that pool at the annotated landmarks while training.
         pooling: ``max``, the paper's, or ``bilinear``, through which the recognition losses move
             the predicted landmarks.
         region: cells a side that are pooled around a landmark.
@@ -80,10 +81,10 @@ class FashionNet(nn.Module):
         dropout: of the full connections.
 
     Raises:
-        ValueError: another source, a step that there is not, or a trunk of other branches.
+        ValueError: another source, a phase that there is not, or a trunk of other branches.
     """
 
-    steps = ("pose", "recognition")
+    phases = ("pose", "recognition")
 
     def __init__(
         self,
@@ -108,13 +109,13 @@ class FashionNet(nn.Module):
                 f"expected landmarks_from among {', '.join(get_args(LandmarkSource))}, got "
                 f"{landmarks_from!r}"
             )
-        for step in pooled_at_truth_in:
-            self._expect_step(step)
+        for phase in pooled_at_truth_in:
+            self._expect_phase(phase)
         self.landmarks_from: LandmarkSource = landmarks_from
         self.pooled_at_truth_in = tuple(pooled_at_truth_in)
         self.pooling: Pooling = pooling
         self.region, self.bins = region, bins
-        self.step = self.steps[-1]
+        self.phase = self.phases[-1]
         self.shared = trunk.shared
         pose, whole = trunk.branches
         self.pose = nn.Sequential(
@@ -138,14 +139,14 @@ class FashionNet(nn.Module):
         self.attributes = Attributes(width, num_attributes) if num_attributes else Nothing()
         self.embedding = nn.Linear(width, embedding_width)
 
-    def begin(self, step: str) -> None:
-        """Begin a step of the training, one of ``steps``; it may come again.
+    def begin(self, phase: str) -> None:
+        """Begin a phase of the training, one of ``phases``; it may come again.
 
         Raises:
-            ValueError: no step of that name.
+            ValueError: no phase of that name.
         """
-        self._expect_step(step)
-        self.step = step
+        self._expect_phase(phase)
+        self.phase = phase
 
     def forward(
         self, image: Tensor, landmarks: Tensor | None = None, states: Tensor | None = None
@@ -190,7 +191,7 @@ class FashionNet(nn.Module):
             if landmarks is None or states is None:
                 raise ValueError(
                     "expected landmarks (B, 8, 2) and states (B, 8) to pool at, got None "
-                    f"(landmarks_from {self.landmarks_from!r}, step {self.step!r})"
+                    f"(landmarks_from {self.landmarks_from!r}, phase {self.phase!r})"
                 )
             expect_annotation(landmarks, states, len(shared))
             found, visible = landmarks, states == VISIBLE
@@ -199,18 +200,19 @@ class FashionNet(nn.Module):
         return self.local(pooled.flatten(1))
 
     def _pools_at_truth(self) -> bool:
-        taught = self.training and self.step in self.pooled_at_truth_in
+        taught = self.training and self.phase in self.pooled_at_truth_in
         return self.landmarks_from == "oracle" or taught
 
-    def _expect_step(self, step: str) -> None:
-        if step not in self.steps:
-            raise ValueError(f"expected a step among {', '.join(self.steps)}, got {step!r}")
+    def _expect_phase(self, phase: str) -> None:
+        if phase not in self.phases:
+            raise ValueError(f"expected a phase among {', '.join(self.phases)}, got {phase!r}")
 
 
 class Nothing(nn.Module):
     """The head of what the data has no names for: (B, D) -> (B, 0)."""
 
     def forward(self, features: Tensor) -> Tensor:
+        """(B, D) -> (B, 0)."""
         return features[:, :0]
 
 

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from fashion.data.layout import VISIBLE
+from fashion.data.taxonomy import VISIBLE
 from fashion.models.fashionnet import Attributes, Nothing
 from fashion.models.recognition import NUM_LANDMARKS, NUM_STATES, Recognition
 from vision_shared.layers import Normalise
@@ -49,6 +49,7 @@ class FrozenFeatures(nn.Module):
         self.width: int = network.num_features
 
     def train(self, mode: bool = True) -> "FrozenFeatures":
+        """Stay in evaluation whatever the mode: nothing of it learns."""
         return super().train(False)
 
     @torch.no_grad()
@@ -77,7 +78,7 @@ class FrozenFashionNet(nn.Module):
         dropout: of what the heads read.
     """
 
-    steps = ("recognition",)
+    phases = ("recognition",)
 
     def __init__(
         self,
@@ -110,14 +111,14 @@ class FrozenFashionNet(nn.Module):
         self.attributes = Attributes(inputs, num_attributes) if num_attributes else Nothing()
         self.embedding = _Embedding(middle, features.width, inputs, appearance, learned)
 
-    def begin(self, step: str) -> None:
-        """Begin the one step of the training.
+    def begin(self, phase: str) -> None:
+        """Begin the one phase of the training.
 
         Raises:
-            ValueError: no step of that name.
+            ValueError: no phase of that name.
         """
-        if step not in self.steps:
-            raise ValueError(f"expected a step among {', '.join(self.steps)}, got {step!r}")
+        if phase not in self.phases:
+            raise ValueError(f"expected a phase among {', '.join(self.phases)}, got {phase!r}")
 
     def forward(self, image: Tensor, *_: Tensor) -> Recognition:
         """(B, 3, H, W), RGB in [0, 1] -> what is recognised; annotations are not needed."""

@@ -107,7 +107,7 @@ def choose_landmarks(
 ) -> tuple[Tensor, Tensor]:
     """Return where to pool, of what was predicted or, for an ``oracle``, annotated.
 
-    The rest are controls: ``shuffled`` takes the landmarks of the picture half a batch further, as
+    The rest are controls: ``shuffled`` takes the landmarks of the image half a batch further, as
     the next one is often of the same item; ``corner`` the top-left corner for all.
 
     Args:

@@ -10,13 +10,13 @@ from fashion.models.recognition import Recognition
 
 
 class Pipeline(nn.Module):
-    """A network of garments and, where pictures show more than one, the detector before it.
+    """A network of garments and, where images show more than one, the detector before it.
 
-    The two share nothing: each sees the picture in its own size.
+    The two share nothing: each sees the image in its own size.
 
     Args:
         network: what looks at a garment.
-        detector: what finds it; None where pictures are of one garment each.
+        detector: what finds it; None where images are of one garment each.
     """
 
     replaceable = ("category", "attributes")
@@ -31,9 +31,9 @@ class Pipeline(nn.Module):
         self.network = network
         self.detector = detector
 
-    def begin(self, step: str) -> None:
-        """Begin a step of the network's training; raises as its own ``begin``."""
-        self.network.begin(step)
+    def begin(self, phase: str) -> None:
+        """Begin a phase of the network's training; raises as its own ``begin``."""
+        self.network.begin(phase)
 
     def compiled_parts(self) -> list[nn.Module]:
         """Return what is compiled: either network by itself, as they are called in training."""
@@ -43,7 +43,7 @@ class Pipeline(nn.Module):
         """(B, 3, H, W), RGB in [0, 1], of one garment each -> what the network answers.
 
         Args:
-            image: the pictures.
-            annotation: landmarks and states, which `FashionNet` pools at in some steps.
+            image: the images.
+            annotation: landmarks and states, which `FashionNet` pools at in some phases.
         """
         return self.network(image, *annotation)

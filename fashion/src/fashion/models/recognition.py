@@ -4,21 +4,21 @@ from typing import NamedTuple
 
 from torch import Tensor
 
-from fashion.data.layout import OCCLUDED, SLOTS, STATES, VISIBLE
+from fashion.data.taxonomy import OCCLUDED, SLOTS, STATES, VISIBLE
 
 NUM_LANDMARKS = len(SLOTS)
 
 NUM_STATES = len(STATES)
-"""States that networks tell apart: a landmark that is absent is one that is not in the picture."""
+"""States that networks tell apart: a landmark that is absent is one that is not in the image."""
 
 
 class Recognition(NamedTuple):
-    """A network's answer to pictures of one garment each.
+    """A network's answer to images of one garment each.
 
     Attributes:
         landmarks: (B, 8, 2), x then y, fractions of the input's width and height; (0, 0) is the
-            outer corner of the top-left pixel. Nothing keeps them inside the picture.
-        state_logits: (B, 8, 3), visible, occluded, and not in the picture (truncated, or absent
+            outer corner of the top-left pixel. Nothing keeps them inside the image.
+        state_logits: (B, 8, 3), visible, occluded, and not in the image (truncated, or absent
             from a garment of this type).
         category_logits: (B, C).
         attribute_logits: (B, A); a sigmoid gives an attribute's probability.
@@ -33,7 +33,7 @@ class Recognition(NamedTuple):
 
 
 def locatable(states: Tensor) -> Tensor:
-    """(B, 8) states -> bool: the landmark has a place in the picture, visible or occluded."""
+    """(B, 8) states -> bool: the landmark has a place in the image, visible or occluded."""
     return (states == VISIBLE) | (states == OCCLUDED)
 
 

@@ -37,7 +37,7 @@ class Trunk(NamedTuple):
 def small_trunk(
     num_branches: int, channels: Sequence[int] = (24, 48, 64, 64), branch: int = 96, grid: int = 4
 ) -> Trunk:
-    """Build a trunk for pictures of 64 to 96 pixels: a quarter of the size, then an eighth.
+    """Build a trunk for images of 64 to 96 pixels: a quarter of the size, then an eighth.
 
     Args:
         num_branches: of the trunk.
@@ -62,6 +62,7 @@ def small_trunk(
 
 
 def conv_bn_relu(inputs: int, outputs: int, *, stride: int = 1) -> nn.Sequential:
+    """Return a 3x3 convolution that keeps the size at stride 1, batch normalisation and ReLU."""
     return nn.Sequential(
         nn.Conv2d(inputs, outputs, 3, stride, padding=1, bias=False),
         nn.BatchNorm2d(outputs),
@@ -85,6 +86,7 @@ class FullyConnected(nn.Module):
         self.layers = fc(channels * grid**2, width, dropout)
 
     def forward(self, features: Tensor) -> Tensor:
+        """(B, C, H, W) of any size -> (B, D)."""
         return self.layers(self.pool(features).flatten(1))
 
 

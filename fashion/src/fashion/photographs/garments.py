@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from fashion.data.layout import OCCLUDED, SLOTS, TYPES
+from fashion.data.taxonomy import OCCLUDED, SLOTS, TYPES
 from fashion.drawing import annotate
 from fashion.garment import Garment
 from fashion.recogniser import GarmentRecogniser
@@ -27,7 +27,7 @@ class Drawn:
     """A garment as it was drawn: box (4,) and landmarks (8, 2) in pixels, NaN where there is none.
 
     Attributes:
-        types: numbers of `layout.TYPES` that a reader would accept.
+        types: numbers of `taxonomy.TYPES` that a reader would accept.
     """
 
     box: NDArray[np.float64]

@@ -1,1 +1,1 @@
-"""Similar garments on the user's own pictures: an index on disk, searched and kept up to date."""
+"""Similar garments on the user's own images: an index on disk, searched and kept up to date."""

@@ -1,4 +1,4 @@
-"""Adding folders of pictures to an index, and making a large one quick."""
+"""Adding folders of images to an index, and making a large one quick."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from fashion.retrieval.exact import find_faiss
 from fashion.retrieval.inverted import LISTS_FROM, SAMPLE, InvertedIndex
 from fashion.retrieval.stamps import FileStamp
 from fashion.retrieval.storage import IndexFiles, Inverted
-from fashion.retrieval.thumbnails import cut_out
+from fashion.retrieval.thumbnails import crop_box
 from fashion.retrieval.writing import Entry, IndexWriter
 from vision_shared.folders import find_files
 from vision_shared.images import READABLE, read_image
@@ -21,14 +21,14 @@ from vision_shared.inputs import ExitCode, InputError, process_each
 from vision_shared.progress import show_progress
 
 COMMITTED = 32
-"""Pictures between two points to which a command that is killed goes back."""
+"""Images between two points to which a command that is killed goes back."""
 
 MIN_GROWTH = 0.1
 """Share of garments outside the approximate index from which on it is made anew."""
 
 
 def find_pictures(paths: Iterable[Path], index: Path, report: Callable[[str], None]) -> list[Path]:
-    """Return all pictures in folders and the folders in them, but those of an index.
+    """Return all images in folders and the folders in them, but those of an index.
 
     Args:
         paths: files and folders that the user named; see `vision_shared.folders.find_files`.
@@ -36,7 +36,7 @@ def find_pictures(paths: Iterable[Path], index: Path, report: Callable[[str], No
         report: takes a line for the user about what was found in a folder, or left out.
 
     Raises:
-        InputError: a path is not there, or a folder holds no picture.
+        InputError: a path is not there, or a folder holds no image.
     """
     pictures = dict[Path, None]()
     for path in paths:
@@ -47,7 +47,7 @@ def find_pictures(paths: Iterable[Path], index: Path, report: Callable[[str], No
             continue
         found = find_files(path, READABLE, index)
         if not found.files:
-            raise InputError(f"{path}: a folder without a picture in it")
+            raise InputError(f"{path}: a folder without an image in it")
         if found.notice is not None:
             report(found.notice)
         pictures |= dict.fromkeys(real_name(file) for file in found.files)
@@ -65,7 +65,7 @@ def _real_folder(folder: Path) -> Path:
 
 
 class PictureAdder:
-    """Adds the garments of pictures to an index, some pictures at a time.
+    """Adds the garments of images to an index, some images at a time.
 
     Args:
         writer: of the index.
@@ -79,7 +79,7 @@ class PictureAdder:
         self._pictures = 0
 
     def add(self, path: Path) -> None:
-        """Look at a picture.
+        """Look at an image.
 
         Raises:
             InputError: it cannot be read, or there is no garment in it.
@@ -89,7 +89,7 @@ class PictureAdder:
         garments = recognise(self._recogniser, image, whole=self._writer.manifest.whole)
         if not garments:
             raise InputError(f"{path}: no garment was found in it")
-        self._waiting += [Entry(str(path), stamp, g, cut_out(image, g.box)) for g in garments]
+        self._waiting += [Entry(str(path), stamp, g, crop_box(image, g.box)) for g in garments]
         self._pictures += 1
         if self._pictures % COMMITTED == 0:
             self.flush()
@@ -101,7 +101,7 @@ class PictureAdder:
 
 
 def recognise(recogniser: Recogniser, image: Picture, *, whole: bool) -> list[Garment]:
-    """Return a picture's garments, found, or the one that the whole picture is."""
+    """Return an image's garments, found, or the one that the whole image is."""
     return recogniser(image, whole_picture(image)) if whole else recogniser(image)
 
 
@@ -111,9 +111,9 @@ def add_pictures(
     pictures: Sequence[Path],
     report: Callable[[str], None],
 ) -> ExitCode:
-    """Add pictures, with a progress bar; what cannot be used is reported and counted."""
+    """Add images, with a progress bar; what cannot be used is reported and counted."""
     adder = PictureAdder(writer, recogniser)
-    with show_progress(writer.folder.name, len(pictures), "pictures") as advance:
+    with show_progress(writer.folder.name, len(pictures), "images") as advance:
 
         def process(path: Path) -> None:
             try:
@@ -127,7 +127,7 @@ def add_pictures(
 
 
 def known_pictures(files: IndexFiles) -> dict[str, FileStamp | None]:
-    """Return the pictures that have a garment in an index, as they were then, where it is known."""
+    """Return the images that have a garment in an index, as they were then, where it is known."""
     return {line["file"]: FileStamp.read(line) for line in files.all_lines()}
 
 
@@ -137,7 +137,7 @@ def update_known(
     inputs: Iterable[Path],
     report: Callable[[str], None],
 ) -> list[Path]:
-    """Remove the garments of pictures that were replaced; return the pictures to be added.
+    """Remove the garments of images that were replaced; return the images to be added.
 
     Those that are gone are reported alone: perhaps a disk is not there.
 
@@ -173,11 +173,11 @@ def update_known(
 
 def _some(names: Sequence[str]) -> str:
     listed = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
-    return f"{len(names)} pictures ({listed}) are" if len(names) > 1 else f"1 picture ({listed}) is"
+    return f"{len(names)} images ({listed}) are" if len(names) > 1 else f"1 image ({listed}) is"
 
 
 def remove_pictures(writer: IndexWriter, paths: Collection[Path]) -> int:
-    """Remove the garments of pictures and of folders' pictures; return how many.
+    """Remove the garments of images and of folders' images; return how many.
 
     Raises:
         InputError: the index has nothing of one of the paths.

@@ -46,7 +46,7 @@ class GarmentIndex:
     """An index on disk, to search.
 
     Attributes:
-        changed: pictures of garments that `describe` has described, which are no longer what they
+        changed: images of garments that `describe` has described, which are no longer what they
             were, and what became of them.
 
     Args:
@@ -153,7 +153,7 @@ class GarmentIndex:
     def describe(self, hits: Sequence[Hit]) -> list[dict[str, Any]]:
         """Return what is known of garments that were found, with their scores.
 
-        One whose picture is no longer what it was has ``changed``: ``replaced`` or ``missing``.
+        One whose image is no longer what it was has ``changed``: ``replaced`` or ``missing``.
         """
         lines = self.files.lines([hit.row for hit in hits])
         found = []
@@ -168,19 +168,19 @@ class GarmentIndex:
 
     @property
     def changes(self) -> str | None:
-        """One line about the pictures in ``changed``, or None."""
+        """One line about the images in ``changed``, or None."""
         if not self.changed:
             return None
         file, change = next(iter(self.changed.items()))
-        pictures = "picture" if len(self.changed) == 1 else "pictures"
+        images = "image" if len(self.changed) == 1 else "images"
         return (
-            f"{len(self.changed)} {pictures} of what was found replaced or missing since the index "
+            f"{len(self.changed)} {images} of what was found replaced or missing since the index "
             f"has them ({file}: {change}); `python -m fashion.index add {self.files.folder} "
             "FOLDER` looks at them again, `remove` forgets them"
         )
 
     def thumbnails(self, hits: Sequence[Hit]) -> list[Path]:
-        """Return the small pictures of garments that were found."""
+        """Return the small images of garments that were found."""
         ids = self.files.rows["id"][[hit.row for hit in hits]]
         return [self.files.thumbnail(int(garment_id)) for garment_id in ids]
 

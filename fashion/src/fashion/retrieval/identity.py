@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from fashion.garment import Recogniser
+from fashion.retrieval.garment_index import GarmentIndex
 from fashion.retrieval.storage import Manifest
 from fashion.weights import SHIPPED
 from vision_shared.checkpoints import read_checkpoint
@@ -56,7 +57,7 @@ def matching_recogniser(
         load: makes the recogniser; None is `load_recogniser`.
 
     Raises:
-        ModelError: the network is not there, or is another one, or sees pictures in another way.
+        ModelError: the network is not there, or is another one, or sees images in another way.
     """
     path = checkpoint or manifest.checkpoint
     if checkpoint is None and not Path(path).is_file() and SHIPPED.is_file():
@@ -73,10 +74,36 @@ def matching_recogniser(
     transform = plain(recogniser.transform)
     if transform != manifest.transform:
         raise ModelError(
-            f"{folder}: made of pictures seen as {json.dumps(manifest.transform)}, this version "
+            f"{folder}: made of images seen as {json.dumps(manifest.transform)}, this version "
             f"sees them as {json.dumps(transform)}; make the index anew"
         )
     return recogniser
+
+
+def open_with_network(
+    folder: Path,
+    checkpoint: str | None,
+    device: str,
+    load: Load | None,
+    report: Callable[[str], None],
+) -> tuple[GarmentIndex, Recogniser]:
+    """Open an index, report what a user should know of it, and load its network.
+
+    Args:
+        folder: of the index.
+        checkpoint: where the network is now; None where it was.
+        device: its name.
+        load: see `matching_recogniser`.
+        report: gets the notices.
+
+    Raises:
+        InputError: there is no index, it is damaged, or empty.
+        ModelError: as `matching_recogniser`.
+    """
+    index = GarmentIndex(folder)
+    for notice in index.notices:
+        report(notice)
+    return index, matching_recogniser(folder, index.files.manifest, checkpoint, device, load)
 
 
 def model_digest(checkpoint: str | Path) -> str:

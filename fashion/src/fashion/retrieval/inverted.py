@@ -120,6 +120,7 @@ class InvertedIndex:
 
     @property
     def num_lists(self) -> int:
+        """Number of inverted lists."""
         return self._index.nlist
 
     @property

@@ -50,7 +50,7 @@ if (video) video.addEventListener("timeupdate", () => {
   for (const mark of document.querySelectorAll(".bar i")) mark.style.left = left;
 });
 """
-"""A click on a bar seeks there, and one on a picture to when it was seen."""
+"""A click on a bar seeks there, and one on an image to when it was seen."""
 
 
 def timeline_page(timeline: Mapping[str, Any], spotted: Sequence[Spotted], folder: Path) -> str:
@@ -80,7 +80,7 @@ def _player(video: Path, folder: Path) -> str:
     source = quote(os.path.relpath(video.resolve(), folder.resolve()))
     return (
         f'<div class="player"><video src="{source}" controls muted preload="metadata"></video>'
-        "<p>A click on a bar or on a picture shows that moment.</p></div>\n"
+        "<p>A click on a bar or on an image shows that moment.</p></div>\n"
     )
 
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from fashion.garment import Garment, Recogniser
 from fashion.retrieval.building import recognise
 from fashion.retrieval.garment_index import GarmentIndex, Hit
-from fashion.retrieval.thumbnails import cut_out, sheet
+from fashion.retrieval.thumbnails import crop_box, sheet
 from fashion.retrieval.writing import describe
 from vision_shared.images import read_image, write_image
 from vision_shared.inputs import InputError, new_file
@@ -33,7 +33,7 @@ class Search:
         attributes: that they all have.
         by_style: similar style, in place of similar looks.
         on_street: garments are looked for, and each is searched for; otherwise a photo is one
-            garment, as the pictures of the index are: the best one found, or the photo whole.
+            garment, as the images of the index are: the best one found, or the photo whole.
     """
 
     index: GarmentIndex
@@ -88,7 +88,7 @@ def search_photo(
     """Search for a photo's garments; write NAME.json and NAME_similar.png, or neither.
 
     Args:
-        photo: the picture.
+        photo: the image.
         search: how.
         rows: of `Search.rows`.
         name: of both, without what each one's own name ends in.
@@ -106,7 +106,7 @@ def search_photo(
         hits = search.hits(garment, rows)
         facts = search.index.describe(hits)
         garments.append({**describe(garment), "hits": facts})
-        cells = [(cut_out(image, garment.box), f"query: {garment.category}")]
+        cells = [(crop_box(image, garment.box), f"query: {garment.category}")]
         for path, fact in zip(search.index.thumbnails(hits), facts, strict=True):
             cells.append((read_image(path), f"{fact['similarity']:.3f} {fact['category']}"))
         shown.append(cells)

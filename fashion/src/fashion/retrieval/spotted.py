@@ -15,7 +15,7 @@ class Spotted:
         facts: plain values: ``number``, ``first`` and ``last`` seconds, ``sightings``,
             ``best_time``, its description at that time, and its ``hits``.
         thumbnail: of its best sighting.
-        hits: small pictures of the garments that it is like.
+        hits: small images of the garments that it is like.
     """
 
     facts: dict[str, Any]

@@ -1,4 +1,4 @@
-"""What a picture's file was when it was indexed, to notice that another has taken its name."""
+"""What an image's file was when it was indexed, to notice that another has taken its name."""
 
 from __future__ import annotations
 

@@ -68,7 +68,7 @@ class Manifest:
         checkpoint: where the network was.
         model: its `fashion.retrieval.identity.model_digest`.
         transform: the recogniser's.
-        whole: pictures were taken whole, each for one garment; else garments were looked for.
+        whole: images were taken whole, each for one garment; else garments were looked for.
         dimension: D; 0 before the first garment.
         attributes: names of the A attributes.
         categories: names; rows hold their places.
@@ -216,7 +216,7 @@ class IndexFiles:
                 yield self._parse(line)
 
     def thumbnail(self, garment_id: int) -> Path:
-        """Return the small picture of a garment."""
+        """Return the small image of a garment."""
         return thumbnail_path(self.folder, garment_id)
 
     def _parse(self, line: bytes) -> dict[str, Any]:
@@ -288,5 +288,5 @@ def part_sizes(manifest: Manifest) -> dict[str, int]:
 
 
 def thumbnail_path(folder: Path, garment_id: int) -> Path:
-    """Return where the small picture of a garment is."""
+    """Return where the small image of a garment is."""
     return folder / "thumbnails" / f"{garment_id // 1000:06d}" / f"{garment_id:09d}.jpg"

@@ -1,4 +1,4 @@
-"""Small pictures of garments, and sheets of them."""
+"""Small images of garments, and sheets of them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw, ImageFont, ImageOps
 from fashion.garment import Box, Picture
 
 SIDE = 160
-"""Of a small picture, pixels of its longer side."""
+"""Of a small image, pixels of its longer side."""
 
 SURROUNDINGS = 0.05
 """What is shown around a garment on each side, as a share of its box."""
@@ -19,7 +19,7 @@ LABEL = 18
 GAP = 6
 
 
-def cut_out(image: Picture, box: Box) -> Picture:
+def crop_box(image: Picture, box: Box) -> Picture:
     """Return a garment and a little around it, (h, w, 3), its longer side `SIDE`."""
     height, width = image.shape[:2]
     left, top, right, bottom = box
@@ -31,10 +31,10 @@ def cut_out(image: Picture, box: Box) -> Picture:
 
 
 def sheet(rows: Sequence[Sequence[tuple[Picture, str]]], columns: int = 7) -> Picture:
-    """Set small pictures side by side on white, each with a line below; a row wraps.
+    """Set small images side by side on white, each with a line below; a row wraps.
 
     Args:
-        rows: of pictures and lines; each begins on the left.
+        rows: of images and lines; each begins on the left.
         columns: how many stand beside each other at most.
     """
     cells = [row[i : i + columns] for row in rows for i in range(0, len(row), columns)]

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
 from fashion.garment import Box, Garment, Picture
-from fashion.retrieval.thumbnails import cut_out
+from fashion.retrieval.thumbnails import crop_box
 
 MIN_LIKENESS = 0.75
 """Cosine, with the mean looks of a track, below which a garment is another one wherever it is: of
-the default network's pairs on rendered street pictures, 98 % of one garment a little moved are
+the default network's pairs on rendered street images, 98 % of one garment a little moved are
 above it, and 5 % of two garments of a type."""
 
 MIN_AFFINITY = 0.45
@@ -99,7 +99,7 @@ class Track:
         self.categories[garment.category] += 1
         if garment.score > self.best.score:
             self.best, self.best_time = garment, time
-            self.thumbnail = cut_out(image, garment.box)
+            self.thumbnail = crop_box(image, garment.box)
 
 
 class Tracker:
@@ -146,7 +146,7 @@ class Tracker:
     def _begin(self, time: float, garment: Garment, image: Picture) -> Track:
         self._number += 1
         total = garment.embedding.astype(np.float64)
-        thumbnail = cut_out(image, garment.box)
+        thumbnail = crop_box(image, garment.box)
         track = Track(self._number, time, time, garment.box, total, garment, time, thumbnail)
         track.categories[garment.category] += 1
         return track

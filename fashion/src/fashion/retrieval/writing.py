@@ -44,7 +44,7 @@ class Entry:
     """A garment to be added.
 
     Attributes:
-        file: the picture it is in.
+        file: the image it is in.
         stamp: what that file was.
         garment: what it looks like.
         thumbnail: (h, w, 3), small.

@@ -1,4 +1,4 @@
-"""Random scale, crop, flip and colours of a training picture and its mask."""
+"""Random scale, crop, flip and colours of a training image and its mask."""
 
 import os
 import random
@@ -13,13 +13,13 @@ from segmentation.data.masks import Mask
 from vision_shared.inputs import InputError
 
 PADDING = (124, 116, 104)
-"""RGB around a picture below the crop: ImageNet's mean, which normalisation makes nearly zero."""
+"""RGB around an image below the crop: ImageNet's mean, which normalisation makes nearly zero."""
 
 
 class Augmentation:
-    """Scales, crops and mirrors a picture with its mask, and changes the picture's colours.
+    """Scales, crops and mirrors an image with its mask, and changes the image's colours.
 
-    A scaled picture below the crop is padded at random sides: with ImageNet's mean colour, the mask
+    A scaled image below the crop is padded at random sides: with ImageNet's mean colour, the mask
     with 255. Masks are read at the nearest pixel, so no number appears that was not there.
 
     Args:
@@ -28,7 +28,7 @@ class Augmentation:
         jitter: largest relative change of brightness, contrast and saturation, in [0, 1]; the hue
             turns by up to a tenth of it.
         focus: share of crops that hold a labelled pixel of another class than 0, in [0, 1].
-        cameras: whether the pictures look as other cameras would have taken them, too: grey, with
+        cameras: whether the images look as other cameras would have taken them, too: grey, with
             another gamma and cast, unsharp, coarse, compressed, noisy. What is learned from renders
             needs it.
 
@@ -72,7 +72,7 @@ class Augmentation:
     def __call__(
         self, image: NDArray[np.uint8], mask: Mask, seed: int
     ) -> tuple[NDArray[np.uint8], Mask]:
-        """Augment a picture (H, W, 3) and its mask (H, W); the same seed gives the same result."""
+        """Augment an image (H, W, 3) and its mask (H, W); the same seed gives the same result."""
         # Not set_random_seed, which gives every transform the same draws.
         self.transform.set_random_state(np.random.default_rng(seed), random.Random(seed))
         out = self.transform(image=image, mask=mask)
@@ -115,6 +115,7 @@ def _cameras() -> list[Any]:
 
 
 def check(crop_size: int, scale: tuple[float, float], jitter: float) -> None:
+    """Raise `InputError` for a crop, a scale or a jitter that is out of range."""
     if crop_size < 1:
         raise InputError(f"expected data.crop_size of at least 1 pixel, got {crop_size}")
     if not 0 < scale[0] <= scale[1]:

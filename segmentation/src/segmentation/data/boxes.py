@@ -37,10 +37,12 @@ class ClassBox(NamedTuple):
 
     @property
     def place(self) -> tuple[slice, slice]:
+        """Slices of rows and columns."""
         return slice(self.top, self.bottom), slice(self.left, self.right)
 
     @property
     def area(self) -> int:
+        """Pixels that the box covers."""
         return (self.bottom - self.top) * (self.right - self.left)
 
 

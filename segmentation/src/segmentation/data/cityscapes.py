@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from segmentation.data.labels import CITYSCAPES, CITYSCAPES_IDS, IGNORE, NUM_CITYSCAPES_IDS
 from segmentation.data.masks import Mask, read_mask, read_numbers
-from segmentation.data.official import check_split, need
+from segmentation.data.required_files import check_split, need
 from segmentation.data.sets import Sample, SegmentationSet
 from vision_shared.inputs import InputError
 
@@ -32,7 +32,7 @@ def cityscapes_set(root: Path, split: str) -> SegmentationSet:
 
     Raises:
         FileNotFoundError: the data is not there; says where to get it.
-        InputError: another split, or a folder without a picture.
+        InputError: another split, or a folder without an image.
     """
     check_split(split, SPLITS, "Cityscapes")
     remedy = (

@@ -4,7 +4,7 @@ train2017/000000000009.jpg
 annotations/instances_{train,val}2017.json
 
 A pixel that objects of two classes claim, or that lies in a crowd alone, is ignored: what it shows
-is not known. The other 60 categories are background. Training leaves out pictures that show hardly
+is not known. The other 60 categories are background. Training leaves out images that show hardly
 anything of VOC's classes, after torchvision's reference training (which counts crowds, too).
 """
 
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from segmentation.data.labels import COCO_TO_VOC, IGNORE, VOC
 from segmentation.data.masks import Mask
-from segmentation.data.official import check_split, need
+from segmentation.data.required_files import check_split, need
 from segmentation.data.sets import Sample, SegmentationSet
 from vision_shared.inputs import InputError
 
@@ -28,11 +28,11 @@ SPLITS = ("train", "val")
 PAGE = "https://cocodataset.org/#download"
 
 MIN_PIXELS = 1000
-"""Of VOC's classes, crowds not counted, that a picture has to show more than to train."""
+"""Of VOC's classes, crowds not counted, that an image has to show more than to train."""
 
 
 @dataclass(frozen=True)
-class Region:
+class ObjectMask:
     """One annotation.
 
     Attributes:
@@ -51,14 +51,15 @@ class Region:
 
 @dataclass
 class Annotations:
-    """What is known of a picture."""
+    """What is known of an image."""
 
     height: int
     width: int
-    regions: list[Region] = field(default_factory=list)
+    regions: list[ObjectMask] = field(default_factory=list)
 
     @property
     def num_pixels(self) -> float:
+        """Pixels of all objects that are no crowd."""
         return sum(region.area for region in self.regions if not region.crowd)
 
 
@@ -69,11 +70,12 @@ class CocoMasks:
     annotations: dict[str, Annotations]
 
     def __call__(self, sample: Sample) -> Mask:
+        """Return the mask of a sample; raise `InputError` for annotations that cannot be drawn."""
         try:
             return draw(self.annotations[sample.name])
         except ValueError as error:
             raise InputError(
-                f"{sample.mask_path}: damaged outline of an object in picture {sample.name} "
+                f"{sample.mask_path}: damaged outline of an object in image {sample.name} "
                 f"({error}): get annotations_trainval2017.zip again"
             ) from error
 
@@ -105,7 +107,7 @@ def coco_set(root: Path, split: str) -> SegmentationSet:
 
 
 def read_annotations(path: Path) -> dict[str, Annotations]:
-    """Read COCO's instances of VOC's classes, by the names of the pictures, sorted.
+    """Read COCO's instances of VOC's classes, by the names of the images, sorted.
 
     Raises:
         InputError: no JSON, or not COCO's instances.
@@ -126,7 +128,7 @@ def read_annotations(path: Path) -> dict[str, Annotations]:
 
 
 def draw(known: Annotations) -> Mask:
-    """The mask of a picture, uint8 (H, W): classes of VOC, with `IGNORE` where it is not clear."""
+    """The mask of an image, uint8 (H, W): classes of VOC, with `IGNORE` where it is not clear."""
     shape = known.height, known.width
     crowd = np.zeros(shape, bool)
     covered: dict[int, NDArray[np.bool_]] = {}  # by the objects of each class
@@ -147,7 +149,7 @@ def draw(known: Annotations) -> Mask:
 def region_pixels(
     outline: Sequence[np.ndarray] | np.ndarray, height: int, width: int
 ) -> NDArray[np.bool_]:
-    """The pixels of a region, (H, W), from the outline of a `Region`.
+    """The pixels of a region, (H, W), from the outline of an `ObjectMask`.
 
     Raises:
         ValueError: it is none.
@@ -193,9 +195,9 @@ def _by_name(images: list[dict], annotations: list[dict]) -> dict[str, Annotatio
     return {name: by_id[names[name]] for name in sorted(names)}
 
 
-def _region(entry: dict[str, Any]) -> Region:
+def _region(entry: dict[str, Any]) -> ObjectMask:
     code = entry["segmentation"]  # becomes arrays, which take a fraction of the memory
     polygons = isinstance(code, list)
     outline = [np.array(points, float) for points in code] if polygons else np.array(code["counts"])
     number = COCO_TO_VOC[entry["category_id"]]
-    return Region(number, bool(entry["iscrowd"]), entry["area"], outline)
+    return ObjectMask(number, bool(entry["iscrowd"]), entry["area"], outline)

@@ -91,6 +91,7 @@ class PeopleData(SegmentationData):
         self.test_photographs = test_photographs
 
     def augmentation(self) -> Augmentation:
+        """Return the augmentation of training."""
         return Augmentation(
             crop_size=self.crop_size,
             scale=self.scale,
@@ -100,6 +101,7 @@ class PeopleData(SegmentationData):
         )
 
     def collage(self, pictures: SegmentationSet) -> Collage | None:
+        """Return the composer of training samples, or None where none is asked for."""
         if not self.collages:
             return None
         return Collage(pictures, Backgrounds(self.recipe.photographs, "train"), self.collages)
@@ -115,15 +117,16 @@ class PeopleData(SegmentationData):
         return read_photographs("development", long_side=PHOTOGRAPH_SIDE)
 
     def pictures(self, split: Split) -> SegmentationSet:
+        """Return the rendered images of a split."""
         return people_set(self.folder, split, self.kind)
 
 
 class VocData(SegmentationData):
-    """PASCAL VOC 2012; tests on its 1,449 validation pictures, as the truth of test is kept back.
+    """PASCAL VOC 2012; tests on its 1,449 validation images, as the truth of test is kept back.
 
     Args:
         train: what trains, a part of `segmentation.data.voc`; `train_aug` is the usual list of
-            10,582 pictures with the masks of SBD.
+            10,582 images with the masks of SBD.
         sbd: SBD's folder `dataset`; `None` looks below `folder`.
         common: the arguments of `SegmentationData` but `classes`.
     """
@@ -140,6 +143,7 @@ class VocData(SegmentationData):
             self.pictures("train")
 
     def pictures(self, split: Split) -> SegmentationSet:
+        """Return the images of a split; the official ``val`` is tested, too."""
         return voc_set(
             self.folder,
             self.train if split == "train" else "val",
@@ -159,11 +163,12 @@ class CocoData(SegmentationData):
         super().__init__(VOC, **common)
 
     def pictures(self, split: Split) -> SegmentationSet:
+        """Return the images of a split; the official ``val`` is tested, too."""
         return coco_set(self.folder, "train" if split == "train" else "val")
 
 
 class CityscapesData(SegmentationData):
-    """Cityscapes, fine; tests on its 500 validation pictures, as the truth of test is kept back.
+    """Cityscapes, fine; tests on its 500 validation images, as the truth of test is kept back.
 
     Args:
         common: the arguments of `SegmentationData` but `classes`.
@@ -173,6 +178,7 @@ class CityscapesData(SegmentationData):
         super().__init__(CITYSCAPES, **common)
 
     def pictures(self, split: Split) -> SegmentationSet:
+        """Return the images of a split; the official ``val`` is tested, too."""
         return cityscapes_set(self.folder, "train" if split == "train" else "val")
 
 
@@ -191,6 +197,7 @@ class HumanParsingData(SegmentationData):
         self.kind: ParsingClasses = classes
 
     def pictures(self, split: Split) -> SegmentationSet:
+        """Return the images of a split; the official ``val`` is tested, too."""
         part = "train" if split == "train" else "val"
         return human_parsing_set(self.source, self.folder, part, self.kind)
 
@@ -212,9 +219,11 @@ class FolderData(SegmentationData):
         super().__init__(self.source.classes, folder=folder, **common)
 
     def setup(self, stage: str) -> None:
+        """Read the images; warn of what the folder leaves unsaid."""
         super().setup(stage)
         if stage == "fit" and self.source.note:
             log.warning(self.source.note)
 
     def pictures(self, split: Split) -> SegmentationSet:
+        """Return the images of a split; the validation split is tested, too."""
         return self.source.split("train" if split == "train" else "val")

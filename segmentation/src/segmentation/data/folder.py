@@ -1,6 +1,6 @@
-"""Any folder of pictures and masks, with a small class file.
+"""Any folder of images and masks, with a small class file.
 
-images/a.jpg            pictures, .jpg, .png and so on
+images/a.jpg            images, .jpg, .png and so on
 masks/a.png             of the same name: class numbers, or the classes' colours
 classes.txt             or classes.yaml
 train.txt, val.txt      names, one a line, with or without suffix; may be left out
@@ -20,7 +20,7 @@ from pathlib import Path
 from segmentation.data.class_file import ClassFile, read_class_file
 from segmentation.data.labels import IGNORE, ClassList
 from segmentation.data.masks import Mask, read_colours, read_mask
-from segmentation.data.official import check_split, need, need_list
+from segmentation.data.required_files import check_split, need, need_list
 from segmentation.data.sets import Sample, SegmentationSet
 from vision_shared.faults import name_some
 from vision_shared.images import READABLE
@@ -47,6 +47,7 @@ class FolderMasks:
     paths: Sequence[Path]
 
     def __call__(self, sample: Sample) -> Mask:
+        """Return the mask of a sample, class indices of (H, W); raise `InputError` for others."""
         path = sample.mask_path
         assert path is not None  # every sample of a folder has one
         mask = self._read(path)
@@ -92,6 +93,7 @@ class Folder:
 
     @property
     def classes(self) -> ClassList:
+        """Names and colours of the classes."""
         return self.masks.class_file.classes
 
     @property
@@ -165,7 +167,7 @@ def _images(folder: Path) -> dict[str, Path]:
         if path.suffix.lower() in READABLE and not path.name.startswith(".")
     )
     if not paths:
-        raise InputError(f"{folder}: no picture in it ({', '.join(sorted(READABLE))})")
+        raise InputError(f"{folder}: no image in it ({', '.join(sorted(READABLE))})")
     images: dict[str, Path] = {}
     for path in paths:
         if path.stem in images:
@@ -181,8 +183,6 @@ def _names(root: Path, split: str, names: list[str]) -> list[str]:
             root / f"{split}.txt", "expected both lists, train.txt and val.txt, or none"
         )
     if len(names) < 2:
-        raise InputError(
-            f"{root / 'images'}: one picture, expected one to train and one to validate"
-        )
+        raise InputError(f"{root / 'images'}: one image, expected one to train and one to validate")
     first_val = len(names) - max(len(names) // 5, 1)
     return names[:first_val] if split == "train" else names[first_val:]

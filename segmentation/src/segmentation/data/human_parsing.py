@@ -23,8 +23,8 @@ import numpy as np
 
 from segmentation.data.labels import IGNORE, ClassList, with_voc_colours
 from segmentation.data.masks import Mask, read_mask
-from segmentation.data.official import check_split, need, need_list
 from segmentation.data.people import PEOPLE_CLASSES
+from segmentation.data.required_files import check_split, need, need_list
 from segmentation.data.sets import Sample, SegmentationSet
 from vision_shared.inputs import InputError
 

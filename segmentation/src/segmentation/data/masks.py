@@ -24,7 +24,7 @@ def read_mask(path: Path, classes: ClassList) -> Mask:
     """Read a mask of class numbers.
 
     Raises:
-        InputError: not there, empty, damaged, no such PNG, a colour picture, or a number that is
+        InputError: not there, empty, damaged, no such PNG, a colour image, or a number that is
             no class.
     """
     mask = read_numbers(path)
@@ -41,7 +41,7 @@ def read_numbers(path: Path) -> Mask:
     mode, values = _read_png(path)
     if mode in ("RGB", "RGBA"):
         raise InputError(
-            f"{path}: a colour picture, expected class numbers: save it as a palette PNG without "
+            f"{path}: a colour image, expected class numbers: save it as a palette PNG without "
             "converting it, or give every class its colour (data `folder`)"
         )
     return values
@@ -119,14 +119,14 @@ def _read_png(path: Path) -> tuple[str, Mask]:
     check_input(path, "PNG mask")
     try:
         with warnings.catch_warnings():
-            # as for pictures: Pillow still refuses twice the size it warns of
+            # as for images: Pillow still refuses twice the size it warns of
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             with Image.open(path) as image:
                 _check_format(path, image)
                 return image.mode, np.array(image)
     except UnidentifiedImageError as error:
         raise InputError(
-            f"{path}: not a picture, expected a PNG mask: get the file again"
+            f"{path}: not an image, expected a PNG mask: get the file again"
         ) from error
     except InputError:
         raise

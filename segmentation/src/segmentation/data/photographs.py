@@ -42,6 +42,7 @@ class Photograph:
 
     @property
     def shows_people(self) -> bool:
+        """Whether a pixel is marked as a person."""
         return bool((self.person == 1).any())
 
 

@@ -1,7 +1,7 @@
-"""Samples of training and evaluation, made of pictures with masks.
+"""Samples of training and evaluation, made of images with masks.
 
 A sample is `image` float32 RGB (3, H, W) in [0, 1], `mask` int64 (H, W) with 255 ignored, and the
-`name` and `index` of its picture.
+`name` and `index` of its image.
 """
 
 from collections import defaultdict
@@ -23,12 +23,12 @@ from vision_shared.images import read_image
 
 
 class TrainingSamples(Dataset[dict[str, Any]]):
-    """Augmented pictures of one size, by the (index, seed) pairs of `EpochSampler`.
+    """Augmented images of one size, by the (index, seed) pairs of `EpochSampler`.
 
     Args:
         pictures: with masks.
         augmentation: makes them one size.
-        collage: changes a picture and its mask before, by a seed; `None` changes nothing.
+        collage: changes an image and its mask before, by a seed; `None` changes nothing.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class TrainingSamples(Dataset[dict[str, Any]]):
 
 
 class EvaluationSamples(Dataset[dict[str, Any]]):
-    """Whole pictures as they are."""
+    """Whole images as they are."""
 
     def __init__(self, pictures: SegmentationSet) -> None:
         self.pictures = pictures
@@ -69,6 +69,7 @@ class EvaluationSamples(Dataset[dict[str, Any]]):
 def make_sample(
     pictures: SegmentationSet, index: int, image: NDArray[np.uint8], mask: Mask
 ) -> dict[str, Any]:
+    """Return a sample; keys, shapes and ranges as at the top of this module."""
     return {
         "image": torch.from_numpy(image).permute(2, 0, 1).float().div_(255).contiguous(),
         "mask": torch.from_numpy(mask).long(),
@@ -90,10 +91,10 @@ def same_size_batches(sizes: Iterable[tuple[int, int]], batch_size: int) -> list
 
 
 def picture_size(path: Path) -> tuple[int, int]:
-    """Width and height of a picture as a person sees it, from its header.
+    """Width and height of an image as a person sees it, from its header.
 
     Raises:
-        InputError: the picture cannot be used.
+        InputError: the image cannot be used.
     """
     try:
         with Image.open(path) as image:

@@ -30,11 +30,11 @@ Split = Literal["train", "val", "test"]
 
 
 class SegmentationData(TaskData, ABC):
-    """Loaders of pictures with masks.
+    """Loaders of images with masks.
 
     A batch holds `image` (B, 3, H, W), float32 RGB in [0, 1], `mask` (B, H, W), int64 with 255
     ignored, `name` (B strings) and `index` (B,). Training crops squares; evaluation takes whole
-    pictures, and all pictures of a batch have one size.
+    images, and all images of a batch have one size.
 
     Args:
         classes: of the masks.
@@ -70,7 +70,7 @@ class SegmentationData(TaskData, ABC):
 
     @abstractmethod
     def pictures(self, split: Split) -> SegmentationSet:
-        """The pictures of a part.
+        """The images of a part.
 
         Raises:
             FileNotFoundError: the data is not there; says where to get it.
@@ -100,30 +100,33 @@ class SegmentationData(TaskData, ABC):
             self.test_set = EvaluationSamples(self.checked("test"))
 
     def training_samples(self) -> TrainingSamples:
+        """Return augmented samples of the training split; `InputError` for fewer than a batch."""
         augmentation = self.augmentation()
         pictures = self.checked("train")
         if len(pictures) < self.batch_size and self.epoch_size is None:
             raise InputError(
-                f"{self.folder}: {len(pictures)} pictures to train on, below "
+                f"{self.folder}: {len(pictures)} images to train on, below "
                 f"data.batch_size={self.batch_size}: lower it, or set data.epoch_size"
             )
         check_crop(pictures, self.crop_size, self.scale[1])
         return TrainingSamples(pictures, augmentation, self.collage(pictures))
 
     def augmentation(self) -> Augmentation:
-        """Return what makes training samples of pictures."""
+        """Return what makes training samples of images."""
         return Augmentation(crop_size=self.crop_size, scale=self.scale, jitter=self.jitter)
 
     def collage(self, pictures: SegmentationSet) -> Collage | None:
-        """Return what mixes training pictures, if anything does."""
+        """Return what mixes training images, if anything does."""
         return None
 
     def checked(self, split: Split) -> SegmentationSet:
+        """Return a split of which each file is there; `InputError` otherwise."""
         pictures = self.pictures(split)
         pictures.check()
         return pictures
 
     def loader(self, samples: EvaluationSamples) -> DataLoader[Any]:
+        """Return batches of images of one size, in order."""
         batches: list[list[int]] | int = 1
         if self.eval_batch_size > 1:
             sizes = (picture_size(sample.image_path) for sample in samples.pictures.samples)
@@ -140,7 +143,7 @@ def warn_of_absent_classes(split: str, pictures: SegmentationSet) -> None:
 
 
 def check_crop(pictures: SegmentationSet, crop_size: int, largest_scale: float) -> None:
-    """Raise `InputError` if every picture is below the crop along both sides at the largest scale.
+    """Raise `InputError` if every image is below the crop along both sides at the largest scale.
 
     Others are padded.
     """
@@ -150,6 +153,6 @@ def check_crop(pictures: SegmentationSet, crop_size: int, largest_scale: float) 
     path = pictures.samples[0].image_path
     width, height = picture_size(path)
     raise InputError(
-        f"{path}: {width}x{height} pixels, and like every other training picture below "
+        f"{path}: {width}x{height} pixels, and like every other training image below "
         f"data.crop_size={crop_size} even when scaled by {largest_scale:g}: lower data.crop_size"
     )

@@ -1,4 +1,4 @@
-"""Pictures with masks, whichever data set they come from."""
+"""Images with masks, whichever data set they come from."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from vision_shared.images import read_image
 from vision_shared.inputs import InputError
 
 CAMERA_SUFFIXES = frozenset({".jpeg", ".jpg", ".tif", ".tiff", ".webp"})
-"""Of pictures that may say how the camera was held."""
+"""Of images that may say how the camera was held."""
 
 ORIENTATION = 0x0112
 """The EXIF tag; 1 is upright, 5 to 8 lie on their side."""
@@ -25,11 +25,11 @@ MAX_READ = 2000
 
 @dataclass(frozen=True)
 class Sample:
-    """A picture and where its mask comes from.
+    """An image and where its mask comes from.
 
     Attributes:
         name: without folder and suffix, as lists and submissions name it.
-        image_path: of the picture.
+        image_path: of the image.
         mask_path: of the file that holds its mask; None where the truth is kept back.
     """
 
@@ -40,10 +40,10 @@ class Sample:
 
 @dataclass(frozen=True)
 class SegmentationSet:
-    """Pictures with masks, which are read when asked for.
+    """Images with masks, which are read when asked for.
 
-    A picture is read upright, as a person sees it and as prediction sees it, so a mask has to match
-    the upright picture. Where the file is tagged as lying on its side or turned, and the mask fits
+    An image is read upright, as a person sees it and as prediction sees it, so a mask has to match
+    the upright image. Where the file is tagged as lying on its side or turned, and the mask fits
     the stored pixels (or both: a square, or a half turn), no one can tell what the mask follows:
     this is refused, never guessed.
 
@@ -61,7 +61,7 @@ class SegmentationSet:
         return len(self.samples)
 
     def read(self, index: int) -> tuple[NDArray[np.uint8], Mask]:
-        """The picture, RGB uint8 (H, W, 3), and its mask, uint8 (H, W) with 255 ignored.
+        """The image, RGB uint8 (H, W, 3), and its mask, uint8 (H, W) with 255 ignored.
 
         Raises:
             InputError: either cannot be used, or the two differ in size.
@@ -72,7 +72,7 @@ class SegmentationSet:
         return image, mask
 
     def read_image(self, index: int) -> NDArray[np.uint8]:
-        """The picture, RGB uint8 (H, W, 3); raises as `vision_shared.images.read_image`."""
+        """The image, RGB uint8 (H, W, 3); raises as `vision_shared.images.read_image`."""
         return read_image(self.samples[index].image_path)
 
     def read_mask(self, index: int) -> Mask:
@@ -133,24 +133,24 @@ def missing_files(sample: Sample) -> list[Path]:
 
 
 def check_pair(sample: Sample, image: NDArray[np.uint8], mask: Mask) -> None:
-    """Raise `InputError` unless a mask belongs to a picture, pixel by pixel."""
+    """Raise `InputError` unless a mask belongs to an image, pixel by pixel."""
     orientation = camera_orientation(sample.image_path)
     stored = image.shape[1::-1] if orientation >= 5 else image.shape[:2]
     if orientation > 1 and mask.shape == stored:
         raise InputError(
             f"{sample.image_path}: turned by its EXIF orientation ({orientation}), and its mask "
             f"{sample.mask_path} may follow the stored pixels: if so, remove the tag (exiftool "
-            "-Orientation= FILE), if not, turn the picture itself (mogrify -auto-orient FILE)"
+            "-Orientation= FILE), if not, turn the image itself (mogrify -auto-orient FILE)"
         )
     if mask.shape != image.shape[:2]:
         raise InputError(
             f"{sample.mask_path}: a mask of {size(mask)} pixels, expected {size(image)} as its "
-            f"picture {sample.image_path} has: one of the two was resized"
+            f"image {sample.image_path} has: one of the two was resized"
         )
 
 
 def camera_orientation(path: Path) -> int:
-    """The EXIF orientation of a picture that can be read; 1 where none is tagged.
+    """The EXIF orientation of an image that can be read; 1 where none is tagged.
 
     Only formats that cameras write are asked: others would have to be decoded for it.
     """

@@ -6,7 +6,7 @@ VOCdevkit/VOC2012/ImageSets/Segmentation/{train,val,trainval,test}.txt
 benchmark_RELEASE/dataset/{train,val}.txt, cls/2008_000002.mat  SBD: masks of VOC's photographs
 VOCdevkit/VOC2012/SegmentationClassAug/2007_000032.png          or both sets' masks in one folder
 
-``train_aug`` is the list of 10,582 pictures that methods since 2015 train on: SBD's train and val
+``train_aug`` is the list of 10,582 images that methods since 2015 train on: SBD's train and val
 lists and VOC's train list, less VOC's val list. Where both have a mask, VOC's own is read: SBD's
 was traced by other people and has no ignored borders.
 """
@@ -17,7 +17,7 @@ from pathlib import Path
 
 from segmentation.data.labels import VOC, ClassList
 from segmentation.data.masks import Mask, read_mask
-from segmentation.data.official import check_split, need, need_list
+from segmentation.data.required_files import check_split, need, need_list
 from segmentation.data.sbd import convert_masks
 from segmentation.data.sets import Sample, SegmentationSet
 from vision_shared.faults import Report, stop

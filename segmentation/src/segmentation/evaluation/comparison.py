@@ -29,6 +29,7 @@ class Comparison:
         self.reset()
 
     def reset(self) -> None:
+        """Forget all that was measured."""
         self.systems: dict[str, Results] = {}
         self.seconds: dict[str, list[float]] = {}
         self._warm: set[tuple[str, torch.Size]] = set()
@@ -141,6 +142,14 @@ class StageCounts:
     def update(
         self, stages: Tensor, labels: Tensor, truth: Tensor, computed: Sequence[float]
     ) -> None:
+        """Add a batch.
+
+        Args:
+            stages: (B, h, w), exit stage of each cell.
+            labels: (B, H, W), predicted.
+            truth: (B, H, W).
+            computed: share of all cells that each stage computes, in [0, 1].
+        """
         size, number = stages.shape[1:], len(self.left)
         labels, truth = shrink_target(labels, size), shrink_target(truth, size)
         known = truth != IGNORE
@@ -157,6 +166,7 @@ class StageCounts:
         return self.computed / self.left.sum().clamp_min(1)
 
     def table(self) -> Table:
+        """Return a row a stage: pixels that reach it and leave in it, accuracy of those, cost."""
         reached = self.reached()
         shares = self.left / self.left.sum().clamp_min(1)
         right = self.right / self.labelled.clamp_min(1)

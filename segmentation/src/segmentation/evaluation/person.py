@@ -20,13 +20,24 @@ class Marked(Protocol):
     """An image and where people are: 1, 0, and 255 for what does not count."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """Name of the photograph."""
+        ...
+
     @property
-    def image(self) -> NDArray[np.uint8]: ...
+    def image(self) -> NDArray[np.uint8]:
+        """(H, W, 3) uint8 RGB."""
+        ...
+
     @property
-    def person(self) -> NDArray[np.uint8]: ...
+    def person(self) -> NDArray[np.uint8]:
+        """(H, W) uint8: 1 a person, 0 none, `IGNORED` not marked."""
+        ...
+
     @property
-    def shows_people(self) -> bool: ...
+    def shows_people(self) -> bool:
+        """Whether a pixel is marked as a person."""
+        ...
 
 
 def person_tables(photographs: Sequence[Marked], systems: Mapping[str, Find]) -> list[Table]:

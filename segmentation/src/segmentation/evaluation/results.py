@@ -54,6 +54,7 @@ class Results(nn.Module):
         self.gathered = nn.ModuleDict({name: MeanMetric() for name in means})
 
     def reset(self) -> None:
+        """Forget all that was measured."""
         for metric in (self.confusion, self.near_borders, *self.gathered.values()):
             metric.reset()  # type: ignore[operator]
 

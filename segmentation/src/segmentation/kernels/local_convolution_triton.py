@@ -113,6 +113,7 @@ def filter_kernel(
     ROWS: tl.constexpr,
     COLUMNS: tl.constexpr,
 ):
+    """Write the affinity-weighted mean of each pixel's window, and the sum of the affinities."""
     b, labels, left, top, x, y, exists = _place(L, H, W, LABELS, ROWS, COLUMNS)
     plane, pixel = H * W, y * W + x
     colour, space = tl.load(weights), tl.load(weights + 1)
@@ -159,6 +160,7 @@ def differentiate_kernel(
     ROWS: tl.constexpr,
     COLUMNS: tl.constexpr,
 ):
+    """Write the gradients by the values and by the two log-weights."""
     b, labels, left, top, x, y, exists = _place(L, H, W, LABELS, ROWS, COLUMNS)
     plane, pixel = H * W, y * W + x
     colour, space = tl.load(weights), tl.load(weights + 1)
@@ -240,6 +242,7 @@ def _affinity(
 
 
 def grid(values: Tensor, tile: tuple[int, int]) -> tuple[int, int, int]:
+    """Return the launch grid: tiles across, tiles down, images times groups of labels."""
     batch, labels, height, width = values.shape
     groups = triton.cdiv(labels, LABELS)
     return triton.cdiv(width, tile[1]), triton.cdiv(height, tile[0]), batch * groups

@@ -2,8 +2,8 @@
 
 Every network has the same contract (`segmentation.models.parsing`): an image (B, 3, H, W), float32
 RGB in [0, 1], of any size, and in training its target (B, H, W); it returns scores at the image's
-own pixels. Each is trained in the ``steps`` that it names: ``begin(step)`` opens one, which chooses
-what of the network is used and which of its parameters learn.
+own pixels. Each is trained in the ``phases`` that it names: ``begin(phase)`` opens one, which
+chooses what of the network is used and which of its parameters learn.
 """
 
 from collections.abc import Mapping

@@ -59,7 +59,7 @@ class ContextualPairs(nn.Module):
         crf: the arguments of `MeanField` but for the classes.
     """
 
-    steps = ("piecewise",)
+    phases = ("piecewise",)
 
     def __init__(
         self,
@@ -81,8 +81,8 @@ class ContextualPairs(nn.Module):
         self.iterations, self.strength = iterations, strength
         self.crf = MeanField(num_classes, **{"iterations": 10, **(crf or {})}, learns=False)
 
-    def begin(self, step: str) -> None:
-        """There is one step: every term by itself, at the same time."""
+    def begin(self, phase: str) -> None:
+        """There is one phase: every term by itself, at the same time."""
 
     def compiled_parts(self) -> list[nn.Module]:
         """Return what is compiled: not the CRF, whose lattices differ in size."""

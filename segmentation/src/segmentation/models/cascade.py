@@ -29,7 +29,7 @@ class LayerCascade(nn.Module):
     convolution, what has left is zero from then on (section 3.2); that costs more accuracy than the
     exits themselves, for a pixel that stays loses its surroundings. Here what has left goes on as
     one token for each block of pixels, the mean of its features, which later stages compute as they
-    do a pixel: a coarse image of the easy around the hard. Trained in two steps (section 3.3):
+    do a pixel: a coarse image of the easy around the hard. Trained in two phases (section 3.3):
     ``deep_supervision`` trains all stages and classifiers on all pixels; ``cascade`` fine-tunes
     each on the pixels that reach it, with the statistics of the batch normalisation as they are.
 
@@ -55,7 +55,7 @@ class LayerCascade(nn.Module):
             them than stages ask for.
     """
 
-    steps = ("deep_supervision", "cascade")
+    phases = ("deep_supervision", "cascade")
 
     def __init__(
         self,
@@ -97,9 +97,9 @@ class LayerCascade(nn.Module):
             )
         self.rho.copy_(torch.tensor(list(rho), dtype=torch.float32))
 
-    def begin(self, step: str) -> None:
-        """Begin a step of the training, one of ``steps``."""
-        self.cascaded = step == "cascade"
+    def begin(self, phase: str) -> None:
+        """Begin a phase of the training, one of ``phases``."""
+        self.cascaded = phase == "cascade"
         self.train(self.training)
         if self.cascaded:
             self._region_stages()  # now, not in the middle of a pass
@@ -112,15 +112,15 @@ class LayerCascade(nn.Module):
         return [*self.stages, *self.heads]
 
     def get_extra_state(self) -> Tensor:
-        """Return the step, for a checkpoint."""
+        """Return the phase, for a checkpoint."""
         return torch.tensor(self.cascaded)
 
     def set_extra_state(self, state: Tensor) -> None:
-        """Return to a checkpoint's step."""
+        """Return to a checkpoint's phase."""
         self.cascaded = bool(state)
 
     def train(self, mode: bool = True) -> "LayerCascade":
-        """As every module's; the cascade step keeps the batch normalisation in evaluation."""
+        """As every module's; the cascade phase keeps the batch normalisation in evaluation."""
         super().train(mode)
         if mode and self.cascaded:
             for module in self.modules():

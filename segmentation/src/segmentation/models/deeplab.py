@@ -23,7 +23,7 @@ class DeepLab(nn.Module):
         trunk: stages that keep an eighth of the size.
         num_classes: L.
         joint: false is DeepLab: the CRF's weights are fixed, and it is used in evaluation alone.
-            True is CRF as RNN: a first step, ``unary``, trains without the CRF, and a second,
+            True is CRF as RNN: a first phase, ``unary``, trains without the CRF, and a second,
             ``joint``, all of it together.
         train_iterations: of mean field, where it trains; more are for evaluation.
         unary: the arguments of `Unary` but for the first two; ``large_fov`` is DeepLab's,
@@ -31,7 +31,7 @@ class DeepLab(nn.Module):
         crf: the arguments of `MeanField` but for the classes.
     """
 
-    steps = ("unary", "joint")
+    phases = ("unary", "joint")
 
     def __init__(
         self,
@@ -50,20 +50,20 @@ class DeepLab(nn.Module):
         self.train_iterations = train_iterations
         self.joined = False
 
-    def begin(self, step: str) -> None:
-        """Begin a step of the training, one of ``steps``."""
-        self.joined = step == "joint"
+    def begin(self, phase: str) -> None:
+        """Begin a phase of the training, one of ``phases``."""
+        self.joined = phase == "joint"
 
     def compiled_parts(self) -> list[nn.Module]:
         """Return what is compiled: not the CRF, whose lattices differ in size."""
         return [self.unary]
 
     def get_extra_state(self) -> Tensor:
-        """Return the step, for a checkpoint."""
+        """Return the phase, for a checkpoint."""
         return torch.tensor(self.joined)
 
     def set_extra_state(self, state: Tensor) -> None:
-        """Return to a checkpoint's step."""
+        """Return to a checkpoint's phase."""
         self.joined = bool(state)
 
     def forward(self, image: Tensor, target: Tensor | None = None) -> Parsing:

@@ -24,7 +24,7 @@ from segmentation.models.unary import Unary
 Activation = Literal["softmax", "sigmoid"]
 ACTIVATIONS = {"softmax": lambda scores: scores.log_softmax(1), "sigmoid": F.logsigmoid}
 
-STEPS = {  # of the training (section 3.3), and what learns in each
+PHASES = {  # of the training (section 3.3), and what learns in each
     "unary": ("unary",),
     "triple_penalty": ("local_convolution",),
     "label_contexts": ("label_contexts",),
@@ -88,8 +88,8 @@ class MeanFieldStep(nn.Module):
 class DeepParsingNetwork(nn.Module):
     """A unary network and one step of mean field, trained one after the other, then together.
 
-    The step ``triple_penalty`` learns the local convolution behind label contexts that are still
-    the Potts penalty they begin with. What a step does not train is left as it is, dropout and the
+    The phase ``triple_penalty`` learns the local convolution behind label contexts that are still
+    the Potts penalty they begin with. What a phase does not train is left as it is, dropout and the
     statistics of batch normalisation included.
 
     Args:
@@ -108,7 +108,7 @@ class DeepParsingNetwork(nn.Module):
         ValueError: a stride below 1, or another activation.
     """
 
-    steps = tuple(STEPS)
+    phases = tuple(PHASES)
 
     def __init__(
         self,
@@ -137,36 +137,36 @@ class DeepParsingNetwork(nn.Module):
         )
         self.stride = stride
         self.activation = activation
-        self.step = "joint"
+        self.phase = "joint"
 
     def parts(self) -> dict[str, list[nn.Parameter]]:
-        """Return the parameters by the names that `STEPS` gives them; each is in one part."""
+        """Return the parameters by the names that `PHASES` gives them; each is in one part."""
         return {
             name: [parameter for module in modules for parameter in module.parameters()]
             for name, modules in self._modules_of_parts().items()
         }
 
-    def begin(self, step: str) -> None:
-        """Begin a step of the training, one of ``steps``: only its parts learn from now on.
+    def begin(self, phase: str) -> None:
+        """Begin a phase of the training, one of ``phases``: only its parts learn from now on.
 
-        In the step ``unary`` the network is its unary alone, in training and after it.
+        In the phase ``unary`` the network is its unary alone, in training and after it.
 
         Raises:
-            ValueError: no step of that name.
+            ValueError: no phase of that name.
         """
-        if step not in STEPS:
-            raise ValueError(f"expected a step among {', '.join(STEPS)}, got {step!r}")
-        self.step = step
+        if phase not in PHASES:
+            raise ValueError(f"expected a phase among {', '.join(PHASES)}, got {phase!r}")
+        self.phase = phase
         for name, parameters in self.parts().items():
             for parameter in parameters:
-                parameter.requires_grad_(name in STEPS[step])
+                parameter.requires_grad_(name in PHASES[phase])
         self.train(self.training)
 
     def train(self, mode: bool = True) -> "DeepParsingNetwork":
-        """As every module's; what the step does not train stays in evaluation."""
+        """As every module's; what the phase does not train stays in evaluation."""
         super().train(mode)
         for name, modules in self._modules_of_parts().items():
-            if name not in STEPS[self.step]:
+            if name not in PHASES[self.phase]:
                 for module in modules:
                     module.eval()
         return self
@@ -186,7 +186,7 @@ class DeepParsingNetwork(nn.Module):
         scores = scores.to(torch.promote_types(scores.dtype, torch.float32))
         # b1 to b11: log-probabilities (B, L, h, w) on the energy's grid
         unary = ACTIVATIONS[self.activation](enlarge(scores, cells.shape[-2:]))
-        if self.step == "unary":
+        if self.phase == "unary":
             logits, terms = unary, {"unary": unary}
         else:
             field = self.mean_field(unary, cells)
@@ -212,8 +212,9 @@ class DeepParsingNetwork(nn.Module):
         }
 
     def get_extra_state(self) -> Tensor:
-        """The step, so that a checkpoint is used as it was trained."""
-        return torch.tensor(self.steps.index(self.step))
+        """Return the phase, so that a checkpoint is used as it was trained."""
+        return torch.tensor(self.phases.index(self.phase))
 
     def set_extra_state(self, state: Tensor) -> None:
-        self.begin(self.steps[int(state)])
+        """Return to a checkpoint's phase."""
+        self.begin(self.phases[int(state)])

@@ -18,7 +18,7 @@ class FCN8s(nn.Module):
             with weight 1, and what all make together with 2.
     """
 
-    steps = ("whole",)
+    phases = ("whole",)
 
     def __init__(self, trunk: nn.Module, num_classes: int, auxiliary: bool = False) -> None:
         super().__init__()
@@ -26,8 +26,8 @@ class FCN8s(nn.Module):
         self.stages: nn.ModuleList = trunk.stages  # type: ignore[assignment]
         self.scores = nn.ModuleList([nn.Conv2d(c, num_classes, 1) for c in trunk.channels])  # type: ignore
 
-    def begin(self, step: str) -> None:
-        """There is one step: the whole."""
+    def begin(self, phase: str) -> None:
+        """There is one phase: the whole."""
 
     def forward(self, image: Tensor, target: Tensor | None = None) -> Parsing:
         """(B, 3, H, W), RGB in [0, 1] -> Parsing."""

@@ -71,6 +71,7 @@ class LocalConvolution(nn.Module):
         return local_convolution(probabilities, image, self.weights, self.window, self.reading)
 
     def extra_repr(self) -> str:
+        """Return window and reading, for ``repr``."""
         return f"window={self.window}, reading={self.reading!r}"
 
 

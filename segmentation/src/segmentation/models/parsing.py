@@ -34,7 +34,7 @@ class Parsing(NamedTuple):
             gives probabilities.
         heads: while training, what the loss is of, (B, L, h, w) each.
         stages: (B, h, w) uint8, of a cascade: the stage, from 0, that decided each cell.
-        terms: pictures of the energy's terms by name, (B, L, h, w), for networks that have them.
+        terms: images of the energy's terms by name, (B, L, h, w), for networks that have them.
     """
 
     logits: Tensor

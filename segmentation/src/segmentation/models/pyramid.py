@@ -79,6 +79,7 @@ class Pyramid(nn.Module):
             _freeze(encoder, frozen)
 
     def train(self, mode: bool = True) -> "Pyramid":
+        """Switch the mode; the encoder's batch statistics stay where they are to be kept."""
         super().train(mode)
         for module in self.encoder.modules():
             if isinstance(module, _BatchNorm) and self.keeps_statistics:
@@ -86,6 +87,7 @@ class Pyramid(nn.Module):
         return self
 
     def forward(self, image: Tensor) -> Tensor:
+        """(B, 3, H, W), RGB in [0, 1] -> (B, C, H / 4, W / 4) (Lin et al., CVPR 2017, figure 3)."""
         features = self.encoder(self.normalise(image))  # at strides 4, 8, 16, 32
         *finer, merged = (f(x) for f, x in zip(self.lateral, features, strict=True))
         for x, smooth in zip(reversed(finer), self.smooth, strict=True):

@@ -72,12 +72,14 @@ class Block(nn.Module):
         self.relu = nn.ReLU()
 
     def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) -> (B, C, H, W), the scaled residual added."""
         return self.relu(x + self.scale * self.branch(x))
 
 
 def conv_bn_relu(
     inputs: int, outputs: int, kernel: int, *, stride: int = 1, dilation: int = 1
 ) -> nn.Sequential:
+    """Return convolution, batch normalisation and ReLU; padded to keep the size at stride 1."""
     padding = dilation * (kernel // 2)
     return nn.Sequential(
         nn.Conv2d(inputs, outputs, kernel, stride, padding, dilation, bias=False),

@@ -62,6 +62,7 @@ class Vgg16(nn.Module):
             copy_vgg16(Path(weights), self._copy)
 
     def forward(self, image: Tensor) -> Tensor:
+        """(B, 3, H, W), RGB in [0, 1] -> (B, C, H / 8, W / 8), output of the dilated fc7."""
         x = self.features(self.normalise(image))  # (B, 8 widths, H / 8, W / 8)
         x = self.dropout(self.fc6(x).relu())
         return self.dropout(self.fc7(x).relu())

@@ -54,7 +54,7 @@ STUDIO_MODES = {"standing": 0.45, "hand_on_hip": 0.2, "hand_in_pocket": 0.2, "wa
 STREET_SHARE_OF_BACKS, STREET_SHARE_OF_SIDES = 0.12, 0.15
 COMPANY = {"0": 0.62, "1": 0.24, "2": 0.14}  # other people on the street
 OFTEN_FEMALE = {"dress": 1.0, "skirt": 1.0, "blouse": 1.0, "leggings": 0.95, "jumpsuit": 0.9}
-FRAMINGS = {  # kind -> framing of a street picture -> probability
+FRAMINGS = {  # kind -> framing of a street image -> probability
     "upper": {"whole": 0.3, "far": 0.15, "upper": 0.4, "close": 0.15},
     "lower": {"whole": 0.45, "far": 0.2, "lower": 0.35},
     "full": {"whole": 0.65, "far": 0.2, "upper": 0.15},
@@ -81,14 +81,14 @@ def item_of(index: int) -> int:
 def photograph_item(
     seed: int, index: int, size: int, backgrounds: Backgrounds, identity: int
 ) -> Sample:
-    """Return picture number `index` of a catalogue: `SHOTS` of its first item, of its next, ...
+    """Return image number `index` of a catalogue: `SHOTS` of its first item, of its next, ...
 
     The metadata of its first person, who wears it, names the `item`, the `setting`, the `view` and
     the `series`.
 
     Args:
         seed: number of the catalogue; those of different seeds share no item.
-        index: number of the picture.
+        index: number of the image.
         size: height and width in pixels.
         backgrounds: photographs that stand behind on the street.
         identity: number from which on people are looked for who wear such a thing.

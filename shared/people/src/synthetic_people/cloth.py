@@ -55,11 +55,11 @@ def tile_size(design: Design) -> float:
 def texture(design: Design) -> Texture:
     """Return the tile of a design's cloth."""
     rng = np.random.default_rng(design.seed)
-    ground, figure, trim = np.asarray(design.colours, np.float32)
+    ground, motif, trim = np.asarray(design.colours, np.float32)
     image = ground * _weave(design.fabric, tile_size(design))[..., None]
     if design.pattern in PATTERN:
-        share = PATTERN[design.pattern](rng)  # (H, W, 2): how much figure, how much trim
-        dyed = ground + share[..., :1] * (figure - ground)
+        share = PATTERN[design.pattern](rng)  # (H, W, 2): how much motif, how much trim
+        dyed = ground + share[..., :1] * (motif - ground)
         image *= (dyed + share[..., 1:] * (trim - dyed)) / ground
     if design.pattern == "heathered":
         image *= 1 + 0.15 * _grain(rng, 0.8, 2.0)[..., None]
@@ -71,12 +71,12 @@ def _weave(fabric: str, metres: float) -> np.ndarray:
     return WEAVES.get(fabric, _woven)(metres)
 
 
-# ---- patterns: shares of figure and trim on a tile that repeats ----------------------------------
+# ---- patterns: shares of motif and trim on a tile that repeats ----------------------------------
 Y, X = np.mgrid[:SIZE, :SIZE].astype(np.float32) / SIZE
 
 
-def _layers(figure: np.ndarray, trim: np.ndarray | float = 0.0) -> np.ndarray:
-    both = np.stack([figure, np.broadcast_to(trim, figure.shape)], -1).astype(np.float32)
+def _layers(motif: np.ndarray, trim: np.ndarray | float = 0.0) -> np.ndarray:
+    both = np.stack([motif, np.broadcast_to(trim, motif.shape)], -1).astype(np.float32)
     return gaussian_filter(both, (0.6, 0.6, 0), mode="wrap")
 
 

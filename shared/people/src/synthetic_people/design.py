@@ -35,7 +35,7 @@ class Design:
         open: metres between the edges of a front that is worn open, 0 for a closed one.
         collar: "shirt", "round", "stand", "lapel" or "" for none.
         pattern, fabric: words of the tables.
-        colours: linear RGB of ground, figure and trim.
+        colours: linear RGB of ground, motif and trim.
         scale: metres a repetition of the pattern.
         parts: further parts that it has, sorted.
         print_at: x and y metres of a print's centre from the middle of the chest, and its size.
@@ -211,7 +211,7 @@ NEUTRAL = {"wool": 0.75, "leather": 1.0, "denim": 1.0, "fleece": 0.6}  # chance;
 
 
 def _colours(rng: np.random.Generator, fabric: str) -> tuple[RGB, RGB, RGB]:
-    """Draw ground, figure and trim; figure and trim stand out from the ground."""
+    """Draw ground, motif and trim; motif and trim stand out from the ground."""
     own = {"denim": DENIMS, "leather": LEATHERS}.get(fabric, NEUTRALS)
     neutral = rng.random() < NEUTRAL.get(fabric, 0.5)
     ground = np.array(pick(rng, own)) if neutral else _hue(rng)

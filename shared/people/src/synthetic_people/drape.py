@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numba import njit
 
-from synthetic_people.cuts import Cut
 from synthetic_people.design import Design
+from synthetic_people.garment_style import GarmentStyle
 from synthetic_people.shell import OFF_ARM, Fitted, shell
 from synthetic_people.wardrobe import CATEGORIES
 
@@ -103,7 +103,7 @@ def hanging(radius: np.ndarray, height: np.ndarray, give: float) -> np.ndarray:
 CLEAR = 0.009  # metres from a garment to what is worn over it: belts and buttons lie between
 
 
-def distance(design: Design, fit: Fitted, edges: Cut, outside: np.ndarray) -> np.ndarray:
+def distance(design: Design, fit: Fitted, edges: GarmentStyle, outside: np.ndarray) -> np.ndarray:
     """Return metres (N,) of a garment's cloth above the shell.
 
     Args:

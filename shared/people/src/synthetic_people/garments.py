@@ -14,9 +14,9 @@ import numpy as np
 
 from synthetic_people import accessories, assets, body, cloth, landmarks
 from synthetic_people.collars import collar
-from synthetic_people.cuts import SEAM, cut, has_skirt
 from synthetic_people.design import Design
 from synthetic_people.drape import CLEAR, COLUMNS, RINGS, distance, hull
+from synthetic_people.garment_style import SEAM, has_skirt, style_of
 from synthetic_people.mannequin import Worn
 from synthetic_people.mesh import Material, Mesh
 from synthetic_people.outfit import Outfit
@@ -100,7 +100,7 @@ def _garment(design: Design, name: str, wearer: Wearer) -> tuple[list[Mesh], Wor
     meshes, marks = [], {}
     inside = wearer.outside
     if CATEGORIES[design.category].surface != "skirt":
-        above = distance(design, wearer.fit, cut(design), inside)
+        above = distance(design, wearer.fit, style_of(design), inside)
         if hangs:
             torso = shell().down < SEAM + 0.1
             inside = np.where(torso, np.maximum(above, inside), inside + CLEAR)
@@ -132,7 +132,7 @@ def _on_shell(
     design: Design, name: str, wearer: Wearer, above: np.ndarray
 ) -> tuple[Mesh, dict[str, tuple[str, int]]]:
     """The part of a garment that is cut from the shell, `above` (N,) metres from it."""
-    it, edges = shell(), cut(design)
+    it, edges = shell(), style_of(design)
     vertices = wearer.fit.vertices + wearer.fit.normals * above[:, None].astype(np.float32)
     closed, open_ = edges.closed, edges.cloth
     wearer.outside = np.where(closed > -0.02, np.maximum(wearer.outside, above), wearer.outside)

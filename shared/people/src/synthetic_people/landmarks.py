@@ -8,8 +8,8 @@ import functools
 
 import numpy as np
 
-from synthetic_people.cuts import cut, has_skirt
 from synthetic_people.design import Design
+from synthetic_people.garment_style import has_skirt, style_of
 from synthetic_people.mesh import Mesh
 from synthetic_people.shell import OFF_ARM, joints, shell
 
@@ -23,7 +23,7 @@ def on_shell(design: Design) -> dict[str, tuple[int, int, float]]:
     Those that lie on a skirt are left out.
     """
     out: dict[str, tuple[int, int, float]] = {}
-    it, edges = shell(), cut(design)
+    it, edges = shell(), style_of(design)
     everything = edges.closed
     crossings = lambda field: _crossings(it.pairs, field, everything)  # noqa: E731
     upper = design.sleeve is not None

@@ -25,6 +25,6 @@ COLOURS = (
     (240, 210, 60),
     (60, 220, 220),
     (250, 130, 30),
-)  # RGB, a row a part, for pictures of labels
+)  # RGB, a row a part, for images of labels
 
 BACKGROUND, HAIR, FACE, SKIN, UPPER, LOWER, DRESS, SHOES, HAT, GLASSES, BAG = range(len(PARTS))

@@ -1,4 +1,4 @@
-"""Prints on a chest: a picture made of a few shapes or of words that say nothing."""
+"""Prints on a chest: an image made of a few shapes or of words that say nothing."""
 
 import functools
 from dataclasses import replace
@@ -6,8 +6,8 @@ from dataclasses import replace
 import numpy as np
 from PIL import Image, ImageDraw
 
-from synthetic_people.cuts import cut
 from synthetic_people.design import Design
+from synthetic_people.garment_style import style_of
 from synthetic_people.patches import Fields, Patch, patch
 from synthetic_people.shell import shell
 from synthetic_people.texture import Texture, to_srgb
@@ -29,7 +29,7 @@ def print_patch(design: Design) -> Patch | None:
         box = size / 2 - np.maximum(np.abs(p["x"] - x), np.abs(p["y"] - y))
         return np.minimum(np.where(p["z"] > 0.02, box, -1.0), p["cloth"])
 
-    out = patch(field, {"cloth": cut(design).cloth}, (1.0, 1.0, 1.0), 0.002, 1)
+    out = patch(field, {"cloth": style_of(design).cloth}, (1.0, 1.0, 1.0), 0.002, 1)
     if out is None:
         return None
     place = (it.position[out.rows] * out.weights[..., None]).sum(1)

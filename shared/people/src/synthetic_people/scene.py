@@ -235,6 +235,7 @@ def _act(actor: _Actor, seconds: float) -> Mannequin:
 
 
 def street_camera(span: Span, height: int, width: int, rng: np.random.Generator) -> Camera:
+    """Return a camera at about eye level that sees a span of people, with a random focal length."""
     focal = float(rng.uniform(1.0, 2.4))
     shift = rng.normal(0, (0.12, 0.04)) * span.size
     target = np.array([shift[0], span.middle + shift[1], 0])

@@ -6,9 +6,9 @@ import numpy as np
 from scipy.spatial.distance import cdist
 
 from synthetic_people import body, cloth
-from synthetic_people.cuts import SEAM, opening
 from synthetic_people.design import Design
 from synthetic_people.drape import ANGLES, COLUMNS, DIRECTIONS, RINGS, Hull, hanging, hull
+from synthetic_people.garment_style import SEAM, opening
 from synthetic_people.mesh import Mesh
 from synthetic_people.shell import OFF_ARM, Fitted, fitted, shell
 from synthetic_people.wearer import Wearer

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from synthetic_people.cuts import ARM, SEAM, cut, has_skirt
 from synthetic_people.design import RGB, Design, dimmed
+from synthetic_people.garment_style import ARM, SEAM, has_skirt, style_of
 from synthetic_people.patches import Field, Fields, Patch, joined, patch
 from synthetic_people.shell import OFF_ARM
 from synthetic_people.wardrobe import CATEGORIES
@@ -19,7 +19,7 @@ FAR = 1.0
 @functools.lru_cache(maxsize=256)
 def trims(design: Design) -> Patch | None:
     """Return all plain trims of a design as one patch, None where it has none."""
-    edges = cut(design)
+    edges = style_of(design)
     extra = {
         "neckline": np.minimum(edges.neck, edges.front), "throat": edges.neck,
         "opening": edges.front, "sleeve": edges.sleeve, "hem": edges.hem, "rise": edges.rise,

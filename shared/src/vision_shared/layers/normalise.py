@@ -26,5 +26,6 @@ class Normalise(nn.Module):
         self.std = tuple(std)
 
     def forward(self, image: Tensor) -> Tensor:
+        """(B, 3, H, W) -> (B, 3, H, W), (image - mean) / std per channel."""
         mean, std = (image.new_tensor(values)[:, None, None] for values in (self.mean, self.std))
         return (image - mean) / std

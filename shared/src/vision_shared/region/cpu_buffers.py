@@ -25,6 +25,7 @@ class Plan(NamedTuple):
 
     @classmethod
     def of(cls, program: Program) -> "Plan":
+        """Return the plan of a program: which values are made in place, and where they end."""
         convolutions = [step for step in program.steps if isinstance(step, Convolve)]
         padded = {step.reads for step in convolutions if step.gathers}  # with a row of zeros
         whole = padded | {step.residual for step in convolutions}
@@ -68,7 +69,9 @@ class Rows(Protocol):
 
     num_rows: int
 
-    def convolve(self, i: int, step: Convolve, source: Tensor, outs: list[Tensor]) -> None: ...
+    def convolve(self, i: int, step: Convolve, source: Tensor, outs: list[Tensor]) -> None:
+        """Compute convolution ``i`` of the program from rows ``source`` into ``outs``, in place."""
+        ...
 
 
 class RegionRows:
@@ -104,6 +107,7 @@ class RegionRows:
             self.made: Tensor | None = None  # by the step before, if it goes on
 
     def convolve(self, i: int, step: Convolve, source: Tensor, outs: list[Tensor]) -> None:
+        """Compute convolution ``i`` from rows of the region, gathered by neighbour."""
         table = None
         if self.convolutions is not None and _is_inside(step):
             self._convolve_all(i, step, source[: self.num_rows], outs[0])
@@ -188,6 +192,7 @@ class MapRows:
             out.index_fill_(0, self.inactive, 0)
 
     def convolve(self, i: int, step: Convolve, source: Tensor, outs: list[Tensor]) -> None:
+        """Compute convolution ``i`` on the dense map, then restore its frozen pixels."""
         source = source[: self.num_rows]
         if step.gathers and source.data_ptr() != self.x.data_ptr():
             self.restore(source, step.frozen)

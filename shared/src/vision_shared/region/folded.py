@@ -40,6 +40,8 @@ class Packed:
         return self._get((layout, dtype), stage, make)
 
     def products(self, stage: nn.Module) -> dict[int, Product]:
+        """Return the matrix products of the program's convolutions by their index, packed once."""
+
         def make(step: Convolve, weight: Tensor, bias: Tensor) -> Product:
             widths = tuple(self.program.channels[value] for value in step.writes)
             return Product(_taps(weight), bias, widths, step.residual is not None)
@@ -47,6 +49,7 @@ class Packed:
         return self._get("products", stage, make)
 
     def convolutions(self, stage: nn.Module) -> dict[int, DenseConvolution]:
+        """Return the dense convolutions of the program by their index, packed once."""
         return self._get(
             "convolutions",
             stage,

@@ -36,10 +36,12 @@ class Convolve:
 
     @property
     def inputs(self) -> list[int]:
+        """Indices of the values that are read: the input, and the residual if there is one."""
         return [self.reads] if self.residual is None else [self.reads, self.residual]
 
     @property
     def gathers(self) -> bool:
+        """Whether neighbours are read, so that rows outside the region matter."""
         return self.kernel_size != (1, 1)
 
 

@@ -18,7 +18,7 @@ from vision_shared.video.writer import VideoWriter
 
 Picture = NDArray[np.uint8]
 Draw = Callable[[Picture, Fraction], Mapping[str, Picture]]
-"""Takes a frame (H, W, 3) RGB and its time in seconds; returns pictures of its size, by name."""
+"""Takes a frame (H, W, 3) RGB and its time in seconds; returns images of its size, by name."""
 
 
 class Annotated(NamedTuple):
@@ -45,7 +45,7 @@ def annotate_video(
 
     Args:
         source: the video.
-        targets: the videos to write, by the names that ``draw`` gives its pictures.
+        targets: the videos to write, by the names that ``draw`` gives its images.
         draw: sees each frame once, in order.
         overwrite: replace files of those names.
 

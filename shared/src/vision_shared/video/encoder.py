@@ -103,11 +103,11 @@ class VideoEncoder:
 
     Attributes:
         stream: the container's stream.
-        lost: what of the source's pictures it cannot keep, a few words each.
+        lost: what of the source's images it cannot keep, a few words each.
 
     Raises:
         InputError: there is no such encoder, the container does not take it, or it cannot hold the
-            pictures without loss; while encoding, it fails.
+            images without loss; while encoding, it fails.
     """
 
     def __init__(
@@ -188,7 +188,7 @@ class VideoEncoder:
             self.lost.append(f"more than {depth(best)} bits")  # as every encoder of it does
         elif best is None or lost:
             raise InputError(
-                f"{self._path}: {encoder.name} cannot hold the source's {name} pictures "
+                f"{self._path}: {encoder.name} cannot hold the source's {name} images "
                 "without loss; use the codec ffv1 and a .mkv file"
             )
         return best.name

@@ -1,4 +1,4 @@
-"""What a video holds beside pictures and sound, carried over where the container takes it."""
+"""What a video holds beside images and sound, carried over where the container takes it."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence

@@ -187,7 +187,7 @@ class VideoReader:
             elif packet.stream.index == self.stream.index:
                 for frame in self._decode_packet(packet):
                     if self._like is not None and not _are_alike(frame, self._like):
-                        self._stop = "the picture's size or pixel format changes"
+                        self._stop = "the image's size or pixel format changes"
                         break
                     for whole in self._whole(frame):
                         yield self._timed(whole)

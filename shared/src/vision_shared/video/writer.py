@@ -66,7 +66,7 @@ class VideoWriter:
 
     Raises:
         InputError: on entering, the file exists, there is no such encoder, the container does not
-            take it, or it cannot hold the pictures without loss; anywhere, writing fails.
+            take it, or it cannot hold the images without loss; anywhere, writing fails.
     """
 
     def __init__(

@@ -12,7 +12,7 @@ import numpy as np
 from vision_shared.inputs import InputError
 from vision_shared.video.animation import open_video
 from vision_shared.video.annotation import upright
-from voxel_flow.interpolation.cuts import mark_cuts
+from voxel_flow.interpolation.scene_cuts import mark_cuts
 from voxel_flow.interpolation.stills import ImageSequence
 
 LONGEST = 120

@@ -149,6 +149,7 @@ def image_files(folder: Path) -> list[Path]:
 
 
 def scale_down(frame: np.ndarray, short_side: int) -> np.ndarray:
+    """Scale (H, W, 3) down to a short side of ``short_side`` pixels; smaller frames stay."""
     height, width = frame.shape[:2]
     scale = short_side / min(height, width)
     if scale >= 1:

@@ -20,7 +20,7 @@ from voxel_flow.data.triplets import (
     evaluation_triplets,
     training_triplets,
 )
-from voxel_flow.evaluation.metrics import CENTRE_256, Protocol, next_frames
+from voxel_flow.evaluation.protocols import CENTRE_256, Protocol, next_frames
 
 log = logging.getLogger(__name__)
 
@@ -71,6 +71,7 @@ class SampleData(TripletData):
             self.test_set = self.evaluation_set("test")
 
     def training_set(self) -> TrainingTriplets:
+        """Return the triplets of the training split's clips that are as large as a crop."""
         large = [size >= self.crop_size for size in self.sizes.values()]
         if not any(large):
             sizes = ", ".join(f"{c.shape[2]}x{c.shape[1]}" for c in self.clips[:3])
@@ -92,12 +93,14 @@ class SampleData(TripletData):
         return TrainingTriplets(self.clips, centred, off_centre, fraction, self.crop_size)
 
     def evaluation_set(self, split: Literal["val", "test"]) -> EvaluationTriplets:
+        """Return the triplets of ``val`` or ``test`` under the protocol of the run."""
         shapes = ahead(self.extrapolate) if self.extrapolate else CENTRED[:1]
         triplets = evaluation_triplets(self.clips, split, CENTRE_256, shapes)
         self.require(triplets, "validate on" if split == "val" else "test on")
         return EvaluationTriplets(self.clips, triplets, CENTRE_256, max(self.extrapolate, 1))
 
     def require(self, triplets: Sequence[Triplet], use: str) -> None:
+        """Raise `InputError` where clips have no triplet to ``use``."""
         if not triplets:
             names = ", ".join(self.clip_names[:3])
             raise InputError(
@@ -121,6 +124,7 @@ class VideoData(SampleData):
         self.folder = Path(folder)
 
     def sources(self) -> dict[str, Path]:
+        """Paths of the clips by their names."""
         return find_clips(self.folder)
 
 
@@ -164,11 +168,13 @@ class RenderedData(TripletData):
         )
 
     def setup(self, stage: str) -> None:
+        """Make the three splits; scenes of different splits have different numbers."""
         self.test_set = self.scenes(0, self.num_test, off_centre=0, seed=0)
         self.val_set = self.scenes(10**6, self.num_val, off_centre=0, seed=0)
         self.train_set = self.scenes(2 * 10**6, self.num_train, self.off_centre, self.seed)
 
     def scenes(self, first: int, number: int, off_centre: float, seed: int) -> RenderedTriplets:
+        """Return ``number`` scenes from number ``first`` on, rendered when they are read."""
         return RenderedTriplets(
             range(first, first + number),
             size=self.size,

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from vision_shared.inputs import InputError
+from voxel_flow.data.benchmark import BenchmarkData
 from voxel_flow.data.flow_pairs import FlowFiles, FlowPairs
-from voxel_flow.data.official import OfficialData
 from voxel_flow.data.triplets import CENTRED, OFF_CENTRE, Triplet
 from voxel_flow.data.whole_frames import PictureClip, WholeFrames
 from voxel_flow.evaluation.protocols import KITTI_SEQUENCES, kitti_flow
@@ -27,18 +27,18 @@ FLOW_FRAMES = range(9, 13)
 """Numbers of frames around the pair with true flow, which never train (the usual rule)."""
 
 
-class KittiData(OfficialData):
+class KittiData(BenchmarkData):
     """Flow pairs or frame sequences of KITTI.
 
     Tests flow at the 194 (2012) or 200 (2015) training pairs, or interpolation on the multi-view
     testing sequences. Training needs the multi-view extension: triplets of its training sequences
-    without frames 9 to 12; the last tenth of the sequences validates. Pictures differ in size, so
+    without frames 9 to 12; the last tenth of the sequences validates. Images differ in size, so
     evaluation batches hold one.
 
     Args:
         year: 2012 or 2015.
         test: what to test, `flow` or `sequences`.
-        common: the arguments of `OfficialData` but `eval_batch_size`.
+        common: the arguments of `BenchmarkData` but `eval_batch_size`.
     """
 
     def __init__(self, *, year: int, test: Literal["flow", "sequences"], **common: Any) -> None:
@@ -74,9 +74,11 @@ class KittiData(OfficialData):
             self.test_pairs()  # what is missing is said before a training
 
     def test_pairs(self) -> FlowPairs | WholeFrames:
+        """Return the chosen test set: pairs with their flow, or middle frames of sequences."""
         return self.flow_pairs() if self.test == "flow" else self.tested()
 
     def flow_pairs(self) -> FlowPairs:
+        """Return the training pairs, frames 10 and 11, with their true flow and its occlusions."""
         flows = sorted(self.need("training", "flow_occ").glob("*_10.png"))
         pictures = self.need("training", FOLDERS[self.year])
         unoccluded = self.need("training", "flow_noc")
@@ -94,6 +96,7 @@ class KittiData(OfficialData):
         return self.checked(pairs, "test on")
 
     def tested(self) -> WholeFrames:
+        """Return every middle frame of three in a row of the testing sequences."""
         clips = self.sequences("testing")
         every = [
             Triplet(clip, middle - 1, middle, middle + 1)
@@ -117,6 +120,7 @@ class KittiData(OfficialData):
         return long
 
     def multi_view(self) -> str:
+        """Remedy where the multi-view extension is missing."""
         return f"get the multi-view extension of KITTI {self.year} at {PAGES[self.year]}"
 
 
@@ -135,4 +139,5 @@ def triplets(
 
 
 def frame_number(name: str) -> int:
+    """Return 10 of ``000042_10.png``."""
     return int(Path(name).stem.split("_")[1])

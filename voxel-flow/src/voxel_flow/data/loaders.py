@@ -12,7 +12,7 @@ from voxel_flow.data.flow_pairs import FlowPairs
 from voxel_flow.data.rendered import RenderedTriplets
 from voxel_flow.data.triplets import EvaluationTriplets, TrainingTriplets
 from voxel_flow.data.whole_frames import WholeFrames
-from voxel_flow.evaluation.metrics import Protocol
+from voxel_flow.evaluation.protocols import Protocol
 
 TrainingSet = TrainingTriplets | RenderedTriplets
 EvaluationSet = EvaluationTriplets | WholeFrames | RenderedTriplets | FlowPairs
@@ -42,6 +42,7 @@ class TripletData(TaskData):
         self.off_centre = off_centre
 
     def loader(self, samples: EvaluationSet) -> DataLoader[Any]:
+        """Return batches in order, each of one clip, whose frames have one size."""
         batches = clip_batches(samples.clip_indices, self.eval_batch_size)
         return evaluation_loader(samples, batches, num_workers=self.num_workers)
 

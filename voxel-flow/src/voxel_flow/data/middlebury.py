@@ -7,17 +7,17 @@ other-gt-interp/Beanbags/frame10i11.png
 from typing import Any
 
 from vision_shared.inputs import InputError
-from voxel_flow.data.official import OfficialData
+from voxel_flow.data.benchmark import BenchmarkData
 from voxel_flow.data.triplets import Triplet
 from voxel_flow.data.whole_frames import PictureClip, WholeFrames
 from voxel_flow.evaluation.protocols import MIDDLEBURY
 
 
-class MiddleburyData(OfficialData):
+class MiddleburyData(BenchmarkData):
     """The frame midway between two, in 12 sequences; there is nothing to train on.
 
     Args:
-        common: the arguments of `OfficialData` but `eval_batch_size`: pictures differ in size.
+        common: the arguments of `BenchmarkData` but `eval_batch_size`: images differ in size.
     """
 
     protocol = MIDDLEBURY

@@ -24,7 +24,7 @@ from voxel_flow.data.triplets import (
     outer_psnr,
     spread,
 )
-from voxel_flow.evaluation.metrics import CENTRE_256, Protocol
+from voxel_flow.evaluation.protocols import CENTRE_256, Protocol
 
 LISTING = Path(__file__).with_name("package_clips.json")
 SCENE_SIZE = 192  # pixels
@@ -99,6 +99,7 @@ class MixedData(TripletData):
         return open_all(sources, self.cache, CENTRE_256.short_side)
 
     def training_set(self) -> TrainingTriplets:
+        """Return the triplets that move of clips, scenes of photographs, and scenes of people."""
         clips: list[np.ndarray] = list(self.package_clips("train").values())
         backgrounds = Backgrounds(split="train")
         photographs = [backgrounds.whole(index) for index in range(len(backgrounds))]
@@ -112,6 +113,7 @@ class MixedData(TripletData):
         return TrainingTriplets(clips, centred, off_centre, self.off_centre, self.crop_size)
 
     def evaluation_set(self, split: str, most: int) -> EvaluationTriplets:
+        """Return ``most`` triplets of a split at most, without scene cuts and duplicates."""
         named = self.package_clips(split)
         clips = list(named.values())
         triplets = [

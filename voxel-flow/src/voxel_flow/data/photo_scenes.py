@@ -108,6 +108,11 @@ def draw_layers(photographs: Photographs, size: int, rng: np.random.Generator) -
 def draw_piece(
     photographs: Photographs, size: int, camera: Motion, rng: np.random.Generator
 ) -> Layer:
+    """Return a layer of random shape, textured from photographs, in a motion of its own.
+
+    Half of them follow the background (``camera``) with a small motion of their own; some stand
+    still, as logos do, have no texture, or are half transparent.
+    """
     height, width = (int(s * size / 256) for s in np.exp(rng.uniform(np.log(24), np.log(200), 2)))
     place = rng.uniform(0.05, 0.95, 2) * size
     image = np.dstack([texture(photographs, height, width, rng), draw_shape(height, width, rng)])
@@ -134,7 +139,7 @@ def texture(
     piece = np.zeros((height, width, 3), np.uint8)
     for _ in range(3):
         photograph = photographs[rng.integers(len(photographs))]
-        piece = cut(photograph, height, width, rng)
+        piece = crop(photograph, height, width, rng)
         if piece.std() > DULL:
             break
     if rng.random() < 0.5:
@@ -145,7 +150,7 @@ def texture(
     return piece
 
 
-def cut(photograph: np.ndarray, height: int, width: int, rng: np.random.Generator) -> np.ndarray:
+def crop(photograph: np.ndarray, height: int, width: int, rng: np.random.Generator) -> np.ndarray:
     """Return a random part, turned, mirrored and scaled by 0.6 to 1.4; reflected at the border."""
     angle = np.deg2rad(rng.normal(0, 15) + (rng.integers(4) * 90 if rng.random() < 0.3 else 0))
     scale = np.exp(rng.uniform(*np.log((0.6, 1.4))))  # pixels of the photograph to one of ours

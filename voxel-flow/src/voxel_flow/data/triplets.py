@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from voxel_flow.data.augment import Augmentation, Frames, motion_crop
-from voxel_flow.evaluation.metrics import CropProtocol
+from voxel_flow.evaluation.protocols import CropProtocol
 
 Split = Literal["train", "val", "test"]
 Clips = Sequence[np.ndarray]
@@ -75,12 +75,19 @@ def split_frames(lengths: Sequence[int], split: Split) -> list[list[range]]:
     short = [clip for clip, length in enumerate(lengths) if length < MIN_FRAMES]
     rank = {clip: place for place, clip in enumerate(short)}
     return [
-        [range(n)] * (deal(rank[clip], len(short)) == split) if clip in rank else cut(n, split)
+        [range(n)] * (deal(rank[clip], len(short)) == split)
+        if clip in rank
+        else clip_ranges(n, split)
         for clip, n in enumerate(lengths)
     ]
 
 
-def cut(num_frames: int, split: Split) -> list[range]:
+def clip_ranges(num_frames: int, split: Split) -> list[range]:
+    """Return the frames of a lone clip that are of a split.
+
+    The last fifth tests, 5 % after the first 70 % validate, the rest trains; `GAP` frames lie
+    between training and the others.
+    """
     val, after, test = num_frames * 7 // 10, num_frames * 3 // 4, num_frames * 4 // 5
     if split == "train":
         return [range(val - GAP), range(after + GAP, test - GAP)]
@@ -88,6 +95,7 @@ def cut(num_frames: int, split: Split) -> list[range]:
 
 
 def deal(rank: int, num_clips: int) -> Split:
+    """Return the split of a whole clip by its rank: 70 % of clips train, 10 % val, 20 % test."""
     if rank < num_clips * 7 // 10:
         return "train"
     return "val" if rank < num_clips * 4 // 5 else "test"
@@ -150,6 +158,7 @@ def spread(triplets: Sequence[Triplet], most: int) -> list[Triplet]:
 
 
 def candidates(clips: Clips, split: Split, shapes: Sequence[tuple[int, int]]) -> Iterator[Triplet]:
+    """Yield all triplets of a split; shapes are (span, target) in frames."""
     for clip, runs in enumerate(split_frames([len(frames) for frames in clips], split)):
         for run in runs:
             for span, target in shapes:
@@ -158,6 +167,7 @@ def candidates(clips: Clips, split: Split, shapes: Sequence[tuple[int, int]]) ->
 
 
 def outer_psnr(clips: Clips, triplet: Triplet, crop: int) -> float:
+    """Return PSNR in dB of a triplet's outer frames on the centre crop: low across a scene cut."""
     first, target, last = centre_crops(clips, triplet, crop)
     if triplet.num_ahead:
         last = target
@@ -166,6 +176,7 @@ def outer_psnr(clips: Clips, triplet: Triplet, crop: int) -> float:
 
 
 def has_duplicate(clips: Clips, triplet: Triplet, crop: int) -> bool:
+    """Return whether two frames of a triplet are identical on the centre crop."""
     first, target, last = centre_crops(clips, triplet, crop)
     pairs = ((first, target), (target, last), (first, last))
     return any(np.array_equal(a, b) for a, b in pairs)
@@ -272,6 +283,12 @@ def follows(triplets: Sequence[Triplet], index: int) -> bool:
 
 
 def as_sample(frames: Sequence[np.ndarray], time: float) -> dict[str, Tensor]:
+    """Return ``frames`` (2, 3, H, W), ``target`` (3, H, W), in [0, 1], and ``time``, a scalar.
+
+    Args:
+        frames: frame 0, target, frame 1: (H, W, 3) uint8 RGB.
+        time: time of the target, in frame distances from frame 0.
+    """
     stack = np.stack(frames).transpose(0, 3, 1, 2)  # (3, 3, H, W): frame 0, target, frame 1
     images = torch.from_numpy(np.ascontiguousarray(stack, dtype=np.float32)) / 255
     return {"frames": images[[0, 2]], "target": images[1], "time": torch.tensor(time)}

@@ -11,7 +11,7 @@ import logging
 from dataclasses import replace
 from typing import Any
 
-from voxel_flow.data.official import OfficialData
+from voxel_flow.data.benchmark import BenchmarkData
 from voxel_flow.data.triplets import Triplet
 from voxel_flow.data.ucf101_triplets import (
     COMMAND,
@@ -31,7 +31,7 @@ VAL_GROUP = 25  # of videos shot together; in every official split it trains
 log = logging.getLogger(__name__)
 
 
-class Ucf101Data(OfficialData):
+class Ucf101Data(BenchmarkData):
     """Trains on triplets of the official training videos, tests on the 379 official triplets.
 
     Training triplets have obvious motion and are stored beforehand (`ucf101_triplets`). Of the
@@ -41,7 +41,7 @@ class Ucf101Data(OfficialData):
         split: which official split trains, 1 to 3.
         triplets_per_video: as they were stored.
         has_masks: also test under the official motion masks, by both public scripts.
-        common: the arguments of `OfficialData`.
+        common: the arguments of `BenchmarkData`.
     """
 
     remedy = f"get the test triplets (and motion masks) at {TEST_PAGE} and unpack them there"
@@ -86,6 +86,7 @@ class Ucf101Data(OfficialData):
             self.tested()  # what is missing is said before a training
 
     def tested(self) -> WholeFrames:
+        """Return the 379 official test triplets, with their motion masks."""
         root = self.need(TEST_FOLDER)
         numbers = sorted(int(path.name) for path in root.iterdir() if path.name.isdigit())
         folders = [str(number) for number in numbers]

@@ -122,6 +122,7 @@ def store_video(videos: Path, video: str, folder: Path, triplets_per_video: int)
 
 
 def of_one_size(frames: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+    """Yield frames; raise `InputError` for one that is not 320x240."""
     for frame in frames:
         if frame.shape[:2] != SIZE:
             raise InputError(f"a video of {frame.shape[1]}x{frame.shape[0]}, expected 320x240")
@@ -142,6 +143,7 @@ PAIRS = ((0, 1), (1, 2), (0, 2))
 
 
 def moves(one: np.ndarray, other: np.ndarray) -> bool:
+    """Return whether two frames differ by motion: neither still nor across a scene cut, by PSNR."""
     error = cv2.norm(one, other, cv2.NORM_L2SQR) / one.size
     return error > 0 and CUT_PSNR < 10 * np.log10(255**2 / error) < STILL_PSNR
 
@@ -152,11 +154,13 @@ def index_file(folder: Path, split: int, triplets_per_video: int) -> Path:
 
 
 def read_index(file: Path) -> dict[str, int]:
+    """Return the number of triplets by the video's name."""
     lines = (line.rsplit(maxsplit=1) for line in file.read_text("utf-8").splitlines())
     return {video: int(count) for video, count in lines}
 
 
 def stored_file(folder: Path, video: str) -> Path:
+    """Return the path of a video's decoded triplets."""
     return (folder / video).with_suffix(".npy")
 
 

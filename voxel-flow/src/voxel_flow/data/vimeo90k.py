@@ -7,7 +7,7 @@ vimeo_septuplet/{sep_trainlist.txt, sep_testlist.txt, sequences/00001/0001/im1.p
 from typing import Any, Literal
 
 from vision_shared.inputs import InputError
-from voxel_flow.data.official import OfficialData
+from voxel_flow.data.benchmark import BenchmarkData
 from voxel_flow.data.triplets import CENTRED, OFF_CENTRE, Triplet
 from voxel_flow.data.whole_frames import PictureClips, ShapedTriplets, WholeFrames
 from voxel_flow.evaluation.protocols import VIMEO90K, VIMEO90K_SEPTUPLET, Protocol
@@ -15,7 +15,7 @@ from voxel_flow.evaluation.protocols import VIMEO90K, VIMEO90K_SEPTUPLET, Protoc
 NUM_VAL = 500  # clips, the last of the training list
 
 
-class Vimeo90kData(OfficialData):
+class Vimeo90kData(BenchmarkData):
     """Triplets or septuplets of Vimeo-90K, by its own lists; frames of 448x256.
 
     Septuplets train on targets midway and, for a part `off_centre`, at 1/3, 2/3, 1/4 and 3/4, and
@@ -24,7 +24,7 @@ class Vimeo90kData(OfficialData):
 
     Args:
         variant: which of the two data sets.
-        common: the arguments of `OfficialData`.
+        common: the arguments of `BenchmarkData`.
     """
 
     def __init__(self, *, variant: Literal["triplet", "septuplet"], **common: Any) -> None:
@@ -63,11 +63,13 @@ class Vimeo90kData(OfficialData):
             self.tested()  # what is missing is said before a training
 
     def clips(self, split: str) -> PictureClips:
+        """Return the septuplets or triplets of an official list, a clip each."""
         folders = self.need_list(f"{self.variant[:3]}_{split}list.txt")
         names = [f"im{number}.png" for number in range(1, self.length + 1)]
         return PictureClips(self.need("sequences"), folders, names)
 
     def tested(self) -> WholeFrames:
+        """Return every frame between the outer two of the official test list."""
         clips, last = self.clips("test"), self.length - 1
         shapes = [(last, target) for target in range(1, last)]
         triplets = ShapedTriplets(range(len(clips)), self.length, shapes)

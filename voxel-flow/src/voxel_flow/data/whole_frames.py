@@ -14,7 +14,7 @@ from voxel_flow.data.triplets import Clip, Triplet, as_sample, follows
 
 
 class PictureClip:
-    """Frames of a clip in picture files.
+    """Frames of a clip in image files.
 
     Args:
         folder: of the files.
@@ -33,6 +33,7 @@ class PictureClip:
         return read_image(self.path(frame))
 
     def path(self, frame: int) -> Path:
+        """Return the path of a frame by its index."""
         return self.folder / self.names[frame]
 
 
@@ -95,7 +96,7 @@ class WholeFrames(Dataset[dict[str, Any]]):
     Args:
         clips: of one size, or evaluated in batches of one.
         triplets: of them.
-        masks: a picture for each triplet, whose first channel counts; none if there are none.
+        masks: an image for each triplet, whose first channel counts; none if there are none.
     """
 
     def __init__(

@@ -10,15 +10,8 @@ from vision_shared.panels import to_picture
 from vision_shared.tables import Table
 from voxel_flow.evaluation import baselines
 from voxel_flow.evaluation.coherence import FlowWarping
-from voxel_flow.evaluation.metrics import (
-    CENTRE_256,
-    GroupedMean,
-    PooledPsnr,
-    Protocol,
-    Score,
-    endpoint_error,
-    outlier_share,
-)
+from voxel_flow.evaluation.metrics import GroupedMean, PooledPsnr, endpoint_error, outlier_share
+from voxel_flow.evaluation.protocols import CENTRE_256, Protocol, Score
 from voxel_flow.evaluation.regions import REGIONS, find_regions
 from voxel_flow.models import Synthesis
 
@@ -213,10 +206,12 @@ def joined(formats: Mapping[str, str], values: Iterable[Tensor]) -> str:
 
 
 def title(cells: Mapping[str, str], protocol: Protocol) -> str:
+    """Return the header of a column: names of the scores, name of the protocol."""
     return f"{' / '.join(cells)}, protocol {protocol.name}"
 
 
 def published_rows(protocol: Protocol, width: int) -> list[list[str]]:
+    """Return the published rows of a protocol, padded to ``width`` cells."""
     rows = [[f"{f.method} (published)", " / ".join(f.values)] for f in protocol.published]
     return [row + [""] * (width - len(row)) for row in rows]
 

@@ -84,9 +84,11 @@ def in_boxes(
 
 
 def span(indices: Tensor) -> slice:
+    """Return the slice from the first to the last of sorted indices (N,); empty for none."""
     return slice(int(indices[0]), int(indices[-1]) + 1) if len(indices) else slice(0, 0)
 
 
 def sample_ssim(image: Tensor, target: Tensor) -> Tensor:
+    """SSIM of levels with a uniform window and the sample covariance (N - 1), skimage's default."""
     x, y = round_to_levels(image), round_to_levels(target)
     return similarity(x, y, window_mean, WINDOW_SIZE**2 / (WINDOW_SIZE**2 - 1))

@@ -1,15 +1,127 @@
-"""The evaluation protocols of official data sets, and the figures published under each."""
+"""Evaluation protocols: which images are compared, by which metrics, and what others published.
+
+Numbers are comparable under one protocol alone, so each table prints the name of its own. A new
+protocol is a `Protocol` here, named by the ``protocol`` of a datamodule in `voxel_flow.data`.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+from torch import Tensor
 
 from voxel_flow.evaluation.masked import box_psnr, box_ssim, masked_psnr, masked_ssim, motion_error
 from voxel_flow.evaluation.metrics import (
-    PSNR,
-    Protocol,
-    Published,
-    Score,
+    MAX_PSNR,
     absolute_error,
     interpolation_error,
+    psnr,
 )
-from voxel_flow.evaluation.ssim import ssim_volume
+from voxel_flow.evaluation.ssim import ssim, ssim_volume
+
+
+class Score(NamedTuple):
+    """A measure of an image against the truth.
+
+    Attributes:
+        name: of a column; also names the logged value.
+        words: how it is computed.
+        cell: formats a value, e.g. ``"{:.2f} dB"``.
+        of: (image, target), and for a masked one also mask, to one value an image, NaN if it does
+            not count.
+        is_masked: counts under the batch's ``mask``.
+    """
+
+    name: str
+    words: str
+    cell: str
+    of: Callable[..., Tensor]
+    is_masked: bool = False
+
+
+class Published(NamedTuple):
+    """A figure from elsewhere, to stand beside ours.
+
+    Attributes:
+        method: as its paper calls it.
+        values: as the source prints them, in the order of a table's cell; "-" for none.
+        source: where it is printed.
+    """
+
+    method: str
+    values: tuple[str, ...]
+    source: str
+
+
+PSNR = Score("PSNR", f"PSNR (at most {MAX_PSNR:g} dB)", "{:.2f} dB", psnr)
+SSIM = Score("SSIM", "SSIM (Gaussian window, 11x11, sigma 1.5, per channel)", "{:.3f}", ssim)
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """Which images are compared, and how.
+
+    Attributes:
+        name: printed with every number.
+        images: which frames and pixels are compared, in words.
+        scores: of every image, in the order of a cell; none where only flow is compared.
+        published: figures on the same data; their source says how far under this protocol.
+        also: other protocols on the same images; each has a table of its own.
+    """
+
+    name: str
+    images: str
+    scores: tuple[Score, ...] = (PSNR, SSIM)
+    published: tuple[Published, ...] = ()
+    also: tuple["Protocol", ...] = ()
+
+    @property
+    def description(self) -> str:
+        """What a table prints below its numbers."""
+        text = f"{self.name}: {self.images}"
+        if self.scores:
+            words = [score.words for score in self.scores]
+            listed = " and ".join([", ".join(words[:-1]), words[-1]] if words[1:] else words)
+            text += f"; RGB rounded to 8 bits; {listed}: means of per-image values"
+        return text + "."
+
+
+@dataclass(frozen=True, kw_only=True)
+class CropProtocol(Protocol):
+    """Middle frames of real clips, scaled down and cropped about the centre.
+
+    Attributes:
+        short_side: pixels that the short side of a frame is scaled down to, never up.
+        crop: side of the centre crop in pixels; a smaller side stays whole.
+        cut_psnr: dB between the outer frames, on the crop, up to which a triplet spans a cut.
+    """
+
+    short_side: int
+    crop: int
+    cut_psnr: float
+
+
+CENTRE_256 = CropProtocol(
+    name="centre-256",
+    images=(
+        "middle frame of three in a row (stride 1), short side scaled down to 256, centre crop "
+        "256x256 or the whole side if smaller; without triplets across a scene cut (outer frames "
+        "at 14 dB or less) or with identical frames"
+    ),
+    short_side=256,
+    crop=256,
+    cut_psnr=14.0,
+)
+
+
+def next_frames(num_steps: int) -> CropProtocol:
+    """Extrapolation: two frames in a row, and the 1 to ``num_steps`` frames that follow them."""
+    images = CENTRE_256.images.replace(
+        "middle frame of three in a row (stride 1)",
+        f"from two frames in a row, each of the {num_steps} that follow (+1, +2, ...)",
+    )
+    return replace(CENTRE_256, name=f"next-{num_steps}-256", images=images)
+
 
 SSIM_VOLUME = Score(
     "SSIM 3-D", "SSIM (11x11x11 over rows, columns and channels)", "{:.4f}", ssim_volume

@@ -43,6 +43,11 @@ def find_regions(
 
 
 def is_textured(image: np.ndarray) -> np.ndarray:
+    """Return (H, W) bool: pixels of an (H, W, 3) uint8 image amid strong gradients.
+
+    The mean square of the gradient over a window of `TEXTURE_WINDOW` pixels is above that of
+    `TEXTURE_GRADIENT` levels a pixel.
+    """
     grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.float32)
     down, across = np.gradient(grey)  # central differences, levels per pixel
     window = (TEXTURE_WINDOW, TEXTURE_WINDOW)

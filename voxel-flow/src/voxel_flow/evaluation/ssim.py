@@ -102,6 +102,7 @@ def volume_mean(x: Tensor) -> Tensor:
 
 
 def window_weights() -> list[float]:
+    """Weights of the Gaussian window along one axis, (11,), sum 1 (Wang et al., TIP 2004)."""
     offsets = torch.arange(WINDOW_SIZE) - RADIUS
     return torch.softmax(-(offsets**2) / (2 * SIGMA**2), dim=0).tolist()
 

@@ -29,7 +29,8 @@ from voxel_flow.data.triplets import (
     evaluation_triplets,
     training_triplets,
 )
-from voxel_flow.evaluation.metrics import CENTRE_256, psnr
+from voxel_flow.evaluation.metrics import psnr
+from voxel_flow.evaluation.protocols import CENTRE_256
 
 LEARNING_RATE = 3e-4
 WARMUP_STEPS = 20

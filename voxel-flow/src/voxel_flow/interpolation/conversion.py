@@ -26,11 +26,11 @@ from vision_shared.video.concurrent import Behind, ahead
 from vision_shared.video.encoder import VideoEncoder, default_codec, format_of_images
 from vision_shared.video.reader import TimedFrame, VideoReader
 from vision_shared.video.writer import VideoWriter
-from voxel_flow.interpolation.cuts import Tally
-from voxel_flow.interpolation.figures import comparison_figure
+from voxel_flow.interpolation.comparison_plot import comparison_plot
 from voxel_flow.interpolation.interpolator import FrameInterpolator
 from voxel_flow.interpolation.jobs import Job, Writing
 from voxel_flow.interpolation.modes import Compare, Mode
+from voxel_flow.interpolation.scene_cuts import Tally
 from voxel_flow.interpolation.segments import Segments, fingerprint, write_joined
 from voxel_flow.interpolation.stills import (
     ImageSequence,
@@ -88,7 +88,7 @@ class Outcome:
 
     def _written(self) -> str:
         if self.num_frames is None:
-            return "a figure"
+            return "a plot"
         frames = "frame" if self.num_frames == 1 else "frames"
         at = "" if self.rate is None else f" at {self.rate} per second"
         return f"{self.num_frames} {frames}{at}"
@@ -279,8 +279,8 @@ class _Conversion:
 
 
 def _compare(job: Job, writing: Writing, source: _Source, model: FrameInterpolator) -> Outcome:
-    figure = comparison_figure(model, source.frames())
-    write_image(job.target, figure, overwrite=writing.overwrite)
+    plot = comparison_plot(model, source.frames())
+    write_image(job.target, plot, overwrite=writing.overwrite)
     return Outcome(job.target, None, None, Tally())
 
 

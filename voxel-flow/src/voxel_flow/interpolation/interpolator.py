@@ -22,9 +22,9 @@ from vision_shared.checkpoints import read_checkpoint
 from vision_shared.prediction import find_device, rebuild_network
 from vision_shared.video.reader import TimedFrame
 from voxel_flow.interpolation.captured import CapturedCalls
-from voxel_flow.interpolation.cuts import Tally
 from voxel_flow.interpolation.exposure import row_gain
-from voxel_flow.interpolation.pictures import Source, to_frame, with_alpha
+from voxel_flow.interpolation.frame_tensors import Source, to_frame, with_alpha
+from voxel_flow.interpolation.scene_cuts import Tally
 from voxel_flow.interpolation.tiling import SMALLEST_TILE, synthesise
 from voxel_flow.interpolation.timeline import Targets, at_rate, evenly, extend, fill, stretch
 from voxel_flow.models import Synthesis, build_network
@@ -63,16 +63,16 @@ class FrameInterpolator:
     length; each is brought to the device at most once.
 
     Nothing is made across a scene cut: there the nearer source frame is shown again. Duplicates of
-    a frame give way to what should have been there: frames between the picture and the next one.
-    Neither changes how many frames there are. See `voxel_flow.interpolation.cuts`.
+    a frame give way to what should have been there: frames between the image and the next one.
+    Neither changes how many frames there are. See `voxel_flow.interpolation.scene_cuts`.
 
     Args:
         network: from `voxel_flow.models.build_network`, for pairs of frames.
         device: where it runs: ``auto`` (a GPU where there is one), ``cpu`` or ``cuda``.
-        precision: of the network's convolutions; pictures are read and blended in fp32.
-        scale: of the pictures on which motion is estimated, in (0, 1]; frames are read at full
+        precision: of the network's convolutions; images are read and blended in fp32.
+        scale: of the images on which motion is estimated, in (0, 1]; frames are read at full
             size. Below 1 is faster, and reaches further.
-        tile: largest side, in pixels, of what the network sees at once; larger pictures are done in
+        tile: largest side, in pixels, of what the network sees at once; larger images are done in
             overlapping tiles, so that memory has a bound.
         quality: ``fast``, or ``best``: a frame between two is the mean of what the network makes of
             them as they are, and turned by 180 degrees with time reversed; at twice the time.

@@ -214,14 +214,14 @@ def _target(output: Path, name: str, count: int, suffix: str) -> Path:
 
 def _check_job(job: Job, writing: Writing) -> None:
     target, suffix = job.target, job.target.suffix.lower()
-    makes_figure = isinstance(job.mode, Compare)
+    makes_plot = isinstance(job.mode, Compare)
     is_real_video = job.sources[0].suffix.lower() in VIDEO_SUFFIXES
     allowed = VIDEO_OUTPUTS if is_real_video else (*VIDEO_OUTPUTS, *ANIMATIONS)
-    if makes_figure:
+    if makes_plot:
         allowed = FIGURES
     if not job.makes_folder and suffix not in allowed:
         raise InputError(f"{target}: expected a folder or a name in {', '.join(allowed)}")
-    if not job.makes_video and not makes_figure:
+    if not job.makes_video and not makes_plot:
         for option, is_set in (("codec", writing.codec is not None), ("resume", writing.resume)):
             if is_set:
                 raise InputError(f"{target}: --{option} is for videos ({', '.join(VIDEO_OUTPUTS)})")

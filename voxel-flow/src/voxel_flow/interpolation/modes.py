@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
     from vision_shared.video.reader import TimedFrame
-    from voxel_flow.interpolation.cuts import Tally
     from voxel_flow.interpolation.interpolator import FrameInterpolator
+    from voxel_flow.interpolation.scene_cuts import Tally
 
     Frames = Iterable[TimedFrame]
 

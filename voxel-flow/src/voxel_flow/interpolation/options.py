@@ -151,7 +151,7 @@ def _check_options(options: Namespace, *, are_images: bool) -> None:
     if options.compare:
         for name in ("fps", "codec", "audio", "resume"):
             if getattr(options, name):
-                raise InputError(f"--{name}: not allowed with --compare, which writes a picture")
+                raise InputError(f"--{name}: not allowed with --compare, which writes an image")
     if options.resume and options.adapt is not None:
         raise InputError("--resume: not allowed with --adapt, whose weights are not kept")
     if are_images:

@@ -100,14 +100,14 @@ def write_animation(
     *,
     overwrite: bool = False,
 ) -> None:
-    """Write a GIF or WebP that plays for ever, whole or not at all; all pictures are held.
+    """Write a GIF or WebP that plays for ever, whole or not at all; all images are held.
 
     Formats count whole 1/100 (GIF) or 1/1000 seconds: durations are rounded so that none adds up.
 
     Args:
         path: ends in ``.gif`` or ``.webp``. WebP is written at quality 90.
         pictures: (H, W, 3) uint8 RGB, or (H, W, 4) with alpha, of one size; and their seconds.
-        rate: pictures per second, for how long the last one is shown.
+        rate: images per second, for how long the last one is shown.
         overwrite: replace a file of that name.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Estimating voxel flow on pictures too large to do so at once, or at full size.
+"""Estimating voxel flow on images too large to do so at once, or at full size.
 
 Only the estimate is made in parts or at a smaller size. The frames are then read at full size and
 as a whole, so that motion may lead from one tile into another, and detail is never lost.
@@ -21,7 +21,7 @@ MARGIN = 64
 Over the pixels between the margins one tile gives way to the other."""
 SMALLEST_TILE = 2 * OVERLAP
 
-_ALIGNMENT = 32  # the networks' coarsest grid: every tile lies on the whole picture's
+_ALIGNMENT = 32  # the networks' coarsest grid: every tile lies on the whole image's
 
 
 def synthesise(
@@ -32,14 +32,14 @@ def synthesise(
     scale: float = 1.0,
     tile: int,
 ) -> Synthesis:
-    """Call a network of `voxel_flow.models`, in tiles or on smaller pictures where asked to.
+    """Call a network of `voxel_flow.models`, in tiles or on smaller images where asked to.
 
     Args:
         network: its weights are those of one call wherever a tile has nothing beside it.
         frames: (1, K, 3, H, W) RGB in [0, 1], taken at times 0, 1, ...
         time: (1,) of the frame to be made.
-        scale: of the pictures on which the flow is estimated, in (0, 1].
-        tile: largest side of what the network sees at once, in pixels of those pictures.
+        scale: of the images on which the flow is estimated, in (0, 1].
+        tile: largest side of what the network sees at once, in pixels of those images.
     """
     height, width = frames.shape[-2:]
     small = frames if scale == 1 else _resize(frames.flatten(0, 1), scale)[None]

@@ -1,6 +1,6 @@
 """Which frames a video gets, and when: between its frames, and after the last.
 
-What makes a picture of two is given; no network is known here.
+What makes an image of two is given; no network is known here.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -11,8 +11,8 @@ from math import ceil, floor
 import torch
 
 from vision_shared.video.reader import TimedFrame
-from voxel_flow.interpolation.cuts import Span, Tally, find_spans
-from voxel_flow.interpolation.pictures import Source
+from voxel_flow.interpolation.frame_tensors import Source
+from voxel_flow.interpolation.scene_cuts import Span, Tally, find_spans
 
 Make = Callable[[Source, Source, Fraction], TimedFrame]
 """Two frames and a time -> the frame at that time."""

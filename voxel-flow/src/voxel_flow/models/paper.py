@@ -144,6 +144,7 @@ class EncoderDecoder(nn.Module):
         self.head = nn.Conv2d(c1, outputs, 5, padding=2)
 
     def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) -> (B, outputs, H, W); H and W divide by 8."""
         e1, e2, e3, x = self.encode(x)
         x = self.deconv1(torch.cat([double(x), e3], 1))  # (B, 4w, H/4, W/4)
         x = self.deconv2(torch.cat([double(x), e2], 1))  # (B, 2w, H/2, W/2)

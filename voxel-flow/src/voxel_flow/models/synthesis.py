@@ -73,6 +73,7 @@ def blend(frames: Tensor, flows: Tensor, weights: Tensor, offsets: Tensor) -> Te
 
 
 def sample(frames: Tensor, flow: Tensor, weights: Tensor, offsets: Tensor) -> Tensor:
+    """Return (B, 3, H, W) sampled from both frames along the flow (paper, equations 2 to 4)."""
     return sample_voxel_flow(frames, flow, weights, offsets, 0.0)
 
 
@@ -114,14 +115,17 @@ def crop(plane: Tensor, like: Tensor) -> Tensor:
 
 
 def shrink(frames: Tensor, scale: int) -> Tensor:
+    """Return (B, 2, 3, H / scale, W / scale), means of blocks."""
     if scale == 1:
         return frames
     return F.avg_pool2d(frames.flatten(1, 2), scale).unflatten(1, frames.shape[1:3])
 
 
 def double(plane: Tensor) -> Tensor:
+    """(B, C, H, W) -> (B, C, 2 H, 2 W), bilinear; values stay."""
     return enlarge(plane, 2)
 
 
 def enlarge(plane: Tensor, scale: int) -> Tensor:
+    """(B, C, H, W) -> (B, C, scale H, scale W), bilinear; values stay."""
     return F.interpolate(plane, scale_factor=scale, mode="bilinear", align_corners=False)

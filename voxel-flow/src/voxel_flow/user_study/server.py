@@ -93,6 +93,7 @@ def serve(study: Study, port: int) -> ThreadingHTTPServer:
 
 
 def type_of(path: Path) -> str:
+    """Return the MIME type of a file by its name."""
     return mimetypes.guess_type(path.name)[0] or "application/octet-stream"
 
 

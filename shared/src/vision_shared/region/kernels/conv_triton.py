@@ -34,6 +34,7 @@ class Tile(NamedTuple):
         return self.stages * (self.rows + self.columns) * self.depth * item_size
 
     def launch(self) -> dict[str, int]:
+        """Return Triton's launch options of the tile."""
         # FP fusion is named because Triton 3.9 warns where it is left to the default.
         return {"num_warps": self.warps, "num_stages": self.stages, "enable_fp_fusion": True}
 

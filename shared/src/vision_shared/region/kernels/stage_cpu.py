@@ -43,6 +43,7 @@ class Product:
             self.weight = self.weight.contiguous()
 
     def num_rows_at_once(self, num_rows: int) -> int:
+        """Return the number of rows in one block, at most ``num_rows``."""
         return min(self.step * torch.get_num_threads(), num_rows)
 
     def scratch_size(self, num_rows: int) -> int:

@@ -61,6 +61,7 @@ class Head:
 
 
 def is_number(field: str) -> bool:
+    """Return whether a field is a whole number, with or without a minus."""
     return field.removeprefix("-").isdecimal()
 
 

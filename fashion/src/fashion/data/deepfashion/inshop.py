@@ -1,4 +1,4 @@
-"""In-shop Clothes Retrieval (DeepFashion, Liu et al., CVPR 2016): 52,712 pictures of 7,982 items.
+"""In-shop Clothes Retrieval (DeepFashion, Liu et al., CVPR 2016): 52,712 images of 7,982 items.
 
 Eval/list_eval_partition.txt            NAME ITEM train, query or gallery
 Anno/list_bbox_inshop.txt               with the garment's type and the pose
@@ -17,21 +17,19 @@ from pathlib import Path
 
 import numpy as np
 
-from fashion.data.garments import Garments, Vocabulary, unknown_columns
-from fashion.data.labels import Labels
-from fashion.data.layout import GALLERY, PARTS, QUERY, SHOP, UNKNOWN
-from fashion.data.official import (
-    Files,
-    encoded,
+from fashion.data.deepfashion.annotations import (
     fill_boxes,
     fill_landmarks,
-    find_files,
     item_number,
     places,
     read_partition,
     unique_pictures,
 )
-from fashion.data.text import Row, read_labels, read_names
+from fashion.data.deepfashion.files import Files, find_files
+from fashion.data.deepfashion.parsing import Row, read_labels, read_names
+from fashion.data.garments import Garments, Vocabulary, encoded, unknown_columns
+from fashion.data.labels import Labels
+from fashion.data.taxonomy import GALLERY, QUERY, SHOP, SPLITS, UNKNOWN
 from vision_shared.faults import Report
 from vision_shared.inputs import InputError
 
@@ -55,9 +53,9 @@ def find_inshop(root: Path) -> Files:
 
 
 def read_inshop(files: Files, report: Report) -> Garments:
-    """Read the lists and join them by the names of the pictures.
+    """Read the lists and join them by the names of the images.
 
-    Reports queries whose item no picture of the gallery shows, beside faults in rows.
+    Reports queries whose item no image of the gallery shows, beside faults in rows.
 
     Raises:
         InputError: a list that cannot be used at all.
@@ -68,7 +66,7 @@ def read_inshop(files: Files, report: Report) -> Garments:
     rows = places(pictures)
     columns = unknown_columns(len(rows))
     columns.roles[:] = [ROLES[row.fields[2]] for row in pictures.values()]
-    columns.parts[columns.roles != UNKNOWN] = PARTS.index("test")
+    columns.splits[columns.roles != UNKNOWN] = SPLITS.index("test")
     columns.domains[:] = SHOP
     columns.items[:] = [_item(row, report) for row in pictures.values()]
     columns.series[:] = [_series(name) for name in pictures]
@@ -87,7 +85,7 @@ def read_inshop(files: Files, report: Report) -> Garments:
 
 
 def categories_of(names: list[str]) -> tuple[tuple[str, ...], np.ndarray]:
-    """The sorted categories that folders name (WOMEN/Dresses), and the number of each picture's."""
+    """The sorted categories that folders name (WOMEN/Dresses), and the number of each image's."""
     paths = [name.split("/") for name in names]
     own = ["/".join(path[1:3]) if len(path) > 4 else "" for path in paths]
     categories = sorted(set(own) - {""})
@@ -96,7 +94,7 @@ def categories_of(names: list[str]) -> tuple[tuple[str, ...], np.ndarray]:
 
 
 def item_labels(path: Path, number: int, items: np.ndarray, report: Report) -> Labels:
-    """Labels of pictures from a list that has a row for each item, as id_00000001."""
+    """Labels of images from a list that has a row for each item, as id_00000001."""
     known = np.unique(items[items != UNKNOWN])
     rows = {f"id_{item:08d}": row for row, item in enumerate(known.tolist())}
     labels = read_labels(path, number, rows, report)
@@ -106,13 +104,13 @@ def item_labels(path: Path, number: int, items: np.ndarray, report: Report) -> L
 def report_lonely_queries(
     pictures: Mapping[str, Row], items: np.ndarray, roles: np.ndarray, report: Report
 ) -> None:
-    """Report queries whose item no picture of the gallery shows: none of them can be found."""
+    """Report queries whose item no image of the gallery shows: none of them can be found."""
     lonely = (roles == QUERY) & ~np.isin(items, items[roles == GALLERY])
     where = list(pictures.items())
     for place in np.flatnonzero(lonely):
         name, row = where[place]
         report(
-            f"{row.where}: the query {name} shows an item that no picture of the gallery shows: "
+            f"{row.where}: the query {name} shows an item that no image of the gallery shows: "
             "list one, or leave the query out"
         )
 

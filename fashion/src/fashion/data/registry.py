@@ -5,16 +5,16 @@ from pathlib import Path
 from typing import NamedTuple
 
 from fashion.data.annotation_cache import cached
-from fashion.data.cap import find_cap, read_cap
-from fashion.data.cap_fine import find_cap_fine, read_cap_fine
-from fashion.data.consumer2shop import find_consumer2shop, read_consumer2shop
-from fashion.data.deepfashion2 import find_deepfashion2, read_deepfashion2
-from fashion.data.fld import find_fld, read_fld
+from fashion.data.deepfashion.cap import find_cap, read_cap
+from fashion.data.deepfashion.cap_fine import find_cap_fine, read_cap_fine
+from fashion.data.deepfashion.consumer2shop import find_consumer2shop, read_consumer2shop
+from fashion.data.deepfashion.deepfashion2 import find_deepfashion2, read_deepfashion2
+from fashion.data.deepfashion.files import Files
+from fashion.data.deepfashion.fld import find_fld, read_fld
+from fashion.data.deepfashion.inshop import find_inshop, read_inshop
 from fashion.data.folder import read_folder
 from fashion.data.garments import Garments, joined, stacked
-from fashion.data.inshop import find_inshop, read_inshop
-from fashion.data.official import Files
-from fashion.data.people_others import read_others
+from fashion.data.people.others import read_others
 from vision_shared.faults import Report, stop
 from vision_shared.inputs import InputError
 
@@ -66,7 +66,7 @@ def load_garments(name: str, root: Path, cache: Path) -> Garments:
     if name == "folder":
         return read_folder(root, stop)
     if name == "people":
-        items = joined(*(load_garments(part, root / part, cache) for part in PEOPLE))
+        items = joined(*(load_garments(name, root / name, cache) for name in PEOPLE))
         return stacked(items, read_others(root, items))
     if name not in OFFICIAL:
         raise InputError(f"expected one of {', '.join(BENCHMARKS)}, got {name!r}")
@@ -79,7 +79,7 @@ def read_garments(name: str, root: Path, report: Report) -> Garments:
     if name == "folder":
         return read_folder(root, report)
     if name == "people":
-        items = joined(*(read_garments(part, root / part, report) for part in PEOPLE))
+        items = joined(*(read_garments(name, root / name, report) for name in PEOPLE))
         return stacked(items, read_others(root, items))
     _, find, read = OFFICIAL[name]
     return read(find(root), report)

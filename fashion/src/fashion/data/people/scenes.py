@@ -7,16 +7,16 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from fashion.data.deepfashion2 import FOLDERS, KINDS, STATE_OF_CODE
-from fashion.data.layout import CATEGORIES
-from fashion.data.people_garments import Seen
+from fashion.data.deepfashion.deepfashion2 import FOLDERS, KINDS, STATE_OF_CODE
+from fashion.data.people.garments import Seen
+from fashion.data.taxonomy import CATEGORIES
 
 OUTWEAR = ("Cardigan", "Jacket", "Blazer", "Coat")
 CODE_OF_STATE = {state: code for code, state in STATE_OF_CODE.items()}
 
 
 def write_scene(
-    folder: Path, number: int, part: str, image: Path, source: str, pair: int,
+    folder: Path, number: int, split: str, image: Path, source: str, pair: int,
     garments: list[tuple[Seen, NDArray[np.bool_], int]],
 ) -> None:  # fmt: skip
     """Write an annotation, and a link to its image.
@@ -24,13 +24,13 @@ def write_scene(
     Args:
         folder: of the data set.
         number: of the image, from 1.
-        part: ``train`` or ``test``.
+        split: ``train`` or ``test``.
         image: its file.
         source: ``shop`` or ``user``.
         pair: number of the item that it shows.
         garments: each with its mask (H, W), and its style: above 0 for the item itself.
     """
-    below = folder / FOLDERS[part]
+    below = folder / FOLDERS[split]
     for name in ("image", "annos"):
         (below / name).mkdir(parents=True, exist_ok=True)
     target = Path(*[".."] * len(below.relative_to(folder.parent).parts), "..")

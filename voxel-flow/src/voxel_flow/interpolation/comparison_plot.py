@@ -11,9 +11,9 @@ from PIL import Image
 from vision_shared import panels
 from vision_shared.video.reader import TimedFrame
 from voxel_flow.drawing import draw_sample, titles
-from voxel_flow.interpolation.cuts import mark_cuts
+from voxel_flow.interpolation.frame_tensors import Source
 from voxel_flow.interpolation.interpolator import FrameInterpolator
-from voxel_flow.interpolation.pictures import Source
+from voxel_flow.interpolation.scene_cuts import mark_cuts
 from voxel_flow.interpolation.timeline import TooFewFrames
 
 ROWS = 4
@@ -22,7 +22,7 @@ PANEL_WIDTH = 360  # pixels, at most
 _Triplet = tuple[TimedFrame, TimedFrame, TimedFrame]
 
 
-def comparison_figure(interpolator: FrameInterpolator, frames: Iterable[TimedFrame]) -> np.ndarray:
+def comparison_plot(interpolator: FrameInterpolator, frames: Iterable[TimedFrame]) -> np.ndarray:
     """Draw inputs, reference, result, their difference (times 4), motion and selection mask.
 
     Of three frames or more: up to `ROWS` moments spread over the video, none across a scene cut; a
@@ -92,7 +92,7 @@ def _draw(
 
 
 def _fit(picture: np.ndarray, frame: av.VideoFrame) -> np.ndarray:
-    """Turn a picture upright, as its frame is shown, and make it no wider than a panel."""
+    """Turn an image upright, as its frame is shown, and make it no wider than a panel."""
     upright = np.rot90(picture, frame.rotation // 90)
     height, width = upright.shape[:2]
     if width <= PANEL_WIDTH:

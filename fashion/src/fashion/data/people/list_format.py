@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
-from fashion.data.layout import SLOTS_OF_TYPE, TRUNCATED
+from fashion.data.taxonomy import SLOTS_OF_TYPE, TRUNCATED
 
 NAME_WIDTH = 70
-MOST_LANDMARKS = 8
+MAX_LANDMARKS = 8
 
 
 def write_list(path: Path, columns: str, rows: Sequence[str]) -> None:
@@ -32,6 +32,7 @@ def write_windows_names(path: Path, rows: Sequence[str]) -> None:
 
 
 def padded(name: str, *fields: str) -> str:
+    """Return a row: the name filled up with spaces, then the fields."""
     return f"{name:<{NAME_WIDTH}} {' '.join(fields)}"
 
 
@@ -41,6 +42,7 @@ def box_fields(box: Iterable[int]) -> list[str]:
 
 
 def label_fields(labels: np.ndarray) -> str:
+    """Return labels (A,) of 1, -1 and 0 as the columns of a row."""
     return " ".join(f"{label:2d}" for label in labels.tolist()) + " "
 
 
@@ -54,7 +56,8 @@ def landmark_fields(kind: int, states: np.ndarray, landmarks: np.ndarray) -> lis
 
 
 def landmark_columns(*, has_variation: bool) -> str:
-    numbers = range(1, MOST_LANDMARKS + 1)
+    """Return the line that names the columns of a list of landmarks."""
+    numbers = range(1, MAX_LANDMARKS + 1)
     names = ("visibility_{0}", "location_x_{0}", "location_y_{0}")
     places = (f"landmark_{name.format(i)}" for i in numbers for name in names)
     kinds = "clothes_type  variation_type" if has_variation else "clothes_type"

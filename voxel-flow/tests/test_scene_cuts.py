@@ -9,7 +9,7 @@ from av.video.stream import VideoStream
 
 from vision_shared.video.colour import from_levels
 from vision_shared.video.reader import TimedFrame, VideoReader
-from voxel_flow.interpolation.cuts import LONGEST_RUN, Span, find_spans, mark_cuts
+from voxel_flow.interpolation.scene_cuts import LONGEST_RUN, Span, find_spans, mark_cuts
 
 HEIGHT, WIDTH = 96, 128
 

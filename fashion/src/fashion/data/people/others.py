@@ -13,28 +13,28 @@ from numpy.typing import NDArray
 
 from fashion.data.garments import Garments, unknown_columns
 from fashion.data.labels import Labels
-from fashion.data.layout import PARTS
-from fashion.data.people_garments import Seen
+from fashion.data.people.garments import Seen
+from fashion.data.taxonomy import SPLITS
 from vision_shared.inputs import InputError
 
 OTHERS = "others.json"
 
 
 def other_row(
-    name: str, part: str, garment: Seen, labels: NDArray[np.int8], domain: int
+    name: str, split: str, garment: Seen, labels: NDArray[np.int8], domain: int
 ) -> dict[str, Any]:
     """Return what others.json says of a garment.
 
     Args:
         name: of the image, img/...
-        part: of `layout.PARTS`.
+        split: one of `taxonomy.SPLITS`.
         garment: the garment.
         labels: int8 (A,) of 1 and -1.
         domain: SHOP or CONSUMER.
     """
     return {
         "name": name,
-        "part": PARTS.index(part),
+        "part": SPLITS.index(split),
         "type": garment.type,
         "category": garment.category,
         "box": garment.box.tolist(),
@@ -63,7 +63,7 @@ def read_others(folder: Path, items: Garments) -> Garments:
         columns = unknown_columns(len(rows))
         labels = np.full((len(rows), items.labels.number), -1, np.int8)
         for number, row in enumerate(rows):
-            for key, column in (("part", columns.parts), ("type", columns.types)):
+            for key, column in (("part", columns.splits), ("type", columns.types)):
                 column[number] = row[key]
             columns.categories[number], columns.domains[number] = row["category"], row["domain"]
             columns.boxes[number], columns.landmarks[number] = row["box"], row["landmarks"]

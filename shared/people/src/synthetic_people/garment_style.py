@@ -14,7 +14,7 @@ FAR = np.float64(1.0)  # of a field where an edge is nowhere near
 
 
 @dataclass(frozen=True)
-class Cut:
+class GarmentStyle:
     """The edges of a garment on the shell, (N,) each; cloth is where all are above 0.
 
     Args:
@@ -56,7 +56,7 @@ def has_skirt(design: Design) -> bool:
 
 
 @functools.lru_cache(maxsize=256)
-def cut(design: Design) -> Cut:
+def style_of(design: Design) -> GarmentStyle:
     """Return the edges of a design."""
     it = shell()
     none = np.full(len(it.rows), FAR)
@@ -65,12 +65,12 @@ def cut(design: Design) -> Cut:
     lower = (hem - it.down) * np.where(it.down > 1, CALF, THIGH)
     if surface == "legs":
         rise = np.where(it.arm > OFF_ARM, -FAR, (it.down - design.rise) * THIGH)
-        return _cut(none, none, lower, rise, none)
-    return _cut(neckline(design, it), sleeve(design, it), lower, none, _opening(design, it))
+        return _style(none, none, lower, rise, none)
+    return _style(neckline(design, it), sleeve(design, it), lower, none, _opening(design, it))
 
 
-def _cut(*edges: np.ndarray) -> Cut:
-    return Cut(*(edge.astype(np.float32) for edge in edges))
+def _style(*edges: np.ndarray) -> GarmentStyle:
+    return GarmentStyle(*(edge.astype(np.float32) for edge in edges))
 
 
 def neckline(design: Design, it: Shell) -> np.ndarray:

@@ -1,13 +1,13 @@
 """Scene cuts and duplicated frames: where in-between frames must not, or need not, be made.
 
-A **cut** is a step between frames whose pictures have little in common, and far less than those of
+A **cut** is a step between frames whose images have little in common, and far less than those of
 the steps beside it, which tells it from fast motion. Both thresholds were set on real clips: at the
 cuts the difference is 0.73 to 1.16 of the contrast and 2.5 to 100 times that of the steps beside,
 in the fastest pan it is 0.57 at equal steps (0.7 to 0.85 with frames left out).
 
-A **duplicate** shows the picture of the frame before again, as in animation drawn on twos or in
+A **duplicate** shows the image of the frame before again, as in animation drawn on twos or in
 film sped up to a video's rate. An encoder changes it a little: up to 4 levels of a block's mean at
-usual qualities, far below what moves. Pictures that stand longer than `LONGEST_RUN` frames are
+usual qualities, far below what moves. Images that stand longer than `LONGEST_RUN` frames are
 stills, not duplicates: there nothing was lost that could be made again.
 """
 
@@ -27,13 +27,13 @@ CUT_DIFFERENCE = 0.65
 CUT_PROMINENCE = 1.25
 """Of a cut, at least: its difference in relation to those of the steps before and after."""
 MIN_CONTRAST = 8.0
-"""Levels of 255: noise in a darker or plainer picture is not taken for a cut."""
+"""Levels of 255: noise in a darker or plainer image is not taken for a cut."""
 DUPLICATE_DIFFERENCE = 4
 """Of a duplicate, at most: levels of 255 by which the mean of any block of 8 x 8 pixels changes."""
 DUPLICATE_SHARE = 0.25
-"""Of a duplicate, at most: the same in relation to the change to the next picture."""
+"""Of a duplicate, at most: the same in relation to the change to the next image."""
 LONGEST_RUN = 5
-"""Frames that show one picture: 12 pictures a second in a video of 60."""
+"""Frames that show one image: 12 images a second in a video of 60."""
 
 _BLOCK = 8  # pixels
 _THUMBNAIL = (64, 36)
@@ -55,7 +55,7 @@ class MarkedFrame(NamedTuple):
 
 @dataclass(frozen=True)
 class Span:
-    """A picture and how long it is shown.
+    """An image and how long it is shown.
 
     Attributes:
         frames: the frame that shows it first, and its duplicates.
@@ -118,7 +118,7 @@ def mark_cuts(frames: Iterable[TimedFrame]) -> Iterator[MarkedFrame]:
 
 
 def find_spans(frames: Iterable[TimedFrame]) -> Iterator[Span]:
-    """Group frames into spans; a span of several frames is a picture and its duplicates.
+    """Group frames into spans; a span of several frames is an image and its duplicates.
 
     Every frame is in one span, in order. At most `LONGEST_RUN` + 2 frames are held.
     """
@@ -183,7 +183,7 @@ def _change(one: MarkedFrame, other: MarkedFrame) -> int:
 def _close(run: list[MarkedFrame], following: MarkedFrame | None, change: int) -> Iterator[Span]:
     """Yield a run as one span if its frames are duplicates, else frame by frame.
 
-    ``change`` is the one to the next picture, which tells duplicates from slow motion; 0 where the
+    ``change`` is the one to the next image, which tells duplicates from slow motion; 0 where the
     run is part of a still.
     """
     own_change = max(_change(run[0], marked) for marked in run)

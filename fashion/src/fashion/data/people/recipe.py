@@ -26,11 +26,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from fashion.data.layout import CATEGORIES, CONSUMER, PARTS, SHOP
-from fashion.data.people_garments import Seen, labels_of, noisy, seen_garment, variation_of
-from fashion.data.people_lists import POSE_TYPES, Shot, write_benchmarks
-from fashion.data.people_others import other_row, write_others
-from fashion.data.people_scenes import write_scene
+from fashion.data.people.garments import Seen, labels_of, noisy, seen_garment, variation_of
+from fashion.data.people.lists import POSE_TYPES, Shot, write_benchmarks
+from fashion.data.people.others import other_row, write_others
+from fashion.data.people.scenes import write_scene
+from fashion.data.taxonomy import CATEGORIES, CONSUMER, SHOP, SPLITS
 from synthetic_people import dataset
 from synthetic_people.backgrounds import Backgrounds
 from synthetic_people.catalogue import SHOTS
@@ -73,9 +73,9 @@ class Recipe:
     photographs: str | None = None
 
     def __post_init__(self) -> None:
-        if self.side < 32 or len(self.items) != len(PARTS) or min(self.items) < 1:
+        if self.side < 32 or len(self.items) != len(SPLITS) or min(self.items) < 1:
             raise InputError(f"expected a side of 32 px or more and items of 3 splits: {self}")
-        if len(self.portraits) != len(PARTS) or min(self.portraits) < 0:
+        if len(self.portraits) != len(SPLITS) or min(self.portraits) < 0:
             raise InputError(f"expected portraits of 3 splits: {self}")
         if self.backgrounds < 1 or self.seed < 0:
             raise InputError(f"expected 1 background or more and a seed of 0 or more: {self}")
@@ -97,14 +97,14 @@ class Recipe:
         return json.dumps({**versions, **asdict(self), **counts}, indent=2) + "\n"
 
     def samples(self, kind: Literal["items", "portraits"], split: int) -> dataset.Recipe:
-        """Return the recipe of the samples of a split, by its index in `PARTS`."""
+        """Return the recipe of the samples of a split, by its index in `SPLITS`."""
         counts = {"items": self.items[split] * len(SHOTS), "portraits": self.portraits[split]}
         return dataset.Recipe(
             kind,
             count=counts[kind],
             size=self.side,
             seed=self.seed,
-            split=PARTS[split],
+            split=SPLITS[split],
             per_identity=1,
             backgrounds=self.photographs,
         )
@@ -115,15 +115,15 @@ def _write(folder: Path, recipe: Recipe, sets: Path) -> None:
     others: list[dict[str, Any]] = []
     portraits: list[dict[str, Any]] = []
     first = 1
-    for split, part in enumerate(PARTS):
-        for place, sample in enumerate(_samples(recipe.samples("items", split), sets)):
+    for index, split in enumerate(SPLITS):
+        for place, sample in enumerate(_samples(recipe.samples("items", index), sets)):
             item = first + place // len(SHOTS)
-            rng = np.random.default_rng((recipe.seed, split, place))
-            shot, rest = _write_shot(folder, recipe, item, part, place % len(SHOTS), sample, rng)
+            rng = np.random.default_rng((recipe.seed, index, place))
+            shot, rest = _write_shot(folder, recipe, item, split, place % len(SHOTS), sample, rng)
             shots += [] if shot is None else [shot]
             others += rest
-        first += recipe.items[split]
-        portraits += _write_portraits(folder, recipe, split, sets)
+        first += recipe.items[index]
+        portraits += _write_portraits(folder, recipe, index, sets)
     shots = _paired(shots)
     write_benchmarks(folder, shots)
     listed = {shot.name for shot in shots}
@@ -137,7 +137,7 @@ def _samples(recipe: dataset.Recipe, sets: Path) -> Iterator[Sample]:
 
 
 def _write_shot(
-    folder: Path, recipe: Recipe, item: int, part: str, number: int, sample: Sample,
+    folder: Path, recipe: Recipe, item: int, split: str, number: int, sample: Sample,
     rng: np.random.Generator,
 ) -> tuple[Shot | None, list[dict[str, Any]]]:  # fmt: skip
     """Write an image and its scene, if enough is seen of the item; return what is listed of it."""
@@ -149,40 +149,40 @@ def _write_shot(
     view = str(facts["view"]) if SHOTS[number].is_catalogue else ""
     name = _name(item, number, garment, view)
     _write_jpeg(folder / name, sample.image)
-    if part != "val":  # DeepFashion2's reader takes items of training to validate
+    if split != "val":  # DeepFashion2's reader takes items of training to validate
         image, source = folder / name, ("shop", "user")[domain]
         count = item * len(SHOTS) + number
-        write_scene(folder / "deepfashion2", count, part, image, source, item, garments)
+        write_scene(folder / "deepfashion2", count, split, image, source, item, garments)
     labels = [labels_of(each.has) for each, _, _ in garments]
-    if part == "train":
+    if split == "train":
         labels = [noisy(rng, each, recipe.missing, recipe.swapped) for each in labels]
     variation = variation_of(garment, str(facts["pose"]), view)
     shot = Shot(
-        name, item, part, garment.category, garment.type, domain, view, int(facts["series"]),
+        name, item, split, garment.category, garment.type, domain, view, int(facts["series"]),
         variation, garment.box, garment.landmarks, garment.states, labels[0],
     )  # fmt: skip
     pairs = zip(garments[1:], labels[1:], strict=True)
-    return shot, [other_row(name, part, each, has, domain) for (each, _, _), has in pairs]
+    return shot, [other_row(name, split, each, has, domain) for (each, _, _), has in pairs]
 
 
 def _write_portraits(
-    folder: Path, recipe: Recipe, split: int, sets: Path
+    folder: Path, recipe: Recipe, index: int, sets: Path
 ) -> Iterator[dict[str, Any]]:
     """Write the portraits of a split; yield what is listed of them."""
-    if not recipe.portraits[split]:
+    if not recipe.portraits[index]:
         return
-    part = PARTS[split]
-    for number, sample in enumerate(_samples(recipe.samples("portraits", split), sets), 1):
-        rng = np.random.default_rng((recipe.seed, len(PARTS) + 1 + split, number))
+    split = SPLITS[index]
+    for number, sample in enumerate(_samples(recipe.samples("portraits", index), sets), 1):
+        rng = np.random.default_rng((recipe.seed, len(SPLITS) + 1 + index, number))
         garments = _garments(sample)
-        name = f"img/portraits/{part}_{number:06d}.jpg"
+        name = f"img/portraits/{split}_{number:06d}.jpg"
         if garments:
             _write_jpeg(folder / name, sample.image)
         for garment, _, _ in garments:
             labels = labels_of(garment.has)
-            if part == "train":
+            if split == "train":
                 labels = noisy(rng, labels, recipe.missing, recipe.swapped)
-            yield other_row(name, part, garment, labels, CONSUMER)
+            yield other_row(name, split, garment, labels, CONSUMER)
 
 
 def _garments(sample: Sample) -> list[tuple[Seen, NDArray[np.bool_], int]]:
@@ -219,7 +219,7 @@ def _paired(shots: list[Shot]) -> list[Shot]:
 
 def _write_backgrounds(folder: Path, recipe: Recipe) -> None:
     photographs = Backgrounds(recipe.photographs, "train")
-    rng = np.random.default_rng((recipe.seed, len(PARTS)))
+    rng = np.random.default_rng((recipe.seed, len(SPLITS)))
     for number in range(1, recipe.backgrounds + 1):
         _write_jpeg(folder / f"{number:06d}.jpg", photographs.crop(rng, recipe.side))
 

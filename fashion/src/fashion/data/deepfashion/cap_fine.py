@@ -1,6 +1,6 @@
-"""The fine release of Category and Attribute Prediction: 20,000 pictures, 26 attributes in 6 types.
+"""The fine release of Category and Attribute Prediction: 20,000 images, 26 attributes in 6 types.
 
-Anno_fine/{train,val,test}.txt             a picture a line
+Anno_fine/{train,val,test}.txt             an image a line
 Anno_fine/{train,val,test}_attr.txt        what is known of it in its line: 26 times 0 or 1
 Anno_fine/{train,val,test}_cate.txt        a category, from 1
 Anno_fine/{train,val,test}_bbox.txt        x_1 y_1 x_2 y_2
@@ -17,12 +17,12 @@ from pathlib import Path
 
 import numpy as np
 
-from fashion.data.cap import BENCHMARK, type_names
-from fashion.data.garments import Columns, Garments, Vocabulary, unknown_columns
+from fashion.data.deepfashion.cap import BENCHMARK, type_names
+from fashion.data.deepfashion.files import PAGE, Files, find_list, image_folder
+from fashion.data.deepfashion.parsing import AGAIN, Row, lines_of, read_names
+from fashion.data.garments import Columns, Garments, Vocabulary, encoded, unknown_columns
 from fashion.data.labels import LabelsWriter
-from fashion.data.layout import CATEGORIES, LOWER, PARTS, SLOTS, SLOTS_OF_TYPE, UPPER, VISIBLE
-from fashion.data.official import PAGE, Files, encoded, find_list, picture_folder
-from fashion.data.text import AGAIN, Row, lines_of, read_names
+from fashion.data.taxonomy import CATEGORIES, LOWER, SLOTS, SLOTS_OF_TYPE, SPLITS, UPPER, VISIBLE
 from vision_shared.faults import Report
 from vision_shared.inputs import InputError, check_input
 
@@ -35,23 +35,23 @@ OPTIONAL = {"bbox": ("_bbox.txt",), "landmarks": ("_landmarks.txt", "_landmards.
 def find_cap_fine(root: Path) -> Files:
     """Find the files; raises as `cap.find_cap`."""
     lists = {}
-    for part in PARTS:
-        folders = [f"{folder}{nested}" for folder in FOLDERS for nested in ("", f"/{part}")]
+    for split in SPLITS:
+        folders = [f"{folder}{nested}" for folder in FOLDERS for nested in ("", f"/{split}")]
         for key, ends in (NEEDED | OPTIONAL).items():
-            found = (find_list(root, part + end, folders) for end in ends)
+            found = (find_list(root, split + end, folders) for end in ends)
             path = next((path for path in found if path is not None), None)
             if path is not None:
-                lists[f"{part}{key}"] = path
+                lists[f"{split}{key}"] = path
             elif key in NEEDED:
                 raise FileNotFoundError(
-                    f"{root / FOLDERS[0] / (part + NEEDED[key][0])}: not found: get the fine "
+                    f"{root / FOLDERS[0] / (split + NEEDED[key][0])}: not found: get the fine "
                     f"annotations of DeepFashion's {BENCHMARK} at {PAGE} and unpack them there"
                 )
     names = {"attribute_names": "list_attr_cloth.txt", "category_names": "list_category_cloth.txt"}
     for key, name in names.items():
         if (path := find_list(root, name, FOLDERS)) is not None:
             lists[key] = path
-    return Files(picture_folder(root, _rows(lists["train"]), lists["train"]), lists)
+    return Files(image_folder(root, _rows(lists["train"]), lists["train"]), lists)
 
 
 def read_cap_fine(files: Files, report: Report) -> Garments:
@@ -60,24 +60,24 @@ def read_cap_fine(files: Files, report: Report) -> Garments:
     Raises:
         InputError: a list that cannot be used at all.
     """
-    names = {part: list(_rows(files.lists[part])) for part in PARTS}
+    names = {split: list(_rows(files.lists[split])) for split in SPLITS}
     number = sum(len(rows) for rows in names.values())
     attributes, types, categories = _names(files, report)
     columns = unknown_columns(number)
     labels = LabelsWriter(number, len(attributes))
     first = 0
-    for part, rows in names.items():
-        columns.parts[first : first + len(rows)] = PARTS.index(part)
+    for split, rows in names.items():
+        columns.splits[first : first + len(rows)] = SPLITS.index(split)
         for key, fill in _fillers(columns, labels, len(attributes), len(categories)).items():
-            if f"{part}{key}" in files.lists:
-                _fill(files.lists[f"{part}{key}"], rows, first, fill, report)
+            if f"{split}{key}" in files.lists:
+                _fill(files.lists[f"{split}{key}"], rows, first, fill, report)
         first += len(rows)
     words = Vocabulary(
         tuple(categories), tuple(attributes), tuple(types), type_names(types, TYPE_NAMES)
     )
     every = [row.fields[0] for rows in names.values() for row in rows]
     if len(set(every)) < len(every):
-        report(f"{files.lists['train']}: a picture comes twice in the lists of pictures: {AGAIN}")
+        report(f"{files.lists['train']}: an image comes twice in the lists of images: {AGAIN}")
     return Garments(
         files.folder, encoded(every), columns, labels.done(), words, files.lists["train"]
     )
@@ -108,7 +108,7 @@ Fill = Callable[[int, list[int]], str | None]
 
 
 def _fill(path: Path, pictures: list[Row], first: int, fill: Fill, report: Report) -> None:
-    """Fill in what a list knows of some pictures, line by line."""
+    """Fill in what a list knows of some images, line by line."""
     rows = _rows(path)
     if len(rows) != len(pictures):
         report(f"{path}: {len(rows)} lines for {len(pictures)} pictures: {AGAIN}")

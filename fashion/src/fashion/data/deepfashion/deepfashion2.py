@@ -1,7 +1,7 @@
-"""DeepFashion2 (Ge et al., CVPR 2019): several garments a picture, a JSON file a picture.
+"""DeepFashion2 (Ge et al., CVPR 2019): several garments an image, a JSON file an image.
 
 train/image/000001.jpg       train/annos/000001.json
-validation/image/000001.jpg  validation/annos/000001.json      our part ``test``
+validation/image/000001.jpg  validation/annos/000001.json      our split ``test``
 
 Its visibility codes are opposite to DeepFashion's: 2 visible, 1 occluded, 0 not labelled. Two
 garments are one item if they share pair_id and a style above 0; consumers' ones are queries, shops'
@@ -17,20 +17,20 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fashion.data.garments import Garments, Vocabulary, unknown_columns
+from fashion.data.deepfashion.files import Files
+from fashion.data.garments import Garments, Vocabulary, encoded, unknown_columns
 from fashion.data.labels import Labels
-from fashion.data.layout import (
+from fashion.data.taxonomy import (
     ABSENT,
     CONSUMER,
     GALLERY,
     OCCLUDED,
-    PARTS,
     QUERY,
     SHOP,
+    SPLITS,
     UNKNOWN,
     VISIBLE,
 )
-from fashion.data.official import Files, encoded
 from vision_shared.faults import Report
 from vision_shared.inputs import InputError
 
@@ -80,7 +80,7 @@ def find_deepfashion2(root: Path) -> Files:
     Raises:
         FileNotFoundError: one is not there; says where to get it.
     """
-    folders = {part: root / folder / "annos" for part, folder in FOLDERS.items()}
+    folders = {split: root / folder / "annos" for split, folder in FOLDERS.items()}
     for path in folders.values():
         if not path.is_dir():
             raise FileNotFoundError(
@@ -91,14 +91,14 @@ def find_deepfashion2(root: Path) -> Files:
 
 
 def read_deepfashion2(files: Files, report: Report) -> Garments:
-    """Read the annotations of all pictures; a garment is a row.
+    """Read the annotations of all images; a garment is a row.
 
     Raises:
         InputError: there is none.
     """
     found = [
-        (part, path, document, item)
-        for part, folder in files.lists.items()
+        (split, path, document, item)
+        for split, folder in files.lists.items()
         for path, document in _documents(folder, report)
         for item in _items(path, document, report)
     ]
@@ -106,17 +106,17 @@ def read_deepfashion2(files: Files, report: Report) -> Garments:
         raise InputError(f"{files.folder}: no annotated garment in it: get {PAGE} again")
     columns = unknown_columns(len(found))
     names, pairs = [], {}
-    for row, (part, path, document, item) in enumerate(found):
-        names.append(f"{FOLDERS[part]}/image/{path.stem}.jpg")
+    for row, (split, path, document, item) in enumerate(found):
+        names.append(f"{FOLDERS[split]}/image/{path.stem}.jpg")
         kind = KINDS[item["category_id"] - 1]
-        columns.parts[row] = PARTS.index(part)
+        columns.splits[row] = SPLITS.index(split)
         columns.domains[row] = SOURCES[document["source"]]
         columns.categories[row] = item["category_id"] - 1
         columns.types[row] = kind.type
         columns.boxes[row] = item["bounding_box"]
         columns.series[row] = item["style"]
         if item["style"] > 0:
-            pair = (part, document["pair_id"], item["style"])
+            pair = (split, document["pair_id"], item["style"])
             columns.items[row] = pairs.setdefault(pair, len(pairs))
         for slot, number in kind.slots.items():
             x, y, code = item["landmarks"][3 * number - 3 : 3 * number]
@@ -144,7 +144,7 @@ def _documents(folder: Path, report: Report) -> Iterator[tuple[Path, dict[str, A
 
 
 def _items(path: Path, document: dict[str, Any], report: Report) -> Iterator[dict[str, Any]]:
-    """item1, item2, ... of a picture that have no fault."""
+    """item1, item2, ... of an image that have no fault."""
     for key, item in document.items():
         if key.startswith("item"):
             if fault := _item_fault(item):
@@ -179,7 +179,7 @@ def _is_box(box: Any) -> bool:
 
 def _fill_roles(columns: Any) -> None:
     """Garments of shops are the gallery, those of consumers that it has are queries."""
-    known = (columns.parts == PARTS.index("test")) & (columns.items != UNKNOWN)
+    known = (columns.splits == SPLITS.index("test")) & (columns.items != UNKNOWN)
     columns.roles[known & (columns.domains == SHOP)] = GALLERY
     findable = np.isin(columns.items, columns.items[columns.roles == GALLERY])
     columns.roles[known & findable & (columns.domains == CONSUMER)] = QUERY

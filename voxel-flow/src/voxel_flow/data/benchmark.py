@@ -14,7 +14,7 @@ from voxel_flow.data.whole_frames import WholeFrames
 Samples = TypeVar("Samples", WholeFrames, FlowPairs)
 
 
-class OfficialData(TripletData):
+class BenchmarkData(TripletData):
     """A data set in its official layout below a folder; nothing is read before `setup`.
 
     Args:

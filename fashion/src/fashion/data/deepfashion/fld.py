@@ -1,4 +1,4 @@
-"""Fashion Landmark Detection (Liu et al., ECCV 2016): 123,016 pictures.
+"""Fashion Landmark Detection (Liu et al., ECCV 2016): 123,016 images.
 
 Eval/list_eval_partition.txt   train, val, test
 Anno/list_bbox.txt
@@ -9,16 +9,10 @@ img/img_00000001.jpg
 
 from pathlib import Path
 
-from fashion.data.garments import Garments, Vocabulary
+from fashion.data.deepfashion.annotations import fill_boxes, fill_landmarks, read_splits
+from fashion.data.deepfashion.files import Files, find_files
+from fashion.data.garments import Garments, Vocabulary, encoded
 from fashion.data.labels import Labels
-from fashion.data.official import (
-    Files,
-    encoded,
-    fill_boxes,
-    fill_landmarks,
-    find_files,
-    read_parts,
-)
 from vision_shared.faults import Report
 
 BENCHMARK = "Fashion Landmark Detection Benchmark"
@@ -36,13 +30,13 @@ def find_fld(root: Path) -> Files:
 
 
 def read_fld(files: Files, report: Report) -> Garments:
-    """Read the lists and join them by the names of the pictures.
+    """Read the lists and join them by the names of the images.
 
     Raises:
         InputError: a list that cannot be used at all.
     """
     lists = files.lists
-    rows, columns = read_parts(files, report)
+    rows, columns = read_splits(files, report)
     fill_boxes(lists["boxes"], rows, columns, report)
     fill_landmarks(lists["landmarks"], rows, columns, report, has_variation=True)
     labels = Labels.unknown(len(rows))

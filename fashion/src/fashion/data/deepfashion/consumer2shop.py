@@ -1,4 +1,4 @@
-"""Consumer-to-shop Clothes Retrieval (DeepFashion, Liu et al., CVPR 2016): 239,557 pictures.
+"""Consumer-to-shop Clothes Retrieval (DeepFashion, Liu et al., CVPR 2016): 239,557 images.
 
 Eval/list_eval_partition.txt          pairs: CONSUMER SHOP ITEM train, val or test
 Anno/list_bbox_consumer2shop.txt      with the garment's type and the source, 1 shop or 2 consumer
@@ -8,7 +8,7 @@ Anno/list_attr_type.txt               the names of these types; may be missing
 Anno/list_attr_items.txt              labels by the item; may be missing
 Img/img/TOPS/T_Shirt/id_00000001/comsumer_01.jpg (sic), shop_01.jpg
 
-A picture is in many pairs. Consumers' pictures of val and test are queries; the gallery is what
+An image is in many pairs. Consumers' images of val and test are queries; the gallery is what
 shops show of the items of val and of test together. Category is the folder, TOPS/T_Shirt.
 """
 
@@ -17,21 +17,19 @@ from pathlib import Path
 
 import numpy as np
 
-from fashion.data.garments import Columns, Garments, Vocabulary, unknown_columns
-from fashion.data.inshop import categories_of, item_labels, report_lonely_queries
-from fashion.data.labels import Labels
-from fashion.data.layout import CONSUMER, GALLERY, PARTS, QUERY, SHOP
-from fashion.data.official import (
-    Files,
-    encoded,
+from fashion.data.deepfashion.annotations import (
     fill_boxes,
     fill_landmarks,
-    find_files,
     item_number,
     places,
     read_partition,
 )
-from fashion.data.text import Row, read_rows
+from fashion.data.deepfashion.files import Files, find_files
+from fashion.data.deepfashion.inshop import categories_of, item_labels, report_lonely_queries
+from fashion.data.deepfashion.parsing import Row, read_rows
+from fashion.data.garments import Columns, Garments, Vocabulary, encoded, unknown_columns
+from fashion.data.labels import Labels
+from fashion.data.taxonomy import CONSUMER, GALLERY, QUERY, SHOP, SPLITS
 from vision_shared.faults import Report
 from vision_shared.inputs import InputError
 
@@ -54,9 +52,9 @@ def find_consumer2shop(root: Path) -> Files:
 
 
 def read_consumer2shop(files: Files, report: Report) -> Garments:
-    """Read the lists and join them by the names of the pictures.
+    """Read the lists and join them by the names of the images.
 
-    Reports pictures of two items or parts, and queries whose item no shop shows, beside faults in
+    Reports images of two items or splits, and queries whose item no shop shows, beside faults in
     rows.
 
     Raises:
@@ -66,7 +64,7 @@ def read_consumer2shop(files: Files, report: Report) -> Garments:
     pictures = _pictures(lists["partition"], report)
     rows = places(pictures)
     columns = unknown_columns(len(rows))
-    columns.parts[:] = [PARTS.index(row.fields[3]) for row in pictures.values()]
+    columns.splits[:] = [SPLITS.index(row.fields[3]) for row in pictures.values()]
     columns.items[:] = [item_number(row.fields[2], row.where) for row in pictures.values()]
     categories, columns.categories[:] = categories_of(list(pictures))
 
@@ -110,9 +108,9 @@ def english(words: list[str]) -> str:
 
 
 def _pictures(path: Path, report: Report) -> dict[str, Row]:
-    """A row for each picture of the pairs."""
+    """A row for each image of the pairs."""
     pictures: dict[str, Row] = {}
-    for row in read_partition(path, PARTS, 4, report):
+    for row in read_partition(path, SPLITS, 4, report):
         try:
             item_number(row.fields[2], row.where)
         except InputError as error:
@@ -127,7 +125,7 @@ def _pictures(path: Path, report: Report) -> dict[str, Row]:
 
 
 def _fill_roles(columns: Columns) -> None:
-    evaluates = columns.parts != PARTS.index("train")
+    evaluates = columns.splits != SPLITS.index("train")
     columns.roles[evaluates & (columns.domains == SHOP)] = GALLERY
     columns.roles[evaluates & (columns.domains == CONSUMER)] = QUERY
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from fashion.data.layout import ATTRIBUTE_TYPES, CATEGORIES, CONSUMER, FULL, LOWER, SHOP, UPPER
-from fashion.data.lists import (
+from fashion.data.people.garments import PEOPLE_ATTRIBUTES, PEOPLE_TYPES
+from fashion.data.people.list_format import (
     box_fields,
     label_fields,
     landmark_columns,
@@ -16,7 +16,7 @@ from fashion.data.lists import (
     write_names,
     write_windows_names,
 )
-from fashion.data.people_garments import PEOPLE_ATTRIBUTES, PEOPLE_TYPES
+from fashion.data.taxonomy import ATTRIBUTE_TYPES, CATEGORIES, CONSUMER, FULL, LOWER, SHOP, UPPER
 
 POSE_TYPES = {"front": 1, "side": 2, "back": 3, "full": 4, "additional": 5}
 """Of In-shop's lists, by the view that names the image."""
@@ -29,22 +29,22 @@ class Shot:
     Attributes:
         name: img/...
         item: from 1.
-        part: of `layout.PARTS`.
-        category: index in `layout.CATEGORIES`.
-        type: index in `layout.TYPES`.
+        split: one of `taxonomy.SPLITS`.
+        category: index in `taxonomy.CATEGORIES`.
+        type: index in `taxonomy.TYPES`.
         domain: SHOP or CONSUMER.
         view: key of `POSE_TYPES` for In-shop; empty for Consumer-to-shop.
         series: one of the item's colours.
-        variation: of `layout.VARIATIONS`, from 1.
+        variation: of `taxonomy.VARIATIONS`, from 1.
         box: (4,) x1, y1, x2, y2, whole pixels within the image.
         landmarks: (8, 2) whole pixels; 0 where truncated or absent.
-        states: (8,), of `layout.STATES`, or ABSENT.
+        states: (8,), of `taxonomy.STATES`, or ABSENT.
         labels: int8 (A,) of 1 and -1, as they are listed.
     """
 
     name: str
     item: int
-    part: str
+    split: str
     category: int
     type: int
     domain: int
@@ -97,11 +97,11 @@ def _write_fld(root: Path, shots: list[Shot]) -> None:
 
 
 def _write_inshop(root: Path, shots: list[Shot]) -> None:
-    """Items that validate elsewhere train here, for In-shop has no such part."""
+    """Items that validate elsewhere train here, for In-shop has no such split."""
     anno = root / "Anno"
     queries = _first_of_series(shots)
     roles = [
-        "train" if shot.part != "test" else "query" if shot.name in queries else "gallery"
+        "train" if shot.split != "test" else "query" if shot.name in queries else "gallery"
         for shot in shots
     ]
     write_list(
@@ -126,7 +126,7 @@ def _write_consumer2shop(root: Path, shots: list[Shot]) -> None:
         if shot.domain == SHOP:
             shops.setdefault(shot.item, []).append(shot)
     pairs = [
-        padded(consumer.name, padded(shop.name, f"id_{shop.item:08d}", shop.part))
+        padded(consumer.name, padded(shop.name, f"id_{shop.item:08d}", shop.split))
         for consumer in shots
         if consumer.domain == CONSUMER
         for shop in shops[consumer.item]
@@ -175,7 +175,7 @@ def _write_places(
 
 
 def _write_partition(root: Path, shots: list[Shot]) -> None:
-    rows = [padded(shot.name, shot.part) for shot in shots]
+    rows = [padded(shot.name, shot.split) for shot in shots]
     path = root / "Eval" / "list_eval_partition.txt"
     write_list(path, "image_name  evaluation_status", rows)
 

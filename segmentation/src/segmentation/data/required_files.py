@@ -1,4 +1,4 @@
-"""What the official data sets share: a clear word when a file is not there, and lists of names."""
+"""Required files and lists of names of official data sets; a missing one is named with a remedy."""
 
 from pathlib import Path
 
@@ -32,6 +32,6 @@ def need_list(path: Path, remedy: str) -> list[str]:
 
 
 def check_split(split: str, splits: tuple[str, ...], data: str) -> None:
-    """Raise `InputError` for a part that a data set does not have."""
+    """Raise `InputError` for a split that a data set does not have."""
     if split not in splits:
-        raise InputError(f"expected a part of {data} ({', '.join(splits)}), got {split!r}")
+        raise InputError(f"expected a split of {data} ({', '.join(splits)}), got {split!r}")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from fashion.data.layout import ABSENT, CATEGORIES, SLOTS_OF_TYPE, TRUNCATED, TYPES
+from fashion.data.taxonomy import ABSENT, CATEGORIES, SLOTS_OF_TYPE, TRUNCATED, TYPES
 from synthetic_people import sample
 from synthetic_people.wardrobe import ATTRIBUTES
 
@@ -40,7 +40,7 @@ MODES = {
 
 @dataclass(frozen=True)
 class Seen:
-    """A garment as an image shows it; fields as of `people_lists.Shot`."""
+    """A garment as an image shows it; fields as of `lists.Shot`."""
 
     category: int
     type: int
@@ -79,7 +79,7 @@ def seen_garment(garment: sample.Garment, area: int, side: int) -> Seen | None:
 
 
 def variation_of(garment: Seen, mode: str, view: str) -> int:
-    """Return which of `layout.VARIATIONS` an image of a garment is, from 1.
+    """Return which of `taxonomy.VARIATIONS` an image of a garment is, from 1.
 
     Zoomed-in ones lose landmarks to the frame: one or two (4), more (5). Of the others the pose
     decides, and who is seen from the side or the back has a large one.

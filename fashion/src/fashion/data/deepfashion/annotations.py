@@ -1,4 +1,4 @@
-"""What the lists of DeepFashion's benchmarks share: where they lie, and their common rows.
+"""Annotations that the lists of DeepFashion's benchmarks share: splits, items, boxes, landmarks.
 
     list_eval_partition.txt   NAME STATUS
     list_bbox*.txt            NAME [TYPE POSE_OR_SOURCE] x_1 y_1 x_2 y_2
@@ -8,101 +8,25 @@ Only Category and Attribute Prediction has no VARIATION, though its README says 
 as they stand: whether they count from 0 or 1 is documented nowhere.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import islice
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
+from fashion.data.deepfashion.files import Files
+from fashion.data.deepfashion.parsing import AGAIN, Row, read_rows, report_missing
 from fashion.data.garments import Columns, unknown_columns
-from fashion.data.layout import (
-    PARTS,
+from fashion.data.taxonomy import (
     SLOTS_OF_TYPE,
+    SPLITS,
     STATES,
     TRUNCATED,
     TYPES,
     UNKNOWN,
     VARIATIONS,
 )
-from fashion.data.text import AGAIN, Row, read_rows, report_missing
 from vision_shared.faults import Report, name_some
 from vision_shared.inputs import InputError
-
-PAGE = "https://mmlab.ie.cuhk.edu.hk/projects/DeepFashion.html"
-PICTURE_FOLDERS = ("", "Img", "img", "Img/img", "img/img", "Img/Img")
-"""Where below the root the first folder of the pictures' names is looked for: archives nest."""
-
-
-@dataclass(frozen=True)
-class Files:
-    """The files of a benchmark.
-
-    Attributes:
-        folder: below which the lists' names of pictures lie.
-        lists: by a short name; some may be left out.
-    """
-
-    folder: Path
-    lists: Mapping[str, Path]
-
-
-def find_files(
-    root: Path,
-    benchmark: str,
-    folders: Sequence[str],
-    needed: Mapping[str, str],
-    optional: Mapping[str, str] | None = None,
-) -> Files:
-    """Find the files of a benchmark.
-
-    Args:
-        root: below which they lie.
-        benchmark: what it is called.
-        folders: where below the root its lists are looked for.
-        needed: names of lists, ``partition`` among them, by a short name.
-        optional: those that may be missing.
-
-    Raises:
-        FileNotFoundError: a needed list or the pictures are not there; says where to get them.
-    """
-    lists = {}
-    for key, name in {**needed, **(optional or {})}.items():
-        path = find_list(root, name, folders)
-        if path is not None:
-            lists[key] = path
-        elif key in needed:
-            raise FileNotFoundError(
-                f"{root / folders[0] / name}: not found: get DeepFashion's {benchmark} at {PAGE} "
-                f"and unpack it there, with the folders {', '.join(dict.fromkeys(folders))}"
-            )
-    rows = read_rows(lists["partition"], lambda fault: None)
-    return Files(picture_folder(root, rows, lists["partition"]), lists)
-
-
-def find_list(root: Path, name: str, folders: Sequence[str]) -> Path | None:
-    paths = (root / folder / name for folder in (*folders, ""))
-    return next((path for path in paths if path.exists()), None)
-
-
-def picture_folder(root: Path, rows: Iterable[Row], listed_in: Path) -> Path:
-    """The folder below which the pictures of a list's rows lie.
-
-    A list names img/..., archives unpack to Img/img/..., img/img/... and the like: where one of
-    the list's first pictures is there, so are the others.
-
-    Raises:
-        FileNotFoundError: nowhere.
-    """
-    names = [row.fields[0] for row in islice(rows, 100)]
-    for folder in PICTURE_FOLDERS:
-        if any((root / folder / name).exists() for name in names):
-            return root / folder
-    first = names[0] if names else "img"
-    raise FileNotFoundError(
-        f"{root / first}: not found, nor below {', '.join(PICTURE_FOLDERS[1:])}: unpack the "
-        f"pictures that {listed_in} lists ({PAGE}) so that their folder is {root / 'img'}"
-    )
 
 
 def matched(
@@ -110,7 +34,7 @@ def matched(
 ) -> Iterator[tuple[int, Row, list[int]]]:
     """Where the numbers of each row of a list go: the place in ``rows``, the row, its numbers.
 
-    Rows of other pictures are left out. Reports what is no number, comes twice, or lacks.
+    Rows of other images are left out. Reports what is no number, comes twice, or lacks.
     """
     lines: dict[int, str] = {}
     for row in read_rows(path, report):
@@ -130,16 +54,16 @@ def matched(
     report_missing(path, list(rows), is_there, report)
 
 
-def read_parts(files: Files, report: Report) -> tuple[dict[str, int], Columns]:
-    """The places of a partition's pictures, by their names, and columns that know their parts.
+def read_splits(files: Files, report: Report) -> tuple[dict[str, int], Columns]:
+    """The places of a partition's images, by their names, and columns with their splits.
 
     Raises:
         InputError: a list that cannot be used at all.
     """
-    partition = read_partition(files.lists["partition"], PARTS, 2, report)
+    partition = read_partition(files.lists["partition"], SPLITS, 2, report)
     pictures = unique_pictures(partition, report)
     columns = unknown_columns(len(pictures))
-    columns.parts[:] = [PARTS.index(row.fields[1]) for row in pictures.values()]
+    columns.splits[:] = [SPLITS.index(row.fields[1]) for row in pictures.values()]
     return places(pictures), columns
 
 
@@ -163,7 +87,7 @@ def read_partition(
 
 
 def unique_pictures(partition: Iterator[Row], report: Report) -> dict[str, Row]:
-    """Rows by the name of their picture; reports one that comes twice."""
+    """Rows by the name of their image; reports one that comes twice."""
     pictures: dict[str, Row] = {}
     for row in partition:
         earlier = pictures.setdefault(row.fields[0], row)
@@ -173,13 +97,8 @@ def unique_pictures(partition: Iterator[Row], report: Report) -> dict[str, Row]:
 
 
 def places(pictures: Mapping[str, Row]) -> dict[str, int]:
-    """The number of each picture, in their order."""
+    """The number of each image, in their order."""
     return {name: place for place, name in enumerate(pictures)}
-
-
-def encoded(names: Sequence[str] | Mapping[str, object]) -> np.ndarray:
-    """Names as UTF-8 bytes, which 200,000 take less room as than as strings."""
-    return np.array([name.encode() for name in names], np.bytes_)
 
 
 def item_number(text: str, where: str) -> int:
@@ -191,11 +110,11 @@ def item_number(text: str, where: str) -> int:
 
 
 def check_items(path: Path, items: np.ndarray, report: Report) -> None:
-    """Report items of pictures that a list of items lacks, and those that no picture shows.
+    """Report items of images that a list of items lacks, and those that no image shows.
 
     Args:
         path: of a list that has an item a line, as id_00000001, below their count.
-        items: of the pictures.
+        items: of the images.
         report: of these and of rows that are no item.
     """
     listed = set()
@@ -206,8 +125,8 @@ def check_items(path: Path, items: np.ndarray, report: Report) -> None:
             report(str(error))
     shown = set(items[items != UNKNOWN].tolist())
     for numbers, fault in (
-        (shown - listed, "not in it, but the partition has pictures of it"),
-        (listed - shown, "without a picture in the partition"),
+        (shown - listed, "not in it, but the partition has images of it"),
+        (listed - shown, "without an image in the partition"),
     ):
         if numbers:
             names = [f"id_{number:08d}" for number in sorted(numbers)]
@@ -225,7 +144,7 @@ def fill_boxes(
 
     Args:
         path: of the list.
-        rows: of ``columns``, by the name of the picture.
+        rows: of ``columns``, by the name of the image.
         columns: is changed.
         report: of faults.
         second: where rows begin with the type and another number: takes the row and that number;
@@ -256,10 +175,10 @@ def fill_landmarks(
 
     Args:
         path: of the list.
-        rows: of ``columns``, by the name of the picture.
+        rows: of ``columns``, by the name of the image.
         columns: is changed.
         report: of unknown types, variations and visibility codes, and of wrong counts.
-        has_variation: whether a number of `layout.VARIATIONS` stands behind the type.
+        has_variation: whether a number of `taxonomy.VARIATIONS` stands behind the type.
     """
     for place, row, numbers in matched(path, rows, report):
         fault = _landmarks_fault(numbers, has_variation)

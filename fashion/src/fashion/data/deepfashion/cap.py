@@ -1,4 +1,4 @@
-"""Category and Attribute Prediction (DeepFashion, Liu et al., CVPR 2016): 289,222 pictures.
+"""Category and Attribute Prediction (DeepFashion, Liu et al., CVPR 2016): 289,222 images.
 
 Eval/list_eval_partition.txt                             train, val, test
 Anno/list_category_cloth.txt, Anno/list_category_img.txt 50 categories, ids from 1
@@ -12,18 +12,11 @@ Newer archives name the folder Anno_coarse; `cap_fine` reads the Anno_fine besid
 from collections.abc import Mapping
 from pathlib import Path
 
-from fashion.data.garments import Columns, Garments, Vocabulary
-from fashion.data.layout import ATTRIBUTE_TYPES
-from fashion.data.official import (
-    Files,
-    encoded,
-    fill_boxes,
-    fill_landmarks,
-    find_files,
-    matched,
-    read_parts,
-)
-from fashion.data.text import read_labels, read_names
+from fashion.data.deepfashion.annotations import fill_boxes, fill_landmarks, matched, read_splits
+from fashion.data.deepfashion.files import Files, find_files
+from fashion.data.deepfashion.parsing import read_labels, read_names
+from fashion.data.garments import Columns, Garments, Vocabulary, encoded
+from fashion.data.taxonomy import ATTRIBUTE_TYPES
 from vision_shared.faults import Report
 
 BENCHMARK = "Category and Attribute Prediction Benchmark"
@@ -45,13 +38,13 @@ def find_cap(root: Path) -> Files:
 
 
 def read_cap(files: Files, report: Report) -> Garments:
-    """Read the lists and join them by the names of the pictures.
+    """Read the lists and join them by the names of the images.
 
     Raises:
         InputError: a list that cannot be used at all.
     """
     lists = files.lists
-    rows, columns = read_parts(files, report)
+    rows, columns = read_splits(files, report)
     categories, _ = read_names(lists["category_names"], report, has_types=True)
     _fill_categories(lists["categories"], rows, columns, len(categories), report)
     fill_boxes(lists["boxes"], rows, columns, report)

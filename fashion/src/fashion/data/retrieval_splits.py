@@ -6,26 +6,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fashion.data.garments import Garments
-from fashion.data.layout import CONSUMER, GALLERY, PARTS, QUERY, UNKNOWN
+from fashion.data.taxonomy import CONSUMER, GALLERY, QUERY, SPLITS, UNKNOWN
 
-TRAIN, VAL = PARTS.index("train"), PARTS.index("val")
+TRAIN, VAL = SPLITS.index("train"), SPLITS.index("val")
 HELD_OUT = 20
-"""Every so many-th item of training validates, where a data set has no part for it."""
+"""Every so many-th item of training validates, where a data set has no such split."""
 
 
 def with_validation(garments: Garments) -> Garments:
-    """Hold out whole items of training where a data set has no part ``val``."""
+    """Hold out whole items of training where a data set has no split ``val``."""
     columns = garments.columns
-    trains = (columns.parts == TRAIN) & (columns.items != UNKNOWN)
-    if (columns.parts == VAL).any() or not trains.any():
+    trains = (columns.splits == TRAIN) & (columns.items != UNKNOWN)
+    if (columns.splits == VAL).any() or not trains.any():
         return garments
     items = np.unique(columns.items[trains])
     if len(items) == 1:  # none would be left to train
         return garments
     chosen = items[np.random.default_rng(0).permutation(len(items)) % HELD_OUT == 0]
-    parts = columns.parts.copy()
-    parts[trains & np.isin(columns.items, chosen)] = VAL
-    return garments.changed(parts=parts)
+    splits = columns.splits.copy()
+    splits[trains & np.isin(columns.items, chosen)] = VAL
+    return garments.changed(splits=splits)
 
 
 def renumbered(garments: Garments) -> Garments:
@@ -33,8 +33,8 @@ def renumbered(garments: Garments) -> Garments:
     columns = garments.columns
     known = columns.items != UNKNOWN
     items, numbers = np.unique(columns.items[known], return_inverse=True)
-    first = np.full(len(items), len(PARTS), np.int8)
-    np.minimum.at(first, numbers, columns.parts[known])
+    first = np.full(len(items), len(SPLITS), np.int8)
+    np.minimum.at(first, numbers, columns.splits[known])
     place = np.empty(len(items), np.int32)
     place[np.argsort(first, kind="stable")] = np.arange(len(items))
     out = columns.items.copy()
@@ -43,16 +43,16 @@ def renumbered(garments: Garments) -> Garments:
 
 
 def with_roles(garments: Garments) -> Garments:
-    """Give pictures of known items a role in validation and test where the data set gives none.
+    """Give images of known items a role in validation and test where the data set gives none.
 
-    Consumers' pictures are queries and shops' the gallery. Of an item without consumers the first
-    picture is the query. A query that no picture of a gallery answers loses its role.
+    Consumers' images are queries and shops' the gallery. Of an item without consumers the first
+    image is the query. A query that no image of a gallery answers loses its role.
     """
     columns = garments.columns
     roles = columns.roles.copy()
-    for part in range(len(PARTS)):
-        is_open = (columns.parts == part) & (roles == UNKNOWN) & (columns.items != UNKNOWN)
-        if part != TRAIN:
+    for split in range(len(SPLITS)):
+        is_open = (columns.splits == split) & (roles == UNKNOWN) & (columns.items != UNKNOWN)
+        if split != TRAIN:
             rows = np.flatnonzero(is_open)
             roles[rows] = _roles(columns.items[rows], columns.domains[rows])
     answered = np.isin(columns.items, columns.items[roles == GALLERY])
@@ -63,11 +63,12 @@ def with_roles(garments: Garments) -> Garments:
 def with_shared_gallery(garments: Garments) -> NDArray[np.bool_]:
     """Rows of the test of Consumer-to-shop: its gallery is that of ``val`` and ``test``."""
     columns = garments.columns
-    return (columns.parts == PARTS.index("test")) | (columns.roles == GALLERY)
+    return (columns.splits == SPLITS.index("test")) | (columns.roles == GALLERY)
 
 
 def num_training_items(garments: Garments) -> int:
-    items = garments.columns.items[garments.columns.parts == TRAIN]
+    """Return the number of items that train."""
+    items = garments.columns.items[garments.columns.splits == TRAIN]
     return len(np.unique(items[items != UNKNOWN]))
 
 

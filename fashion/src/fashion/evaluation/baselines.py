@@ -1,4 +1,4 @@
-"""The answers that cost nothing: what is most frequent in training, whatever a picture shows."""
+"""Prior baseline: what is most frequent in training, whatever an image shows."""
 
 from dataclasses import dataclass
 
@@ -11,25 +11,25 @@ from fashion.data.garments import Garments
 from fashion.evaluation.landmarks import mean_landmarks
 from fashion.models.recognition import NUM_LANDMARKS, NUM_STATES, Recognition
 
-NUM_LOOKED_AT = 500
-"""Training pictures, spread over all, whose landmarks are averaged."""
+NUM_AVERAGED = 500
+"""Training images, spread over all, whose landmarks are averaged."""
 
 
 @dataclass(frozen=True)
-class Typical:
-    """What training is like.
+class PriorBaseline:
+    """Constant prediction from the frequencies of training.
 
     Attributes:
-        categories: (C,), how many garments there are of each.
-        attributes: (A,), the share that has each.
-        landmarks: (8, 2), mean places in samples, fractions.
+        categories: (C,), number of training garments of each.
+        attributes: (A,), share of training garments that have each, in [0, 1].
+        landmarks: (8, 2), mean x, y in samples, fractions of their size.
     """
 
     categories: Tensor
     attributes: Tensor
     landmarks: Tensor
 
-    def answer(self, number: int) -> Recognition:
+    def predict(self, number: int) -> Recognition:
         """Return the same for each of ``number`` garments; without an embedding."""
         device = self.landmarks.device
         return Recognition(
@@ -41,18 +41,18 @@ class Typical:
         )
 
 
-def typical_of(data: FashionData, num_categories: int, device: torch.device) -> Typical:
-    """Look at what trains.
+def prior_baseline(data: FashionData, num_categories: int, device: torch.device) -> PriorBaseline:
+    """Return the prior baseline of a data set's training split.
 
     Args:
-        data: whose training garments are counted.
-        num_categories: C.
-        device: of the tensors.
+        data: data set whose training garments are counted.
+        num_categories: C, number of categories.
+        device: device of the tensors.
     """
     garments = data.training_garments()
     known = garments.columns.categories[garments.columns.categories >= 0]
     counts = torch.from_numpy(np.bincount(known, minlength=num_categories))
-    return Typical(
+    return PriorBaseline(
         counts.float().to(device),
         data.positive_rates().nan_to_num(nan=0.0).float().to(device),
         _mean_landmarks(data, garments).to(device),
@@ -60,10 +60,10 @@ def typical_of(data: FashionData, num_categories: int, device: torch.device) -> 
 
 
 def _mean_landmarks(data: FashionData, garments: Garments) -> Tensor:
-    rows = np.unique(np.linspace(0, len(garments) - 1, NUM_LOOKED_AT).astype(np.int64))
+    rows = np.unique(np.linspace(0, len(garments) - 1, NUM_AVERAGED).astype(np.int64))
     samples = data.evaluation_samples(garments.take(rows))
-    looked_at = [samples[i] for i in range(len(samples))]
+    averaged = [samples[i] for i in range(len(samples))]
     landmarks, states = (
-        torch.stack([sample[name] for sample in looked_at]) for name in ("landmarks", "states")
+        torch.stack([sample[name] for sample in averaged]) for name in ("landmarks", "states")
     )
     return mean_landmarks(landmarks, states)
