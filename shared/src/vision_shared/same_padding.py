@@ -18,6 +18,7 @@ class SameConv2d(Conv2dSame):
     """timm's layer; while it is exported, the same numbers by operators that take every size."""
 
     def forward(self, x: Tensor) -> Tensor:
+        """Convolve x (B, C, H, W), padded as TensorFlow does, into (B, C', H', W')."""
         spans = [(k - 1) * d + 1 for k, d in zip(self.kernel_size, self.dilation, strict=True)]
         strides = self.stride
         skips = any(1 < span < stride for span, stride in zip(spans, strides, strict=True))
