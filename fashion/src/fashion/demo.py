@@ -53,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def describe(recogniser: Recogniser, image: NDArray[np.uint8]) -> tuple[list[Garment], list[list]]:
     """Return the garments of a photograph (H, W, 3) RGB uint8, and a row of `COLUMNS` for each."""
-    from fashion.data.layout import VISIBLE
+    from fashion.data.taxonomy import VISIBLE
 
     garments = recogniser(image)
     rows = []
@@ -111,7 +111,7 @@ def _build(options: Namespace, path: str) -> gr.Blocks:
     import gradio as gr
 
     from fashion.drawing import annotate
-    from fashion.retrieval.opening import open_with_network
+    from fashion.retrieval.identity import open_with_network
     from fashion.retrieval.spotting import Spotter
 
     index = None

@@ -34,9 +34,9 @@ def make_exportable(network: nn.Module) -> None:
     for name, layer in list(network.named_modules()):
         if type(layer) is Conv2dSame:
             sizes: dict[str, Any] = {
-                key: getattr(layer, key) for key in ("stride", "dilation", "groups")
+                key: getattr(layer, key) for key in ("kernel_size", "stride", "dilation", "groups")
             }
-            same = SameConv2d(layer.in_channels, layer.out_channels, layer.kernel_size, **sizes)
+            same = SameConv2d(layer.in_channels, layer.out_channels, **sizes)
             same.weight, same.bias = layer.weight, layer.bias
             network.set_submodule(name, same)
 
