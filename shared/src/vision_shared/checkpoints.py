@@ -211,15 +211,20 @@ def write_weights(
     import torch
     from safetensors.torch import save_file
 
-    entry = record(checkpoint.task, data=checkpoint.data, commit=None)
-    entry["hyper_parameters"] = checkpoint.hyper_parameters
     state = checkpoint.state_dict.items()
     # safetensors takes no other memory format, which networks trained with channels_last have
     tensors = {name: v.contiguous() for name, v in state if name.startswith("net.")}
     if half:
         tensors = {n: v.half() if v.dtype == torch.float32 else v for n, v in tensors.items()}
     with new_file(path, overwrite=overwrite) as temporary:
-        save_file(tensors, temporary, metadata={ENTRY: json.dumps(entry)})
+        save_file(tensors, temporary, metadata=metadata_of(checkpoint))
+
+
+def metadata_of(checkpoint: Checkpoint) -> dict[str, str]:
+    """Return what a file of another format keeps of a checkpoint beside its tensors, as JSON."""
+    entry = record(checkpoint.task, data=checkpoint.data, commit=None)
+    entry["hyper_parameters"] = checkpoint.hyper_parameters
+    return {ENTRY: json.dumps(entry)}
 
 
 def newest_checkpoint(

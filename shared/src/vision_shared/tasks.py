@@ -51,12 +51,14 @@ class ExportSpec:
         example: its arguments, of a typical size.
         other: its arguments at another size, on which the exported program is checked.
         dynamic_shapes: as for torch.export.export.
+        outputs: names of what it returns.
     """
 
     network: nn.Module
     example: tuple[Tensor, ...]
     other: tuple[Tensor, ...]
     dynamic_shapes: Any
+    outputs: tuple[str, ...]
 
     @classmethod
     def of_images(
@@ -80,7 +82,7 @@ class ExportSpec:
         generator = torch.Generator().manual_seed(0)
         images = [torch.rand(b, 3, h, w, generator=generator) for b, h, w in (example, other)]
         exported = _ImageOutputs(network, outputs)
-        return cls(exported, (images[0],), (images[1],), (dict(dynamic),))
+        return cls(exported, (images[0],), (images[1],), (dict(dynamic),), tuple(outputs))
 
 
 class _ImageOutputs(nn.Module):

@@ -166,6 +166,7 @@ class VoxelFlowModule(pl.LightningModule):
             example(2, least, least + unit // 2),
             example(1, least + 11, 2 * least - 27),
             shapes,
+            ("image", "flow", "weights"),
         )
 
 
