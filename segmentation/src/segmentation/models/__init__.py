@@ -14,6 +14,7 @@ from torch import nn
 from segmentation.models.adelaide import ContextualPairs
 from segmentation.models.cascade import LayerCascade
 from segmentation.models.deeplab import DeepLab
+from segmentation.models.dilated import DilatedNetwork
 from segmentation.models.dpn import DeepParsingNetwork
 from segmentation.models.fcn import FCN8s
 from segmentation.models.inception import InceptionResNet
@@ -36,6 +37,7 @@ NETWORKS = {
     "adelaide": ContextualPairs,
     "cascade": LayerCascade,
     "deeplab": DeepLab,
+    "dilated": DilatedNetwork,
     "dpn": DeepParsingNetwork,
     "fcn": FCN8s,
 }
