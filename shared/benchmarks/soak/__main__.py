@@ -3,6 +3,7 @@
 import argparse
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from datetime import date
@@ -23,8 +24,11 @@ USUAL = {"kills": 7, "mutants": 40, "attacks": 0.2, "victims": None}
 
 
 def main() -> int:
-    """Run all of it, print one table of each part; return 1 where something was wrong."""
+    """Run all of it, print a table of each part; return 1 where something was wrong, 2 if unable."""
     options = _parse()
+    if shutil.which("ffmpeg") is None:
+        print("soak: no command `ffmpeg`, which makes its clips: install FFmpeg", file=sys.stderr)
+        return 2
     inputs = Path(tempfile.mkdtemp(prefix="soak-inputs-"))
     try:
         make_inputs(inputs)
