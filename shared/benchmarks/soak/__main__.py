@@ -3,7 +3,6 @@
 import argparse
 import os
 import shutil
-import sys
 import tempfile
 from collections.abc import Iterator
 from datetime import date
@@ -24,11 +23,8 @@ USUAL = {"kills": 7, "mutants": 40, "attacks": 0.2, "victims": None}
 
 
 def main() -> int:
-    """Run all of it, print a table of each part; return 1 where something was wrong, 2 if unable."""
+    """Run all of it, print one table of each part; return 1 where something was wrong."""
     options = _parse()
-    if shutil.which("ffmpeg") is None:
-        print("soak: no command `ffmpeg`, which makes its clips: install FFmpeg", file=sys.stderr)
-        return 2
     inputs = Path(tempfile.mkdtemp(prefix="soak-inputs-"))
     try:
         make_inputs(inputs)
@@ -61,6 +57,8 @@ def _parse() -> argparse.Namespace:
     add("--seed", type=int, default=0, help="of the moments and of the damage")
     add("--write", type=Path, metavar="FILE", help="put the tables into this document")
     options = parser.parse_args()
+    if shutil.which("ffmpeg") is None:
+        parser.error("no command `ffmpeg`, which makes the clips: install FFmpeg")
     for name, value in (QUICK if options.quick else USUAL).items():
         if getattr(options, name) is None:
             setattr(options, name, value)
