@@ -89,7 +89,7 @@ def report_files(cfg: DictConfig, checkpoint: tuple[str, str] | None, *, tested:
     if tested:
         lines.append(f"tables           {folder / 'results.md'}")
     if (folder / "panels").is_dir():
-        lines.append(f"images         {folder / 'panels'}")
+        lines.append(f"images           {folder / 'panels'}")
     lines.append(f"metrics          {folder}  (make dashboard)")
     if checkpoint is not None and checkpoint[0].startswith("best"):
         lines.append(f"use it           make predict TASK={cfg.task} CKPT=last INPUT=...")

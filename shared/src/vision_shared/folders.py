@@ -166,7 +166,7 @@ def output_names(roots: Mapping[Path, Path | None]) -> dict[Path, str]:
     """Return distinct names, without a suffix, for what inputs become; ``/`` between folders.
 
     A name is the input's path from the folder that the user named. Where that is two inputs' name
-    it begins further up, and where they lie in one folder their suffixes tell them apart.
+    it begins further up, and where they lie in one folder suffixes are added to it.
 
     Args:
         roots: the folder that each input was found in; None of a file that the user named.
@@ -177,7 +177,8 @@ def output_names(roots: Mapping[Path, Path | None]) -> dict[Path, str]:
     names = {path: _name(path, root) for path, root in roots.items()}
     for group in _alike(names):
         base = Path(os.path.commonpath([path.absolute().parent for path in group]))
-        longer = {path: _name(path.absolute(), base) for path in group}
+        from_base = {path: _name(path.absolute(), base) for path in group}
+        longer = {p: max(names[p], name, key=_depth) for p, name in from_base.items()}
         names |= longer
         for alike in _alike(longer):
             names |= {path: _with_suffix(longer[path], path) for path in alike}
@@ -188,6 +189,10 @@ def output_names(roots: Mapping[Path, Path | None]) -> dict[Path, str]:
 
 def _name(path: Path, root: Path | None) -> Path:
     return (Path(path.name) if root is None else path.relative_to(root)).with_suffix("")
+
+
+def _depth(name: Path) -> int:
+    return len(name.parts)
 
 
 def _with_suffix(name: Path, path: Path) -> Path:

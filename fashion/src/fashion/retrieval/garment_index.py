@@ -231,9 +231,11 @@ class GarmentIndex:
         assert settings is not None
         scores, ids = inverted.search(queries, top)
         rows = np.where(ids >= 0, np.searchsorted(self._ids, ids), -1)
-        if (self._ids[rows.clip(max=len(self) - 1)] != ids)[ids >= 0].any():
+        if (self._ids[rows.clip(0, len(self) - 1)] != ids)[ids != -1].any():
             path = self.files.folder / settings.file
             raise InputError(f"{path}: damaged: ids that no garment has; make the index anew")
+        if (rows < 0).all(1).any():  # the lists that a query looked into were empty
+            return exact_nearest(self._blocks(None), queries, top, self._faiss)
         found = Nearest(np.where(ids >= 0, scores, -np.inf).astype(np.float64), rows)
         tail = int(np.searchsorted(self._ids, settings.covers))
         later = exact_nearest(self._blocks(None, tail), queries, top, self._faiss)

@@ -60,8 +60,8 @@ def matching_recogniser(
         ModelError: the network is not there, or is another one, or sees images in another way.
     """
     path = checkpoint or manifest.checkpoint
-    if checkpoint is None and not Path(path).is_file() and SHIPPED.is_file():
-        path = str(SHIPPED)  # the package's own may lie elsewhere since: the digest tells
+    if checkpoint is None and not Path(path).is_file() and _is_shipped(manifest):
+        path = str(SHIPPED)  # the package's own, which lies elsewhere since
     if not Path(path).is_file():
         raise ModelError(f"{path}: no such checkpoint; --checkpoint names the one of {folder}")
     digest = model_digest(path)
@@ -104,6 +104,10 @@ def open_with_network(
     for notice in index.notices:
         report(notice)
     return index, matching_recogniser(folder, index.files.manifest, checkpoint, device, load)
+
+
+def _is_shipped(manifest: Manifest) -> bool:
+    return SHIPPED.is_file() and model_digest(SHIPPED) == manifest.model
 
 
 def model_digest(checkpoint: str | Path) -> str:

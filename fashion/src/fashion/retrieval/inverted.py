@@ -105,6 +105,8 @@ class InvertedIndex:
         if sizes.min() < 0 or sizes.max() * entry > begin or sizes.sum() * entry != begin:
             raise InputError(f"{path}: damaged: sizes that do not fit the file; {REMEDY}")
         centres = np.fromfile(path, "<f4", num_lists * dimension, offset=begin + 8 * num_lists)
+        if not np.isfinite(centres).all():
+            raise InputError(f"{path}: damaged: centres that are no numbers; {REMEDY}")
         index = _empty(num_lists, dimension, faiss)
         index.quantizer.add(centres.reshape(num_lists, dimension))
         lists = faiss.OnDiskInvertedLists()

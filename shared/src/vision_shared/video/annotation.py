@@ -65,6 +65,7 @@ def annotate_video(
                     tick=reader.tick,
                     keeps_audio=number == 0,
                     keeps_extras=number == 0,
+                    is_exact=False,  # what is drawn has 8 bits, and is there to be looked at
                     overwrite=overwrite,
                 )
             )

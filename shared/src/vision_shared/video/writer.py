@@ -58,6 +58,7 @@ class VideoWriter:
         stretch: how many times as long as the source the result lasts; audio keeps its pitch.
         keeps_audio: carry the source's audio over.
         keeps_extras: carry over metadata, chapters, subtitles and attachments.
+        is_exact: refuse an encoder that cannot hold the source's images without loss.
         overwrite: replace a file of that name.
 
     Attributes:
@@ -80,12 +81,14 @@ class VideoWriter:
         stretch: int = 1,
         keeps_audio: bool = True,
         keeps_extras: bool = True,
+        is_exact: bool = True,
         overwrite: bool = False,
     ) -> None:
         self._path, self._source = path, source
         self._codec = codec or default_codec(path, has_alpha=has_alpha(source.first))
         self._rate, self._tick, self._overwrite = rate, tick, overwrite
         self._stretch, self._keeps_audio = stretch, keeps_audio
+        self._is_exact = is_exact
         self._extras = source.extras if keeps_extras else Extras()
         self._lost = list(self._extras.others)
         self.notices: list[str] = []
@@ -106,6 +109,7 @@ class VideoWriter:
                 rate=self._rate,
                 tick=self._tick,
                 codec=self._codec,
+                is_exact=self._is_exact,
             )
             self._lost += self._encoder.lost
             self._tracks = self._add_audio(self._container)
