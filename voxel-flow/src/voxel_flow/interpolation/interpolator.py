@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING, Literal, Self, TypedDict, Unpack
 import torch
 from torch import Tensor, nn
 
+from vision_shared.captured import CapturedCalls
 from vision_shared.checkpoints import read_checkpoint
 from vision_shared.prediction import find_device, rebuild_network
 from vision_shared.video.reader import TimedFrame
-from voxel_flow.interpolation.captured import CapturedCalls
 from voxel_flow.interpolation.exposure import row_gain
 from voxel_flow.interpolation.frame_tensors import Source, to_frame, with_alpha
 from voxel_flow.interpolation.scene_cuts import Tally
@@ -265,7 +265,7 @@ class FrameInterpolator:
         """Return the network; on CUDA, its captured calls."""
         if self.device.type != "cuda":
             return self.network
-        if self._captured is None or self._captured.network is not self.network:
+        if self._captured is None or self._captured.function is not self.network:
             self._captured = CapturedCalls(self.network)
         return self._captured
 
