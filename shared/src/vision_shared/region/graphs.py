@@ -12,8 +12,8 @@ from vision_shared.region.program import Convolve, Program
 from vision_shared.region.region import Region
 
 FEW = 2**14
-"""Tokens at most, or pixels of a map, by arithmetic: ten Inception-ResNet-B blocks take 370 GFLOP for
-so many, which a GPU of 100 TFLOP/s does in 4 ms, as long as some hundred launches by Python."""
+"""Tokens at most, or pixels of a map. By arithmetic ten Inception-ResNet-B blocks take 370 GFLOP
+for so many, 4 ms of a GPU of 100 TFLOP/s, and as many launches by Python take about as long."""
 
 _ROOMS = 8  # for each doubling of the tokens: an eighth of what is computed may be no one's
 _LEAST = 128  # tokens, a kernel's tile

@@ -38,9 +38,9 @@ class Source:
 
 
 def with_alpha(image: Tensor, alpha: Tensor) -> Tensor:
-    """Return (4, H, W) of RGB (3, H, W) that was multiplied with alpha (1, H, W)."""
+    """Return (B, 4, H, W) of RGB (B, 3, H, W) that was multiplied with alpha (B, 1, H, W)."""
     colour = torch.where(alpha > 0, image / alpha.clamp_min(1e-6), 0)
-    return torch.cat([colour, alpha])
+    return torch.cat([colour, alpha], 1)
 
 
 def to_frame(image: Tensor, like: av.VideoFrame) -> av.VideoFrame:
