@@ -147,3 +147,27 @@ def check_examples(module: str) -> None:
     outcome = doctest.testmod(import_module(module), optionflags=doctest.NORMALIZE_WHITESPACE)
     assert outcome.attempted
     assert not outcome.failed
+
+
+class Captures:
+    """Stands in for CUDA's capture of a graph: a replay computes once more, over the last answer.
+
+    Attributes:
+        number: number of captures so far.
+        replays: number of replays so far.
+    """
+
+    def __init__(self) -> None:
+        self.number = self.replays = 0
+
+    def __call__(self, run: Callable[[], Any]) -> tuple[Callable[[], object], Any]:
+        """Run it, and return what runs it again, and its answer."""
+        self.number += 1
+        answer = run()
+
+        def replay() -> None:
+            self.replays += 1
+            with torch.inference_mode():  # a replay knows of no mode
+                answer.copy_(run())
+
+        return replay, answer

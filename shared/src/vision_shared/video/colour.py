@@ -174,7 +174,7 @@ def _remade(frame: av.VideoFrame, pixel_format: str) -> av.VideoFrame:
     )
 
 
-def _matrix(frame: av.VideoFrame) -> Colorspace:
+def matrix_of(frame: av.VideoFrame) -> Colorspace:
     """Return the matrix; BT.709 from 720 lines on, else BT.601, where the frame names none."""
     if frame.format.is_rgb or frame.colorspace == UNSPECIFIED:
         return Colorspace.ITU709 if frame.height >= 720 else Colorspace.ITU601
@@ -200,7 +200,7 @@ def _convert(
     target_range: ColorRange,
 ) -> av.VideoFrame:
     """Convert with the matrix of ``tagged``, whose tags the result carries."""
-    matrix = _matrix(tagged)
+    matrix = matrix_of(tagged)
     try:
         converted = _reformatter().reformat(
             frame,
