@@ -33,6 +33,8 @@ class File:
         digest: ``sha256:...`` or ``md5:...`` in hexadecimal digits; None where none is known.
         num_bytes: its size; None where it is not known.
         is_archive: whether it is unpacked; zip and tar, compressed or not.
+        arrange: ``module:function`` of what is called with the folder of what was unpacked, to
+            bring it into the official layout.
     """
 
     name: str
@@ -41,6 +43,7 @@ class File:
     digest: str | None = None
     num_bytes: int | None = None
     is_archive: bool = True
+    arrange: str | None = None
 
 
 def download(file: File, target: Path) -> str:

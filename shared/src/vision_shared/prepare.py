@@ -162,6 +162,8 @@ def _unpack(file: File, archive: Path, root: Path) -> None:
         folder.mkdir()
         max_bytes = MAX_RATIO * archive.stat().st_size + FREE_BYTES
         unpack(archive, folder, max_bytes=max_bytes, ask_password=ask_password)
+        if file.arrange is not None:
+            resolve_name(file.arrange)(folder)
         _move(folder, root, file, archive)
     print(f"{root / file.makes}: unpacked from {archive.name}")
 
