@@ -62,7 +62,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     Server.ranges.clear()
     Server.num_cut = 1
     with ThreadingHTTPServer(("127.0.0.1", 0), Server) as running:
-        Thread(target=running.serve_forever).start()
+        Thread(target=running.serve_forever, args=(0.01,)).start()
         yield f"http://127.0.0.1:{running.server_address[1]}"
         running.shutdown()
 

@@ -9,6 +9,7 @@ COMMANDS = {
     "calibrate": "segmentation.calibrate",
     "submit": "segmentation.submit",
     "check-data": "segmentation.check_data",
+    "prepare-data": "segmentation.data.prepare",
 }
 """Commands besides those of every task."""
 

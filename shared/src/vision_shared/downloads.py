@@ -8,8 +8,11 @@ becomes NAME once it is whole and has the sum that is known of it.
 from __future__ import annotations
 
 import hashlib
+import logging
 import shutil
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -116,7 +119,7 @@ def _fetch(file: File, part: Path) -> None:
     if have and have == file.num_bytes:
         return
     try:
-        with part.open("ab") as opened:
+        with part.open("ab") as opened, _without_warnings():
             http_get(
                 str(file.address),
                 opened,
@@ -136,6 +139,18 @@ def _fetch(file: File, part: Path) -> None:
             f"{file.address}: {file.name} cannot be fetched: {one_line(error)}; what has come is "
             "kept, and the same command goes on"
         ) from error
+
+
+@contextmanager
+def _without_warnings() -> Iterator[None]:
+    """Silence a line for each time that a connection is tried again."""
+    logger = logging.getLogger("huggingface_hub.file_download")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 def _progress_bar() -> Any:

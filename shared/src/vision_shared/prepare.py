@@ -53,9 +53,13 @@ class Source:
     checks: tuple[str, ...] = ()
 
     @property
-    def num_bytes(self) -> int:
-        """Size of the files whose sizes are known."""
-        return sum(file.num_bytes or 0 for file in self.files)
+    def size(self) -> str:
+        """Size of the files, at least, where not all of them are known; ``-`` where none is."""
+        sizes = [file.num_bytes for file in self.files]
+        num_bytes = sum(size or 0 for size in sizes)
+        unit, factor = ("GB", 1e9) if num_bytes >= 1e9 else ("MB", 1e6)
+        more = " +" if None in sizes else ""
+        return f"{num_bytes / factor:.1f} {unit}{more}" if num_bytes else "-"
 
 
 def prepare(
@@ -110,7 +114,7 @@ def prepare_files(source: Source, root: Path, *, keep: bool = False) -> None:
         InputError: a file that is neither there nor can be fetched, or is not what it should be.
         OSError: the folder cannot be written to.
     """
-    print(f"{source.page}: {source.licence}")
+    print(f"{source.page}: {source.licence}", flush=True)
     missing = [file for file in source.files if not (root / file.makes).exists()]
     given = {file: _given(file, root) for file in missing}
     absent = [file.name for file in missing if file.address is None and given[file] is None]
@@ -145,7 +149,7 @@ def _fetch(file: File, root: Path) -> Path:
     target = root / (file.name if file.is_archive else file.makes)
     digest = download(file, target)
     unknown = "" if file.digest else ", which its authors do not publish: compare it with others'"
-    print(f"{target}: fetched, {digest}{unknown}")
+    print(f"{target}: fetched, {digest}{unknown}", flush=True)
     return target
 
 
@@ -210,14 +214,8 @@ def _print_list(sources: Mapping[str, Source]) -> None:
     from vision_shared.tables import Table, print_tables
 
     rows = [
-        [
-            name,
-            f"{source.num_bytes / 1e9:.1f} GB" if source.num_bytes else "-",
-            "form" if source.request else "open",
-            str(source.root),
-            source.licence,
-        ]
+        [name, source.size, "form" if source.request else "open", source.licence]
         for name, source in sources.items()
     ]
-    columns = ["data set", "download", "access", "folder", "licence"]
+    columns = ["data set", "download", "access", "licence"]
     print_tables([Table("data sets: prepare DATA [ROOT]", columns, rows)])

@@ -24,6 +24,31 @@ def _list(name: str, number: str, digest: str, num_bytes: int | None = None) -> 
     return File(name, f"{folder}/{name}", _drive(number), digest, num_bytes, is_archive=False)
 
 
+_LISTS = (
+    _list(
+        "list_attr_celeba.txt",
+        "0B7EVK8r0v71pblRyaVFSWGxPY0U",
+        "sha256:f0e5da289d5ccf75ffe8811132694922b60f2af59256ed362afa03fefba324d0",
+        26_721_026,
+    ),
+    _list(
+        "list_eval_partition.txt",
+        "0B7EVK8r0v71pY0NSMzRuSXJEVkk",
+        "sha256:fc955bcb3ef8fbdf7d5640d9a8693a8431b5f2ee291a5c1449a1549e7e073fe7",
+        2_836_386,
+    ),
+    _list(
+        "list_bbox_celeba.txt",
+        "0B7EVK8r0v71pbThiMVRxWXZ4dU0",
+        "md5:00566efa6fedff7a56946cd1c10f1c16",
+    ),
+    _list(
+        "identity_CelebA.txt",
+        "1_ee_0u7vcNLOfNLegJRHmolfH5ICW-XS",
+        "md5:32bd1bd63d3c78cd57e08160ec5ed1e2",
+    ),
+)
+
 SOURCES = {
     "celeba": Source(
         Path("data/celeba"),
@@ -38,33 +63,12 @@ SOURCES = {
                 1_443_490_838,
             ),
             _list(
-                "list_attr_celeba.txt",
-                "0B7EVK8r0v71pblRyaVFSWGxPY0U",
-                "sha256:f0e5da289d5ccf75ffe8811132694922b60f2af59256ed362afa03fefba324d0",
-                26_721_026,
-            ),
-            _list(
                 "list_landmarks_align_celeba.txt",
                 "0B7EVK8r0v71pd0FJY3Blby1HUTQ",
                 "sha256:6c02a87569907f6db2ba99019085697596730e8129f67a3d61659f198c48d43b",
                 12_156_055,
             ),
-            _list(
-                "list_eval_partition.txt",
-                "0B7EVK8r0v71pY0NSMzRuSXJEVkk",
-                "sha256:fc955bcb3ef8fbdf7d5640d9a8693a8431b5f2ee291a5c1449a1549e7e073fe7",
-                2_836_386,
-            ),
-            _list(
-                "list_bbox_celeba.txt",
-                "0B7EVK8r0v71pbThiMVRxWXZ4dU0",
-                "md5:00566efa6fedff7a56946cd1c10f1c16",
-            ),
-            _list(
-                "identity_CelebA.txt",
-                "1_ee_0u7vcNLOfNLegJRHmolfH5ICW-XS",
-                "md5:32bd1bd63d3c78cd57e08160ec5ed1e2",
-            ),
+            *_LISTS,
         ),
         checks=("celeba",),
     ),
@@ -79,9 +83,10 @@ SOURCES = {
                 "0B7EVK8r0v71pTzJIdlJWdHczRlU",
                 "md5:063ee6ddb681f96bc9ca28c6febb9d1a",
             ),
+            *_LISTS,
         ),
         request="get the folder img_celeba.7z of In-The-Wild Images, join its parts by `7z x "
-        "img_celeba.7z.001` and put its folder img_celeba below Img (the lists come with celeba)",
+        "img_celeba.7z.001` and put its folder img_celeba below Img",
         checks=("celeba-wild",),
     ),
     "lfwa": Source(
