@@ -114,7 +114,7 @@ def test_a_damaged_archive_is_one_line(tmp_path: Path, make: str) -> None:
     damaged = bytearray(archive.read_bytes()) if archive.exists() else bytearray(b"no archive")
     damaged[60:90] = bytes(30)
     archive.write_bytes(damaged)
-    with pytest.raises(InputError, match="damaged: .*get it again") as caught:
+    with pytest.raises(InputError, match=r"damaged: .*get it again") as caught:
         unpacked(archive)
     assert "\n" not in str(caught.value)
 

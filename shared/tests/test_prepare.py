@@ -1,4 +1,4 @@
-"""From the name of a data set to its files: fetched from a server here, or put there by the user."""
+"""From a data set's name to its files: fetched from a server here, or put there by the user."""
 
 import hashlib
 import io
@@ -107,9 +107,7 @@ def test_a_form_is_explained_and_what_the_user_has_got_is_prepared(
     server: str, root: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     files = (*letters(server).files, File("labels.zip", "images/labels.txt"))
-    source = Source(
-        Path("data"), "https://example.org", "MIT", files, request="ask for labels.zip"
-    )
+    source = Source(Path("data"), "https://example.org", "MIT", files, request="ask for labels.zip")
     assert run(source, root) == 2
     assert capsys.readouterr().err == (
         f"{root}: without labels.zip: at https://example.org, ask for labels.zip; put what you "
@@ -154,7 +152,10 @@ def test_an_archive_without_what_it_should_hold_leaves_nothing(
     assert [path.name for path in root.iterdir()] == ["images.zip"]
 
 
-def test_a_server_that_is_away_is_one_line(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_server_that_is_away_is_one_line(
+    root: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("huggingface_hub.file_download.time.sleep", lambda seconds: None)
     source = letters("http://127.0.0.1:9")
     assert run(source, root) == 2
     (line,) = capsys.readouterr().err.splitlines()

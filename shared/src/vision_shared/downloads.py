@@ -36,6 +36,7 @@ class File:
         digest: ``sha256:...`` or ``md5:...`` in hexadecimal digits; None where none is known.
         num_bytes: its size; None where it is not known.
         is_archive: whether it is unpacked; zip and tar, compressed or not.
+        into: folder below the root that an archive is unpacked into, a beginning of ``makes``.
         arrange: ``module:function`` of what is called with the folder of what was unpacked, to
             bring it into the official layout.
     """
@@ -46,6 +47,7 @@ class File:
     digest: str | None = None
     num_bytes: int | None = None
     is_archive: bool = True
+    into: str = ""
     arrange: str | None = None
 
 

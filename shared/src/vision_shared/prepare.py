@@ -158,7 +158,9 @@ def _unpack(file: File, archive: Path, root: Path) -> None:
 
     def ask_password() -> str:
         try:
-            return getpass.getpass(f"password of {archive} (it is not kept): ")
+            return getpass.getpass(
+                f"password of {archive} (not kept; `unzip` by hand is faster than this): "
+            )
         except EOFError as error:
             raise InputError(f"{archive}: its password is asked for in a terminal") from error
 
@@ -174,17 +176,17 @@ def _unpack(file: File, archive: Path, root: Path) -> None:
 
 def _move(folder: Path, root: Path, file: File, archive: Path) -> None:
     """Move what was unpacked below the root: what the archive is known by comes last."""
-    inside = [folder, *(path for path in folder.glob("*/") if path.is_dir())]
-    inside += [path for path in folder.glob("*/*/") if path.is_dir()]
-    origin = next((path for path in inside if (path / file.makes).exists()), None)
+    inside = (path for pattern in ("*/", "*/*/") for path in folder.glob(pattern))
+    known = Path(file.makes).relative_to(file.into)
+    origin = next((path for path in (folder, *inside) if (path / known).exists()), None)
     if origin is None:
-        raise InputError(f"{archive}: holds no {file.makes}: is it another archive of that name?")
-    last = root / file.makes
-    for source, target in sorted(
-        _moves(origin, root), key=lambda pair: pair[1] == last or pair[1] in last.parents
+        raise InputError(f"{archive}: holds no {known}: is it another archive of that name?")
+    target, last = root / file.into, root / file.makes
+    for source, path in sorted(
+        _moves(origin, target), key=lambda pair: pair[1] == last or pair[1] in last.parents
     ):
-        target.parent.mkdir(parents=True, exist_ok=True)
-        source.replace(target)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        source.replace(path)
 
 
 def _moves(source: Path, target: Path) -> list[tuple[Path, Path]]:
@@ -198,9 +200,7 @@ def _parse(sources: Mapping[str, Source], arguments: Sequence[str] | None) -> Na
     parser = CommandParser(
         prog="prepare", description="Fetch a data set, unpack and check it; without a name, list."
     )
-    parser.add_argument(
-        "data", nargs="?", choices=sources, metavar="DATA", help=", ".join(sources)
-    )
+    parser.add_argument("data", nargs="?", choices=sources, metavar="DATA", help=", ".join(sources))
     parser.add_argument(
         "root", nargs="?", type=Path, metavar="ROOT", help="where it shall lie (else below data/)"
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vision_shared.check_data import check_data, check_each
@@ -17,30 +18,45 @@ if TYPE_CHECKING:
 
 
 class DataSet(NamedTuple):
-    """A data set: its folder, its config and the keys of it that differ, whether it trains."""
+    """A data set: its folder, its datamodule, the arguments of its own, whether it trains."""
 
     root: Path
-    config: str
-    keys: dict[str, Any]
+    datamodule: str
+    arguments: dict[str, Any]
     trains: bool = True
 
 
+_VIMEO = "voxel_flow.data.vimeo90k:Vimeo90kData"
+_KITTI = "voxel_flow.data.kitti:KittiData"
+_UCF101 = {"split": 1, "triplets_per_video": 4, "has_masks": True, "eval_batch_size": 1}
+_COMMON = {
+    "root": "data",
+    "batch_size": 1,
+    "epoch_size": None,
+    "crop_size": 16,
+    "off_centre": 0.0,
+    "num_workers": 0,
+    "seed": 0,
+}
+
 DATA_SETS = {
-    "ucf101": DataSet(Path("data/ucf101"), "ucf101", {}),
+    "ucf101": DataSet(Path("data/ucf101"), "voxel_flow.data.ucf101:Ucf101Data", _UCF101),
     **{
         f"vimeo90k-{variant}": DataSet(
-            Path(f"data/vimeo_{variant}"), "vimeo90k", {"variant": variant}
+            Path(f"data/vimeo_{variant}"), _VIMEO, {"variant": variant, "eval_batch_size": 1}
         )
         for variant in ("triplet", "septuplet")
     },
     **{
         f"kitti-{year}{name}": DataSet(
-            Path(f"data/kitti_{year}"), "kitti", {"year": year, "test": test}, bool(name)
+            Path(f"data/kitti_{year}"), _KITTI, {"year": year, "test": test}, bool(name)
         )
         for year in (2012, 2015)
         for name, test in (("", "flow"), ("-sequences", "sequences"))
     },
-    "middlebury": DataSet(Path("data/middlebury"), "middlebury", {}, trains=False),
+    "middlebury": DataSet(
+        Path("data/middlebury"), "voxel_flow.data.middlebury:MiddleburyData", {}, trains=False
+    ),
 }
 
 
@@ -76,14 +92,9 @@ def check_triplets(data: str, root: Path, report: Report) -> list[Table]:
 
 
 def _open(data: str, root: Path, split: str) -> Any:
-    """Return the samples of a split, as the data set's own config says, without augmentation."""
-    from hydra.utils import instantiate
-    from omegaconf import OmegaConf
-
-    data_set = DATA_SETS[data]
-    config = OmegaConf.load(Path(__file__).parent / "conf" / "data" / f"{data_set.config}.yaml")
-    changes = {"folder": str(root), "seed": 0, "off_centre": 0.0, **data_set.keys}
-    module = instantiate(OmegaConf.merge(config, changes), _convert_="all")
+    """Return the samples of a split as the data set's datamodule reads them."""
+    _, datamodule, arguments, _ = DATA_SETS[data]
+    module = resolve_name(datamodule)(**_COMMON, **arguments, folder=str(root))
     module.setup({"train": "fit", "val": "validate", "test": "test"}[split])
     return getattr(module, f"{split}_set")
 

@@ -61,6 +61,7 @@ SOURCES = {
                 _drive("0B7EVK8r0v71pZjFTYXZWM3FlRnM"),
                 "sha256:46fb89443c578308acf364d7d379fe1b9efb793042c0af734b6112e4fd3a8c74",
                 1_443_490_838,
+                into="Img",
             ),
             _list(
                 "list_landmarks_align_celeba.txt",

@@ -15,13 +15,13 @@ _LICENCE = "research that is not commercial; not to be passed on"
 _MNIST = "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com"
 
 
-def _benchmark(name: str, title: str, folder: str, check: str) -> Source:
+def _benchmark(title: str, name: str, check: str) -> Source:
     """Return the source of a benchmark of DeepFashion, whose images are one encrypted archive."""
     return Source(
-        Path("data/deepfashion") / folder,
+        Path("data/deepfashion") / name,
         _PAGE,
         _LICENCE,
-        (File("img.zip", "Img/img" if name != "fld" else "img"),),
+        (File("img.zip", "Img/img", into="Img"),),
         request=f"agree to the terms, ask for the password of {title}, and get its folders Anno "
         "and Eval as they are, and Img/img.zip",
         checks=(check,),
@@ -33,13 +33,13 @@ def _mnist(name: str, digest: str, num_bytes: int) -> File:
 
 
 SOURCES = {
-    "cap": _benchmark("cap", "Category and Attribute Prediction", "cap", "cap"),
-    "cap_fine": _benchmark("cap_fine", "Category and Attribute Prediction", "cap", "cap_fine"),
-    "inshop": _benchmark("inshop", "In-shop Clothes Retrieval", "inshop", "inshop"),
+    "cap": _benchmark("Category and Attribute Prediction", "cap", "cap"),
+    "cap_fine": _benchmark("Category and Attribute Prediction", "cap", "cap_fine"),
+    "inshop": _benchmark("In-shop Clothes Retrieval", "inshop", "inshop"),
     "consumer2shop": _benchmark(
-        "consumer2shop", "Consumer-to-shop Clothes Retrieval", "consumer2shop", "consumer2shop"
+        "Consumer-to-shop Clothes Retrieval", "consumer2shop", "consumer2shop"
     ),
-    "fld": _benchmark("fld", "Fashion Landmark Detection", "fld", "fld"),
+    "fld": _benchmark("Fashion Landmark Detection", "fld", "fld"),
     "deepfashion2": Source(
         Path("data/deepfashion2"),
         "https://github.com/switchablenorms/DeepFashion2",

@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from voxel_flow.check_data import main as check_data
-from voxel_flow.data.sources import SOURCES
 from vision_shared.commands import run_command
 from vision_shared.prepare import prepare
+from voxel_flow.check_data import main as check_data
+from voxel_flow.data.sources import SOURCES
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
