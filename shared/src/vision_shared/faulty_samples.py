@@ -8,6 +8,7 @@ import torch
 from torch.utils.data import Dataset
 
 from vision_shared.inputs import InputError
+from vision_shared.samplers import NUM_SEEDS
 
 OnFault = Literal["stop", "skip"]
 MAX_NAMED = 10
@@ -43,6 +44,7 @@ class SkippingSamples(Dataset[Any]):
         self.name = name
         self.is_training = is_training
         self.faulty = torch.zeros(len(samples), dtype=torch.bool).share_memory_()
+        self._named: set[str] = set()  # a file may be a part of several samples
 
     def __len__(self) -> int:
         return len(self.faulty)
@@ -81,7 +83,8 @@ class SkippingSamples(Dataset[Any]):
 
     def _after(self, index: Index, step: int) -> Index:
         if isinstance(index, tuple):
-            return (index[0] + step) % len(self), index[1]
+            # another seed, too: a sample may be mixed with one that the seed chooses
+            return (index[0] + step) % len(self), (index[1] + step) % NUM_SEEDS
         return (index + step) % len(self)
 
     def _note(self, index: int | tuple[int, int], error: InputError | OSError) -> None:
@@ -90,6 +93,7 @@ class SkippingSamples(Dataset[Any]):
             return
         self.faulty[number] = True
         count = int(self.faulty.sum())
-        if count <= MAX_NAMED:
+        if count <= MAX_NAMED and str(error) not in self._named:
+            self._named.add(str(error))
             more = "; others are counted, not named" if count == MAX_NAMED else ""
             log.warning("%s: left out: %s%s", self.name, error, more)
