@@ -197,7 +197,7 @@ def test_truncated_images_are_skipped_where_that_is_asked_for(
     train, val = ((lists / f"{split}.txt").read_text().split() for split in ("train", "val"))
     for name in (train[0], val[0]):  # the first ones, which are read before a training
         image = copied / "JPEGImages" / f"{name}.jpg"
-        image.write_bytes(image.read_bytes()[: image.stat().st_size // 2])
+        image.write_bytes(image.read_bytes()[:-100])
     with pytest.raises(InputError, match=rf"{train[0]}\.jpg"):
         people_data(copied).setup("fit")
 

@@ -1,8 +1,8 @@
 """Samples that cannot be read, left out while a run goes on: ``data.on_fault=skip``."""
 
 import logging
-from collections.abc import Sequence, Sized
-from typing import Any, Literal, TypeVar
+from collections.abc import Sequence
+from typing import Any, Literal
 
 import torch
 from torch.utils.data import Dataset
@@ -14,8 +14,6 @@ OnFault = Literal["stop", "skip"]
 MAX_NAMED = 10
 MAX_IN_A_ROW = 100
 """After so many faults one after another, the data set is not there rather than faulty."""
-
-Index = TypeVar("Index", int, tuple[int, int])
 
 log = logging.getLogger(__name__)
 
@@ -38,8 +36,7 @@ class SkippingSamples(Dataset[Any]):
         faulty: (N,) bool, those that were met; of all processes that load.
     """
 
-    def __init__(self, samples: Dataset[Any], name: str, *, is_training: bool) -> None:
-        assert isinstance(samples, Sized)
+    def __init__(self, samples: Any, name: str, *, is_training: bool) -> None:
         self.samples = samples
         self.name = name
         self.is_training = is_training
@@ -81,7 +78,7 @@ class SkippingSamples(Dataset[Any]):
             self._note(index, error)
             return []
 
-    def _after(self, index: Index, step: int) -> Index:
+    def _after(self, index: Any, step: int) -> Any:
         if isinstance(index, tuple):
             # another seed, too: a sample may be mixed with one that the seed chooses
             return (index[0] + step) % len(self), (index[1] + step) % NUM_SEEDS
