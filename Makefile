@@ -13,6 +13,8 @@ READY   := $(VENV)/.ready
 THREADS := $$($(RUN) -m vision_shared.threads)
 ARGS    ?=
 OUTPUT  ?= runs/predictions
+DATA    ?=
+ROOT    ?=
 
 module   = $(subst -,_,$(TASK))
 folder   = $(if $(filter people,$(1)),shared/people,$(1))
@@ -20,7 +22,7 @@ folder   = $(if $(filter people,$(1)),shared/people,$(1))
 packages = ./shared[dev] ./shared/people $(TASKS:%=./%)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup train evaluate predict smoke test bench gpu-wheels gpu-check soak mutants \
+.PHONY: help setup data train evaluate predict smoke test bench gpu-wheels gpu-check soak mutants \
         dashboard demo docs lint lock \
         clean tasks one-task one-project checkpoint input $(PROJECTS:%=test-%) $(PROJECTS:%=bench-%) \
         $(TASKS:%=smoke-%)
@@ -36,6 +38,9 @@ $(READY): constraints.txt $(foreach project,$(PROJECTS),$(call folder,$(project)
 	$(PYTHON) -m venv $(VENV)
 	$(INSTALL) --constraint constraints.txt $(packages:%=--editable %)
 	@touch $@
+
+data: one-task $(READY)  ## fetch, unpack and check a data set, or list them: TASK=... [DATA=NAME [ROOT=DIR]]
+	@$(RUN) -m $(module).data.prepare $(DATA) $(if $(ROOT),"$(ROOT)") $(ARGS)
 
 train: one-task $(READY)  ## train: TASK=voxel-flow [ARGS="experiment=smoke seed=1"]
 	@$(RUN) -m $(module).train $(ARGS)

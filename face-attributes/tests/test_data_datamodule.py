@@ -1,5 +1,6 @@
 """Datamodules: batches, their order, and what they answer to bad data."""
 
+import shutil
 from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
@@ -335,3 +336,24 @@ def test_landmarks_place_the_boxes_of_a_finder(folder: Path) -> None:
     side = 2.5 * float((mouth - eyes).norm())
     assert 1.12 * side == pytest.approx(56, abs=3)
     assert float(eyes[0]) == pytest.approx(43 / 2, abs=2)
+
+
+def test_truncated_and_missing_images_are_skipped_where_that_is_asked_for(
+    folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    copied = Path(shutil.copytree(folder, tmp_path / "celeba"))
+    images = copied / "Img" / "img_celeba"
+    truncated, missing = images / "000001.jpg", images / "000021.jpg"  # of train, of val
+    truncated.write_bytes(truncated.read_bytes()[: truncated.stat().st_size // 2])
+    missing.unlink()
+    with pytest.raises(InputError, match=r"000021\.jpg|000001\.jpg"):
+        prepared(wild(copied))
+
+    def load(**changes: Any) -> FaceData:
+        return prepared(wild(copied, on_fault="skip", **changes))
+
+    expect_epochs_to_repeat(load)
+    evaluated = [name for batch in load().val_dataloader() for name in batch["name"]]
+    assert evaluated == [f"{number:06d}.jpg" for number in range(22, 31)]
+    named = [message for message in caplog.messages if "left out" in message]
+    assert "000001.jpg" in named[0] and "000021.jpg" in named[-1]

@@ -1,5 +1,6 @@
 """Datamodules: batches, their order, splits and roles, and what they answer to bad data."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -256,3 +257,26 @@ def test_what_a_folder_lacks_is_said_before_training(tmp_path: Path) -> None:
     (tmp_path / "items.csv").write_text("\n".join(["image,item,part", *rows[:2]]))
     with pytest.raises(InputError, match=r"items\.csv: no image of the split val"):
         setup()
+
+
+def test_truncated_images_are_skipped_where_that_is_asked_for(
+    rendered: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = Path(shutil.copytree(rendered / "img" / "WOMEN", tmp_path / "own" / "images"))
+    common = arguments(folder, region="whole", batch_size=2)
+
+    def load(**changes: Any) -> FashionData:
+        return prepared(FashionData(benchmark="folder", **common | changes))
+
+    whole = load()
+    truncated = [data.garments.names[0].decode() for data in (whole.train_set, whole.val_set)]
+    for name in truncated:
+        (folder / name).write_bytes((folder / name).read_bytes()[:300])
+    with pytest.raises(InputError, match=truncated[0]):
+        load()
+    expect_epochs_to_repeat(lambda **changes: load(on_fault="skip", **changes))
+    skipping = load(on_fault="skip")
+    evaluated = torch.cat([batch["index"] for batch in skipping.val_dataloader()]).tolist()
+    assert evaluated == list(range(1, len(whole.val_set)))
+    named = [message for message in caplog.messages if "left out" in message]
+    assert truncated[0] in named[0] and truncated[1] in named[-1]

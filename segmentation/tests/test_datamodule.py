@@ -187,3 +187,27 @@ def test_fewer_pictures_than_a_batch_raise_unless_the_epoch_has_a_size(folder: P
         prepared(people_data(folder, batch_size=17))
     data = prepared(people_data(folder, batch_size=17, epoch_size=34))
     assert len(list(data.train_dataloader())) == 2
+
+
+def test_truncated_images_are_skipped_where_that_is_asked_for(
+    folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    copied = Path(shutil.copytree(folder, tmp_path / "people"))
+    lists = copied / "ImageSets/Segmentation"
+    train, val = ((lists / f"{split}.txt").read_text().split() for split in ("train", "val"))
+    for name in (train[0], val[0]):  # the first ones, which are read before a training
+        image = copied / "JPEGImages" / f"{name}.jpg"
+        image.write_bytes(image.read_bytes()[:-100])
+    with pytest.raises(InputError, match=rf"{train[0]}\.jpg"):
+        people_data(copied).setup("fit")
+
+    def load(**changes: Any) -> PeopleData:
+        data = people_data(copied, on_fault="skip", **changes)
+        data.setup("fit")
+        return data
+
+    expect_epochs_to_repeat(load)
+    evaluated = [name for batch in load().val_dataloader() for name in batch["name"]]
+    assert sorted(evaluated) == sorted(val[1:])
+    named = [message for message in caplog.messages if "left out" in message]
+    assert f"{train[0]}.jpg" in named[0] and f"{val[0]}.jpg" in named[-1]

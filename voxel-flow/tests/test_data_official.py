@@ -10,6 +10,7 @@ import torch
 from PIL import Image
 
 from vision_shared.inputs import InputError
+from vision_shared.testing import expect_epochs_to_repeat
 from voxel_flow.data.flow_pairs import read_kitti_flow
 from voxel_flow.data.kitti import KittiData
 from voxel_flow.data.middlebury import MiddleburyData
@@ -247,3 +248,26 @@ def test_missing_data_names_the_path_and_the_page(tmp_path: Path, data: Any, wor
 def test_unknown_choices_are_refused(tmp_path: Path, make: Any) -> None:
     with pytest.raises(ValueError, match=r"expected data\.\w+="):
         make(tmp_path)
+
+
+def test_truncated_frames_are_skipped_where_that_is_asked_for(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = write_vimeo(tmp_path / "vimeo_triplet", "triplet", train=20, test=3)
+    truncated = [folder / "sequences" / f"{clip:05d}" / "0001" / "im2.png" for clip in (5, 18)]
+    for path in truncated:
+        path.write_bytes(path.read_bytes()[:60])
+    whole = vimeo(folder, batch_size=18)
+    whole.setup("fit")
+    with pytest.raises(InputError, match="00005/0001/im2"):
+        list(whole.train_dataloader())
+
+    def load(**changes: Any) -> Vimeo90kData:
+        data = vimeo(folder, on_fault="skip", **changes)
+        data.setup("fit")
+        return data
+
+    expect_epochs_to_repeat(load)
+    assert [levels(batch["target"]) for batch in load().val_dataloader()] == [[192]]
+    named = [message for message in caplog.messages if "left out" in message]
+    assert "00005/0001/im2" in named[0] and "00018/0001/im2" in named[-1]

@@ -7,6 +7,7 @@ from vision_shared.console import run_console
 COMMANDS = {
     "neurons": "face_attributes.neurons",
     "check-data": "face_attributes.check_data",
+    "prepare-data": "face_attributes.data.prepare",
 }
 """Commands besides those of every task."""
 

@@ -9,6 +9,7 @@ COMMANDS = {
     "search": "fashion.search",
     "spot": "fashion.spot",
     "check-data": "fashion.check_data",
+    "prepare-data": "fashion.data.prepare",
 }
 """Commands besides those of every task."""
 

@@ -10,6 +10,7 @@ COMMANDS = {
     "submit": "segmentation.submit",
     "import-weights": "segmentation.import_weights",
     "check-data": "segmentation.check_data",
+    "prepare-data": "segmentation.data.prepare",
 }
 """Commands besides those of every task."""
 

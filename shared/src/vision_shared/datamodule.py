@@ -8,6 +8,7 @@ import numpy as np
 import pytorch_lightning as pl
 from torch.utils.data import DataLoader
 
+from vision_shared.faulty_samples import OnFault, SkippingSamples
 from vision_shared.inputs import InputError
 from vision_shared.loaders import epoch_loader, evaluation_loader, training_loader
 from vision_shared.samplers import IdentitySampler
@@ -28,6 +29,11 @@ class TaskData(pl.LightningDataModule):
         epoch_size: training samples in an epoch, over all processes; `None` is each one once.
         num_workers: processes that load, for each process that trains.
         seed: of order and augmentation.
+        on_fault: ``stop`` at a sample that cannot be read, or ``skip`` it
+            (`vision_shared.faulty_samples`).
+
+    Raises:
+        InputError: another ``on_fault``.
     """
 
     train_set: Any
@@ -43,8 +49,13 @@ class TaskData(pl.LightningDataModule):
         epoch_size: int | None,
         num_workers: int,
         seed: int,
+        on_fault: OnFault = "stop",
     ) -> None:
         super().__init__()
+        if on_fault not in ("stop", "skip"):
+            raise InputError(f"expected data.on_fault=stop or skip, got {on_fault!r}")
+        self.skips_faults = on_fault == "skip"
+        self._skipping: list[SkippingSamples] = []
         self.root = Path(root)
         self.batch_size = batch_size
         self.eval_batch_size = eval_batch_size
@@ -55,7 +66,7 @@ class TaskData(pl.LightningDataModule):
     def train_dataloader(self) -> DataLoader[Any]:
         """Return shuffled batches, whose order follows from the seed and the epoch."""
         return training_loader(
-            self.train_set,
+            self.readable(self.train_set, is_training=True),
             self.trainer,
             batch_size=self.batch_size,
             epoch_size=self.epoch_size,
@@ -73,7 +84,29 @@ class TaskData(pl.LightningDataModule):
 
     def loader(self, samples: Any) -> DataLoader[Any]:
         """Load samples of one shape in order."""
-        return evaluation_loader(samples, self.eval_batch_size, num_workers=self.num_workers)
+        return evaluation_loader(
+            self.readable(samples), self.eval_batch_size, num_workers=self.num_workers
+        )
+
+    def readable(self, samples: Any, *, is_training: bool = False) -> Any:
+        """Return samples as a loader is to take them: as they are, or with faulty ones left out.
+
+        Args:
+            samples: of the task.
+            is_training: whether batches have to keep their size.
+        """
+        if not self.skips_faults:
+            return samples
+        name = "training" if is_training else "evaluation"
+        skipping = SkippingSamples(samples, name, is_training=is_training)
+        self._skipping.append(skipping)
+        return skipping
+
+    def teardown(self, stage: str) -> None:
+        """Log how many samples were left out."""
+        for samples in self._skipping:
+            samples.report()
+        self._skipping.clear()
 
     def identity_loader(
         self, identities: np.ndarray, num_pictures: int, folder: Path
@@ -98,7 +131,8 @@ class TaskData(pl.LightningDataModule):
             )
         except ValueError as error:
             raise InputError(f"{folder}: {error}: lower data.batch_size") from error
-        return epoch_loader(self.train_set, sampler, self.batch_size, num_workers=self.num_workers)
+        samples = self.readable(self.train_set, is_training=True)
+        return epoch_loader(samples, sampler, self.batch_size, num_workers=self.num_workers)
 
     def check_identity_batches(self, key: str, num_pictures: int | None) -> None:
         """Raise InputError unless batches can hold K images of each identity.

@@ -13,6 +13,9 @@ from torch.utils.data import DataLoader, Sampler
 if TYPE_CHECKING:
     import pytorch_lightning as pl
 
+NUM_SEEDS = 2**31
+"""Seeds of samples are in [0, this): what every generator of random numbers takes."""
+
 
 class EpochLoader(DataLoader):
     """A DataLoader that goes on in the middle of an epoch, at the batch that a checkpoint says.
@@ -130,7 +133,7 @@ class EpochSampler(Sampler[tuple[int, int]]):
         indices = np.tile(np.arange(self.num_samples), (rounds, 1))
         if self.shuffle:
             indices = rng.permuted(indices, axis=1)
-        sample_seeds = rng.integers(2**31, size=indices.size)
+        sample_seeds = rng.integers(NUM_SEEDS, size=indices.size)
         mine = slice(self.rank, len(self) * self.num_replicas, self.num_replicas)
         pairs = zip(indices.ravel()[mine].tolist(), sample_seeds[mine].tolist(), strict=True)
         yield from islice(pairs, self.first, None)
@@ -227,7 +230,7 @@ class IdentitySampler(Sampler[tuple[int, int]]):
     def __iter__(self) -> Iterator[tuple[int, int]]:
         rng = np.random.default_rng((self.seed, self.epoch))
         batches = self._batches(rng)
-        sample_seeds = rng.integers(2**31, size=batches.shape)
+        sample_seeds = rng.integers(NUM_SEEDS, size=batches.shape)
         mine = slice(self.rank, self.num_batches * self.num_replicas, self.num_replicas)
         indices, seeds = batches[mine].ravel(), sample_seeds[mine].ravel()
         pairs = zip(indices.tolist(), seeds.tolist(), strict=True)

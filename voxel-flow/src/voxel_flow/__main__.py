@@ -5,6 +5,8 @@ from typing import NoReturn
 from vision_shared.console import run_console
 
 COMMANDS = {
+    "check-data": "voxel_flow.check_data",
+    "prepare-data": "voxel_flow.data.prepare",
     "blink": "voxel_flow.blink",
     "features": "voxel_flow.features",
     "import-weights": "voxel_flow.import_weights",

@@ -187,7 +187,7 @@ class FaceData(TaskData, ABC):
         if stage in ("fit", "validate"):
             self.val_set = self.evaluation_samples(self.validation_faces())
         if stage == "fit":  # what is missing is said before a training
-            self.faces("test").check()
+            self.check(self.faces("test"))
         if stage == "test":
             self.test_set = self.evaluation_samples(self.faces("test"))
 
@@ -195,7 +195,7 @@ class FaceData(TaskData, ABC):
         if stage == "fit":
             number = self.epoch_size or NUM_CANVASES
             self.train_set = CanvasSamples(partial(self.composer, "train"), number)
-            self.faces("test").check()
+            self.check(self.faces("test"))
         if stage in ("fit", "validate"):
             self.val_set = CanvasSamples(partial(self.composer, "val"), NUM_FIXED)
         if stage == "test":
@@ -249,11 +249,16 @@ class FaceData(TaskData, ABC):
         faces = self.faces("train")
         return faces.take(held_out(faces.identities))
 
+    def check(self, faces: Faces) -> None:
+        """See that every image is there, unless faults are skipped; raises as `Faces.check`."""
+        if not self.skips_faults:
+            faces.check()
+
     def training_samples(self) -> TrainingSamples:
         faces = self.training_faces()
         if self.pictures_per_identity is None and not faces.labels.any():
             raise InputError(f"{faces.listed_in}: no attribute of a picture to train on is known")
-        faces.check()
+        self.check(faces)
         if len(faces) < self.batch_size and self.epoch_size is None:
             raise InputError(
                 f"{self.folder}: {len(faces)} pictures to train on, below "
@@ -264,7 +269,7 @@ class FaceData(TaskData, ABC):
 
     def evaluation_samples(self, faces: Faces) -> EvaluationSamples:
         """Samples of some faces, of any part, without augmentation."""
-        faces.check()
+        self.check(faces)
         return EvaluationSamples(faces, self.regions(faces), self.eval_size)
 
     def show_found(self, find: Find, finder: str) -> None:

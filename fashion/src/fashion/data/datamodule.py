@@ -171,7 +171,7 @@ class FashionData(TaskData):
         if stage in ("fit", "validate"):
             self.val_set = self.evaluation_samples(self.of_split("val"))
         if stage == "fit":  # what is missing is said before a training
-            self.of_split("test").check()
+            self.check(self.of_split("test"))
         if stage == "test":
             self.test_set = self.evaluation_samples(self.of_split(self.tested))
 
@@ -199,10 +199,15 @@ class FashionData(TaskData):
             if path.suffix.lower() in READABLE
         ]
 
+    def check(self, garments: Garments) -> None:
+        """See that every image is there, unless faults are skipped; raises as `Garments.check`."""
+        if not self.skips_faults:
+            garments.check()
+
     def training_samples(self) -> TrainingSamples:
         """Return augmented samples; raise `InputError` without labels, or for less than a batch."""
         garments = self.training_garments()
-        garments.check()
+        self.check(garments)
         if not garments.is_labelled():
             raise InputError(
                 f"{self.folder}: no item, category, attribute, landmark or box of an image to "
@@ -224,7 +229,7 @@ class FashionData(TaskData):
 
     def evaluation_samples(self, garments: Garments) -> EvaluationSamples:
         """Samples of some garments, of any split, without augmentation."""
-        garments.check()
+        self.check(garments)
         return EvaluationSamples(garments, self.region, self.context, self.size)
 
     def attribute_counts(self) -> tuple[Tensor, Tensor]:

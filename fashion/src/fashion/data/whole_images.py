@@ -97,7 +97,7 @@ class DetectorBatches:
         )
         steps = int(trainer.num_training_batches)
         self.loader: Any = training_loader(
-            samples,
+            data.readable(samples, is_training=True),
             trainer,
             batch_size=batch_size,
             epoch_size=steps * batch_size * trainer.world_size,

@@ -93,8 +93,9 @@ class SegmentationData(TaskData, ABC):
         if stage in ("fit", "validate"):
             self.val_set = EvaluationSamples(self.checked("val"))
         if stage == "fit":
-            warn_of_absent_classes("train", self.train_set.pictures)
-            warn_of_absent_classes("val", self.val_set.pictures)
+            if not self.skips_faults:  # it reads masks
+                warn_of_absent_classes("train", self.train_set.pictures)
+                warn_of_absent_classes("val", self.val_set.pictures)
             self.checked("test")  # what is missing is said before a training
         if stage == "test":
             self.test_set = EvaluationSamples(self.checked("test"))
@@ -108,7 +109,8 @@ class SegmentationData(TaskData, ABC):
                 f"{self.folder}: {len(pictures)} images to train on, below "
                 f"data.batch_size={self.batch_size}: lower it, or set data.epoch_size"
             )
-        check_crop(pictures, self.crop_size, self.scale[1])
+        if not self.skips_faults:
+            check_crop(pictures, self.crop_size, self.scale[1])
         return TrainingSamples(pictures, augmentation, self.collage(pictures))
 
     def augmentation(self) -> Augmentation:
@@ -120,18 +122,28 @@ class SegmentationData(TaskData, ABC):
         return None
 
     def checked(self, split: Split) -> SegmentationSet:
-        """Return a split of which each file is there; `InputError` otherwise."""
+        """Return a split of which each file is there; `InputError` otherwise, unless skipped."""
         pictures = self.pictures(split)
-        pictures.check()
+        if not self.skips_faults:
+            pictures.check()
         return pictures
 
     def loader(self, samples: EvaluationSamples) -> DataLoader[Any]:
         """Return batches of images of one size, in order."""
         batches: list[list[int]] | int = 1
         if self.eval_batch_size > 1:
-            sizes = (picture_size(sample.image_path) for sample in samples.pictures.samples)
+            sizes = (self.size_of(sample.image_path) for sample in samples.pictures.samples)
             batches = same_size_batches(sizes, self.eval_batch_size)
-        return evaluation_loader(samples, batches, num_workers=self.num_workers)
+        return evaluation_loader(self.readable(samples), batches, num_workers=self.num_workers)
+
+    def size_of(self, path: Path) -> tuple[int, int]:
+        """Return an image's width and height; zeros for one that is skipped when it is read."""
+        try:
+            return picture_size(path)
+        except (InputError, OSError):
+            if not self.skips_faults:
+                raise
+            return 0, 0
 
 
 def warn_of_absent_classes(split: str, pictures: SegmentationSet) -> None:

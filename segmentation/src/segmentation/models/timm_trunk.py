@@ -4,24 +4,31 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
+from timm.layers.conv2d_same import Conv2dSame
 from torch import Tensor, nn
+from torch.nn import functional
 
 from vision_shared.layers import Normalise
 from vision_shared.pretrained import create_network
 
 INCEPTION = "inception_resnet_v2"
+PATCHING = ("convnext", "test_convnext")
+STRIDE = 8
+"""Pixels of the image to a cell of the grid."""
 
 
 class TimmTrunk(nn.Module):
-    """The layers of a timm network whose features come from its children, one by one.
+    """The layers of a timm network whose features come from its groups of layers, one by one.
 
-    ResNets and their kin dilate by timm's own ``output_stride``; Inception-ResNet-v2, for which
-    timm has none, is changed here, and its weights fit as they are.
+    ResNets, EfficientNets, MobileNets, ConvNeXts and their kin dilate by timm's own
+    ``output_stride``; Inception-ResNet-v2, for which timm has none, is changed here, and its
+    weights fit as they are.
 
     Args:
-        model: timm's name of it, e.g. ``inception_resnet_v2``, ``resnet50``.
-        cuts: the children that a stage ends with, in order, e.g. ``mixed_6a, mixed_7a``; the last
-            stage ends with the network's last features.
+        model: timm's name of it, e.g. ``inception_resnet_v2``, ``resnet50``, ``convnext_tiny``.
+        cuts: the groups that a stage ends with, in order, e.g. ``layer2, layer3`` of ResNets,
+            ``blocks.2, blocks.4`` of EfficientNets; the last stage ends with the network's last
+            features. None is timm's own levels from an eighth of the size on.
         pretrained: ImageNet weights, or a file of weights (`vision_shared.pretrained`).
 
     Attributes:
@@ -32,13 +39,17 @@ class TimmTrunk(nn.Module):
         ValueError: no such network or cut, or the grid still changes behind the first stage.
     """
 
-    def __init__(self, model: str, cuts: Sequence[str], pretrained: bool | str = False) -> None:
+    def __init__(
+        self, model: str, cuts: Sequence[str] | None = None, pretrained: bool | str = False
+    ) -> None:
         super().__init__()
         network = _create(model, pretrained)
-        children = dict(network.named_children())
-        names = list(children)
-        features: Any = network.feature_info
-        last: str = features[-1]["module"].split(".")[0]
+        levels: Any = network.feature_info
+        groups = _groups(network, levels)
+        names = list(groups)
+        if cuts is None:
+            cuts = [level["module"] for level in levels if level["reduction"] >= STRIDE][:-1]
+        last = next(n for n in (levels[-1]["module"], _child(levels[-1]["module"])) if n in names)
         ends = [names.index(cut) if cut in names else -1 for cut in (*cuts, last)]
         if ends != sorted(set(ends)) or ends[0] < 0:
             layers = names[: names.index(last)]
@@ -46,10 +57,13 @@ class TimmTrunk(nn.Module):
         starts = [0, *(end + 1 for end in ends)]
         config: dict = network.pretrained_cfg  # type: ignore[assignment]
         self.stages = nn.ModuleList(
-            nn.Sequential(*(children[name] for name in names[start : end + 1]))
+            nn.Sequential(*(groups[name] for name in names[start : end + 1]))
             for start, end in zip(starts, ends, strict=False)
         )
-        self.stages[0].insert(0, Normalise(config["mean"], config["std"]))  # type: ignore[operator]
+        first: Any = self.stages[0]
+        if model.startswith(PATCHING):
+            first.insert(0, PadToStride())
+        first.insert(0, Normalise(config["mean"], config["std"]))
         self.channels = self._measure(model)
 
     def forward(self, image: Tensor) -> Tensor:
@@ -75,12 +89,65 @@ class TimmTrunk(nn.Module):
         return tuple(shape[1] for shape in shapes)
 
 
+class PadToStride(nn.Module):
+    """Pad images below and to the right to multiples of `STRIDE`, with the mean colour.
+
+    For networks that cut images into patches, and would leave out what is no whole patch.
+    """
+
+    def forward(self, image: Tensor) -> Tensor:
+        """(B, 3, H, W) -> (B, 3, ceil(H / 8) 8, ceil(W / 8) 8)."""
+        height, width = image.shape[2:]
+        return functional.pad(image, (0, -width % STRIDE, 0, -height % STRIDE))
+
+
+def _groups(network: nn.Module, levels: Any) -> dict[str, nn.Module]:
+    """Return the layers that follow one another, by name: children, or what is in those.
+
+    A child whose parts are levels of features, as ``blocks.2`` is, is taken apart.
+    """
+    apart = {_child(level["module"]) for level in levels if "." in level["module"]}
+    groups = {}
+    for name, child in network.named_children():
+        if name in apart and isinstance(child, nn.Sequential):
+            groups |= {f"{name}.{part}": module for part, module in child.named_children()}
+        else:
+            groups[name] = child
+    return groups
+
+
+def _child(name: str) -> str:
+    return name.split(".")[0]
+
+
 def _create(model: str, pretrained: bool | str) -> nn.Module:
-    if model != INCEPTION:
-        return create_network(model, pretrained, output_stride=8)
-    network = create_network(model, pretrained)
-    widen_inception(network)
-    return network
+    if model == INCEPTION:
+        network = create_network(model, pretrained)
+        widen_inception(network)
+        return network
+    try:
+        return create_network(model, pretrained, output_stride=STRIDE)
+    except (TypeError, AssertionError):  # timm dilates no other MobileNets than the second
+        network = create_network(model, pretrained)
+        dilate(network)
+        return network
+
+
+def dilate(network: nn.Module) -> None:
+    """Let a chain of convolutions keep an eighth of the size: later ones dilate, not stride."""
+    stride = dilation = 1
+    for conv in network.modules():
+        if not isinstance(conv, nn.Conv2d):
+            continue
+        before = dilation
+        if max(conv.stride) > 1 and stride >= STRIDE:
+            dilation *= max(conv.stride)
+            conv.stride = (1, 1)
+        stride *= max(conv.stride)
+        conv.dilation = (before, before)
+        if not isinstance(conv, Conv2dSame):  # which pads by itself
+            height, width = conv.kernel_size
+            conv.padding = (before * (height // 2), before * (width // 2))
 
 
 def widen_inception(network: nn.Module) -> None:

@@ -53,12 +53,13 @@ class BenchmarkData(TripletData):
         return read_list(self.need(*parts))
 
     def checked(self, samples: Samples, use: str) -> Samples:
-        """Return samples of which each file is there, and at least one.
+        """Return samples of which each file is there, unless faults are skipped; at least one.
 
         Raises:
             InputError: there is none, or a file of one is missing.
         """
-        samples.check(self.folder, use)
+        if not self.skips_faults or not len(samples):
+            samples.check(self.folder, use)
         return samples
 
     def training_triplets(

@@ -44,7 +44,7 @@ class TripletData(TaskData):
     def loader(self, samples: EvaluationSet) -> DataLoader[Any]:
         """Return batches in order, each of one clip, whose frames have one size."""
         batches = clip_batches(samples.clip_indices, self.eval_batch_size)
-        return evaluation_loader(samples, batches, num_workers=self.num_workers)
+        return evaluation_loader(self.readable(samples), batches, num_workers=self.num_workers)
 
 
 def clip_batches(clip_indices: Sequence[int], batch_size: int) -> list[list[int]]:

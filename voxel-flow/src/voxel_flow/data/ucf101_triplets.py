@@ -92,6 +92,23 @@ def store_triplets(folder: Path, split: int, triplets_per_video: int) -> dict[st
     return counts
 
 
+def store_default_triplets(folder: Path) -> None:
+    """Store the triplets that `conf/data/ucf101.yaml` trains on: of split 1, four a video."""
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    store_triplets(folder, split=1, triplets_per_video=4)
+
+
+def arrange_videos(folder: Path) -> None:
+    """Move the videos of the zip file, ``UCF101/v_CLASS_*.avi``, into ``UCF-101/CLASS``.
+
+    One class is spelled otherwise in its file names than in the official lists, which are followed.
+    """
+    for video in (folder / "UCF101").glob("v_*_g??_c??.avi"):
+        target = folder / "UCF-101" / video.name.split("_")[1]
+        target.mkdir(parents=True, exist_ok=True)
+        video.rename(target / video.name.replace("v_Handstand", "v_HandStand"))
+
+
 def training_videos(folder: Path, split: int) -> list[str]:
     """Names of the training videos of a split, e.g. ``Archery/v_Archery_g08_c01.avi``."""
     listed = folder / "ucfTrainTestlist" / f"trainlist{split:02d}.txt"

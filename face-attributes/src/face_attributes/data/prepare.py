@@ -1,0 +1,17 @@
+"""Fetch, unpack and check a data set: python -m face_attributes.data.prepare [DATA [ROOT]]"""
+
+from collections.abc import Sequence
+
+from face_attributes.check_data import main as check_data
+from face_attributes.data.sources import SOURCES
+from vision_shared.commands import run_command
+from vision_shared.prepare import prepare
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Prepare what the command line names; return the exit code: 0, or 2 for any fault."""
+    return prepare(SOURCES, check_data, arguments)
+
+
+if __name__ == "__main__":
+    run_command(main)
