@@ -246,7 +246,7 @@ def test_backgrounds_are_halved(folder: Path) -> None:
     ]
     assert len(first) == 2 and first[0]["image"].shape == (3, 24, 24)
     assert sum(len(batch["image"]) for batch in data.loader(second)) == 3
-    with pytest.raises(FileNotFoundError, match="expected a folder of pictures without faces"):
+    with pytest.raises(FileNotFoundError, match="expected a folder of images without faces"):
         wild(folder, backgrounds=str(folder / "absent")).background_samples("val")
 
 
@@ -318,13 +318,13 @@ def test_parts_and_identities_that_are_not_there_are_said_before_training(tmp_pa
         FolderData(**arguments(tmp_path, **{"batch_size": 1, **changes})).setup("fit")
 
     setup()
-    with pytest.raises(InputError, match="no person of a training picture is known, whom"):
+    with pytest.raises(InputError, match="no person of a training image is known, whom"):
         setup(pictures_per_identity=2, batch_size=2)
     (tmp_path / "partition.csv").write_text("image,partition\na.jpg,test\nb.jpg,train\n")
-    with pytest.raises(InputError, match=r"attributes\.csv: no attribute of a picture to train on"):
+    with pytest.raises(InputError, match=r"attributes\.csv: no attribute of an image to train on"):
         setup()
     (tmp_path / "partition.csv").write_text("image,partition\na.jpg,train\nb.jpg,test\n")
-    with pytest.raises(InputError, match=r"attributes\.csv: lists no picture of the part val"):
+    with pytest.raises(InputError, match=r"attributes\.csv: lists no image of the split val"):
         setup()
 
 

@@ -9,7 +9,7 @@ rivals     retrieval by WTBI, DARN and FashionNet, with landmarks found, annotat
 all        these six; a network that several ask for is trained once
 
 Garments are the same for every seed, and training is told all of their attributes but where losses
-are compared. Figures are of the test part: mean +- half of its 95 % interval over seeds, reported
+are compared. Figures are of the test split: mean +- half of its 95 % interval over seeds, reported
 whichever way they fall. The last weights are tested; settings are chosen with ``--tested val``.
 Trunks have half of the channels of the small one, so that as many images cost less.
 """

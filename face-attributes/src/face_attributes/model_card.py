@@ -20,7 +20,7 @@ TERMS = {
         "belong to others",
         RESEARCH_ONLY,
         "Celebrities, most of them posing, light-skinned, and young by their labels: of others, "
-        "and of pictures of another kind, it knows little.",
+        "and of images of another kind, it knows little.",
     ),
     "lfwa": Terms(
         "LFWA (Liu, Luo, Wang, Tang, ICCV 2015): Labeled Faces in the Wild, photographs from news "
@@ -64,7 +64,7 @@ SHOWN = ("region", "context", "size", "eval_size", "pictures", "num_attributes",
 
 ABOUT = """\
 * Task: face attributes by LNet and ANet, after Liu, Luo, Wang, Tang, ICCV 2015.
-* In: pictures, float32 RGB in [0, 1], (B, 3, H, W). Out: a logit for each attribute, (B, A), in the
+* In: images, float32 RGB in [0, 1], (B, 3, H, W). Out: a logit for each attribute, (B, A), in the
   order below; a sigmoid gives the probability."""
 
 

@@ -1,4 +1,4 @@
-"""The Lightning module: objective, metrics, optimiser and pictures of LNets and ANet."""
+"""The Lightning module: objective, metrics, optimiser and images of LNets and ANet."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -310,7 +310,7 @@ class FaceAttributesModule(pl.LightningModule):
         }
 
     def panels(self, batch: dict[str, Any]) -> dict[str, np.ndarray]:
-        """Draw up to four samples: picture with boxes, response, attributes."""
+        """Draw up to four samples: image with boxes, response, attributes."""
         if self.num_identities is not None:
             return {}
         images = batch["image"][:4]

@@ -2,7 +2,7 @@
 
 The images of lowest and highest response of neurons of the features (FC of ANet), the mean faces of
 the third of all images with the lowest and with the highest, and the attribute that each neuron
-tells best. The data is the test part of what the checkpoint was trained with, unless overrides in
+tells best. The data is the test split of what the checkpoint was trained with, unless overrides in
 Hydra's syntax say otherwise. With --before CKPT, of the same network before it was fine-tuned, the
 same neurons are shown as they were then.
 """

@@ -26,7 +26,7 @@ def attribute_tables(
     Args:
         systems: answers to the test's images by name, ours first; all but the means are of ours.
         names: of the attributes.
-        data: that was tested on; its validation part says what the majority is, its official test
+        data: that was tested on; its validation split says what the majority is, its official test
             is what the paper's figures are of, and its groups divide recall and false alarms.
     """
     ours, rates = next(iter(systems.values())), data.positive_rates()

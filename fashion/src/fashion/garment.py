@@ -54,7 +54,7 @@ class Recogniser(Protocol):
         ...
 
     def __call__(self, image: Picture, box: Box | None = None) -> list[Garment]:
-        """Return the garments of (H, W, 3) RGB uint8, best first; none is an answer.
+        """Return the garments of (H, W, 3) RGB uint8, sorted by score, descending.
 
         Args:
             image: the image.

@@ -22,7 +22,7 @@ TASK = "fashion"
 EPILOG = """\
 INPUT is images, videos (animated GIF, WebP and PNG, too), and folders of them; OUT is a folder,
 in which what comes of folders in folders keeps their names. Of an image NAME it gets
-  NAME.json           the garments, best first: box (left, top, right, bottom), type and score;
+  NAME.json           the garments, sorted by score, descending: box (left, top, right, bottom), type and score;
                       landmarks, x and y, and whether each is visible or occluded; category and
                       attributes with their probabilities. All places are in pixels
   NAME_garments.png   the image with boxes, landmarks, categories and attributes

@@ -144,7 +144,7 @@ class GarmentRecogniser:
 
     @torch.no_grad()
     def __call__(self, image: Picture, box: Box | None = None) -> list[Garment]:
-        """Describe the garments of an image (H, W, 3) RGB uint8, best first.
+        """Describe the garments of an image (H, W, 3) RGB uint8, sorted by score, descending.
 
         Args:
             image: the image.

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 EPILOG = """\
 PHOTO is images and folders of them; OUT is a folder. Of a photo NAME it gets
-  NAME.json          the garments that were searched for, and what is similar, best first: the
+  NAME.json          the garments that were searched for, and what is similar, sorted by score, descending: the
                      image, the box, the category, likely attributes
   NAME_similar.png   a contact sheet
 A photo is taken for one garment, as the images of the index were: the best garment found in it,

@@ -29,7 +29,7 @@ class BoxSupervision(pl.Callback):
         self.true_set: SegmentationSet | None = None
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Estimate the masks anew, every so many epochs, from boxes and the network's scores."""
+        """Estimate the masks again, every so many epochs, from boxes and the network's scores."""
         every = max(1, (trainer.max_epochs or 1) // (self.rounds + 1))
         data: Any = trainer.datamodule  # type: ignore[attr-defined]
         if self.true_set is not None and trainer.current_epoch % every:

@@ -1,4 +1,4 @@
-"""Folders of rendered data: made once, whole or not at all, and anew where the recipe changed."""
+"""Folders of rendered data: made once, whole or not at all, and again where the recipe changed."""
 
 import logging
 import os

@@ -183,7 +183,7 @@ def start_from(cfg: DictConfig, network: torch.nn.Module) -> None:
     """Give a network the weights of the checkpoint that the config names, if it names one.
 
     Layers whose names end in one of the network's ``replaceable`` may differ from the checkpoint's
-    in shape, or be missing on either side: they are said, and begin anew.
+    in shape, or be missing on either side: they are reported, and reinitialised.
 
     Raises:
         CheckpointError: it is of another task, or of another network.

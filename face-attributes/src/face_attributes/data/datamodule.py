@@ -84,7 +84,7 @@ class CelebaData(FaceData):
 
 
 class LfwaData(FaceData):
-    """LFWA (`face_attributes.data.lfwa`); its training part is its validation part, too.
+    """LFWA (`face_attributes.data.lfwa`); its training split is its validation split, too.
 
     Args:
         num_attributes: 40, those of CelebA, or 73.

@@ -68,24 +68,24 @@ class FaceData(TaskData, ABC):
     """Loaders of faces with attributes.
 
     What batches hold stands in `face_attributes.data.samples`. With ``pictures_per_identity`` K,
-    training batches hold K pictures each of batch_size / K people, and validation those pictures
+    training batches hold K images each of batch_size / K people, and validation those images
     of the training people that are held out of it; without, the part ``val``.
 
     Args:
         folder: of this data set.
         attributes: names of those to learn, in this order; `None` is all.
-        region: what samples show: ``whole`` pictures; the ``box`` of a face, from its landmarks
+        region: what samples show: ``whole`` images; the ``box`` of a face, from its landmarks
             where it has none; that which its ``landmarks`` place as a finder by tags does;
             ``heads`` or ``faces`` that networks find, see `show_found`;
             ``canvases``, composed of faces of one size and photographs without; or the path of a
-            file of boxes as list_bbox_celeba.txt, of all pictures.
+            file of boxes as list_bbox_celeba.txt, of all images.
         context: enlarges boxes around their centres.
         size: height and width of training samples.
         eval_size: of those of validation and test; `None` is ``size``.
         scale: smallest and largest random factor of training; below 1 shows more than the region.
         jitter: largest relative change of brightness and contrast in training, in [0, 1).
-        num_train: pictures that train, spread over all; `None` is all.
-        pictures_per_identity: K; `None` for plain batches, drawn from all pictures.
+        num_train: images that train, spread over all; `None` is all.
+        pictures_per_identity: K; `None` for plain batches, drawn from all images.
         backgrounds: folder of images without faces; `None` where there is none, see
             `background_samples`.
         groups: attributes by which a test divides recall and false alarms, where they are learned.
@@ -169,15 +169,15 @@ class FaceData(TaskData, ABC):
         """The faces of a part; raises InputError where it has none."""
         faces = self.all_faces.part(part)
         if not len(faces):
-            raise InputError(f"{self.all_faces.listed_in}: lists no picture of the part {part}")
+            raise InputError(f"{self.all_faces.listed_in}: lists no image of the split {part}")
         return faces
 
     def setup(self, stage: str) -> None:
-        """Read what is known of the faces, and the first pictures.
+        """Read what is known of the faces, and the first images.
 
         Raises:
             FileNotFoundError: the data is not there; says where to get it.
-            InputError: a list, a picture or a choice that cannot be used.
+            InputError: a list, an image or a choice that cannot be used.
         """
         if self.region == CANVASES:
             self._set_up_canvases(stage)
@@ -207,7 +207,7 @@ class FaceData(TaskData, ABC):
             raise InputError(f"expected data.size=[N, N] of canvases, got {list(self.size)}")
         layers = self.layers(part)
         if not layers.faces:
-            raise InputError(f"{self.folder}: no face of the part {part} is clear and large enough")
+            raise InputError(f"{self.folder}: no face of the split {part} is clear and large enough")
         return Composer(layers, self.photographs(part), self.size[0])
 
     def layers(self, part: Part) -> Layers:
@@ -229,7 +229,7 @@ class FaceData(TaskData, ABC):
             faces = faces.take(~held_out(faces.identities) & (faces.identities != NOBODY))
             if not len(faces):
                 raise InputError(
-                    f"{self.folder}: no person of a training picture is known, whom "
+                    f"{self.folder}: no person of a training image is known, whom "
                     "data.pictures_per_identity needs: add the list of identities, or choose "
                     "module=anet or module=lnet, which learn attributes alone"
                 )
@@ -252,11 +252,11 @@ class FaceData(TaskData, ABC):
     def training_samples(self) -> TrainingSamples:
         faces = self.training_faces()
         if self.pictures_per_identity is None and not faces.labels.any():
-            raise InputError(f"{faces.listed_in}: no attribute of a picture to train on is known")
+            raise InputError(f"{faces.listed_in}: no attribute of an image to train on is known")
         faces.check()
         if len(faces) < self.batch_size and self.epoch_size is None:
             raise InputError(
-                f"{self.folder}: {len(faces)} pictures to train on, below "
+                f"{self.folder}: {len(faces)} images to train on, below "
                 f"data.batch_size={self.batch_size}: lower it, or set data.epoch_size"
             )
         augmentation = Augmentation(size=self.size, scale=self.scale, jitter=self.jitter)
@@ -275,7 +275,7 @@ class FaceData(TaskData, ABC):
                 samples.regions = Regions("box", self.context, boxes, path)
 
     def whole_samples(self, part: Part, size: Size) -> EvaluationSamples:
-        """Whole pictures of a part, whatever ``region`` says."""
+        """Whole images of a part, whatever ``region`` says."""
         return EvaluationSamples(self.faces(part), Regions("whole"), size)
 
     def background_samples(
@@ -309,7 +309,7 @@ class FaceData(TaskData, ABC):
         return (labels > 0).sum(0) / (labels != 0).sum(0)
 
     def typical_boxes(self, number: int, size: Size) -> Tensor:
-        """(N, 4), the known boxes of first faces, in pixels of whole pictures of a size."""
+        """(N, 4), the known boxes of first faces, in pixels of whole images of a size."""
         samples = self.whole_samples("val", size)
         boxes = torch.stack([samples[i]["box"] for i in range(min(number, len(samples)))])
         return boxes[boxes.isfinite().all(1)]

@@ -5,7 +5,7 @@ Anno/{list_attr,list_bbox,list_landmarks}_celeba.txt, Anno/identity_CelebA.txt
 Anno/people.csv                           age, sex, ancestry, tone of the skin
 Eval/list_eval_partition.txt
 backgrounds/000001.jpg                    photographs without people, and people seen from behind
-recipe.json                               what was rendered; another recipe renders anew
+recipe.json                               what was rendered; another recipe renders again
 """
 
 import csv
@@ -69,7 +69,7 @@ class Recipe:
             raise InputError(f"expected 32 px or more and people for {', '.join(PARTS)}: {self}")
         least = min(self.pictures, self.close_ups, self.seed)
         if least < 0 or self.pictures + self.close_ups < 1 or self.backgrounds < 2:
-            raise InputError(f"expected 1 picture or close-up, 2 backgrounds, a seed: {self}")
+            raise InputError(f"expected 1 image or close-up, 2 backgrounds, a seed: {self}")
 
     def number(self) -> int:
         """Return the number of images of people."""

@@ -1,4 +1,4 @@
-"""Tables of whole numbers in text: a row holds a picture's name and its values.
+"""Tables of whole numbers in text: a row holds an image's name and its values.
 
     202599                                   how many rows: may be left out
     5_o_Clock_Shadow Arched_Eyebrows         names of the columns: may be left out
@@ -21,7 +21,7 @@ from vision_shared.faults import Report, stop
 from vision_shared.inputs import InputError, check_input, new_file
 
 Names = NDArray[np.bytes_]
-"""Names of pictures, (N,), UTF-8: 202,599 of them load in a millisecond, as strings in 20."""
+"""Names of images, (N,), UTF-8: 202,599 of them load in a millisecond, as strings in 20."""
 
 Choice = Callable[[Sequence[str]], Sequence[str]]
 """Takes the names of a heading, empty without one; returns those of the columns to read."""
@@ -37,8 +37,8 @@ class NumberTable:
 
     Attributes:
         path: of the file.
-        columns: their names, without the one of the pictures; empty where the file has no heading.
-        names: of the pictures, (N,).
+        columns: their names, without the one of the images; empty where the file has no heading.
+        names: of the images, (N,).
         values: (N, C).
         lines: of the file, counted from 1, where the rows stand, (N,).
     """
@@ -111,7 +111,7 @@ def write_table(
         path: is replaced if it exists.
         names: (N,).
         values: (N, C).
-        columns: their names, C or, if the first stands for the pictures, C + 1.
+        columns: their names, C or, if the first stands for the images, C + 1.
     """
     head = [str(len(names)), " ".join(columns) + " "] if columns else []
     rows = (

@@ -27,7 +27,7 @@ class WindowRule:
         step: from one window to the next, as a share of its height.
         margin: width of the ring that a window is contrasted with, as a share of its sides. A wide
             one holds a window back from growing; a narrow one keeps it from clinging to the middle
-            of what fills the picture.
+            of what fills the image.
         levels: the response is cut at these shares of its range, lowest to highest, and the box of
             each connected component is a window too.
 

@@ -1,4 +1,4 @@
-"""The small trunk, for pictures of 64 pixels."""
+"""The small trunk, for images of 64 pixels."""
 
 from torch import Tensor, nn
 

@@ -20,7 +20,7 @@ class Pipeline(nn.Module):
     """
 
     replaceable = ("category", "attributes")
-    """Layers that begin anew where the data has other categories or attributes."""
+    """Layers that are reinitialised where the data has other categories or attributes."""
 
     def __init__(
         self,

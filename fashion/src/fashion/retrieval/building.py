@@ -24,7 +24,7 @@ COMMITTED = 32
 """Images between two points to which a command that is killed goes back."""
 
 MIN_GROWTH = 0.1
-"""Share of garments outside the approximate index from which on it is made anew."""
+"""Share of garments outside the approximate index from which on it is made again."""
 
 
 def find_pictures(paths: Iterable[Path], index: Path, report: Callable[[str], None]) -> list[Path]:

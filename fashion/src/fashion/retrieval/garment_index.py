@@ -233,7 +233,7 @@ class GarmentIndex:
         rows = np.where(ids >= 0, np.searchsorted(self._ids, ids), -1)
         if (self._ids[rows.clip(max=len(self) - 1)] != ids)[ids >= 0].any():
             path = self.files.folder / settings.file
-            raise InputError(f"{path}: damaged: ids that no garment has; make the index anew")
+            raise InputError(f"{path}: damaged: ids that no garment has; build the index again")
         found = Nearest(np.where(ids >= 0, scores, -np.inf).astype(np.float64), rows)
         tail = int(np.searchsorted(self._ids, settings.covers))
         later = exact_nearest(self._blocks(None, tail), queries, top, self._faiss)

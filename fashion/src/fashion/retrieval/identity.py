@@ -68,14 +68,14 @@ def matching_recogniser(
     if digest != manifest.model:
         raise ModelError(
             f"{path}: network {digest[:12]}, but {folder} was made with {manifest.model[:12]}; "
-            "name that one with --checkpoint, or make the index anew"
+            "name that one with --checkpoint, or build the index again"
         )
     recogniser = (load or load_recogniser)(path, device)
     transform = plain(recogniser.transform)
     if transform != manifest.transform:
         raise ModelError(
             f"{folder}: made of images seen as {json.dumps(manifest.transform)}, this version "
-            f"sees them as {json.dumps(transform)}; make the index anew"
+            f"sees them as {json.dumps(transform)}; build the index again"
         )
     return recogniser
 

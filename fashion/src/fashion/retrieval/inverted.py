@@ -33,7 +33,7 @@ ITERATIONS = 8
 SAMPLE = 1000
 """Garments that the tuning asks for, and again the measurement."""
 
-REMEDY = "make the index anew"
+REMEDY = "build the index again"
 
 Blocks = Callable[[], Iterable[tuple[int, Vectors]]]
 

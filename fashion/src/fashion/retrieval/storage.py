@@ -121,7 +121,7 @@ def read_manifest(folder: Path) -> Manifest:
         return Manifest(**values, inverted=None if inverted is None else _read_inverted(inverted))
     except (PlainError, KeyError, TypeError, AttributeError) as error:
         reason = f"no {error}" if isinstance(error, KeyError) else one_line(error)
-        raise InputError(f"{path}: damaged ({reason}); make the index anew") from error
+        raise InputError(f"{path}: damaged ({reason}); build the index again") from error
 
 
 _LISTS = re.compile(r"inverted\.\d+\.\d+\.(lists|faiss)")
@@ -183,7 +183,7 @@ class IndexFiles:
         """
         found = self._read("vectors", np.dtype("<f4"), self.manifest.dimension, start, stop)
         if not np.isfinite(found).all():
-            raise InputError(f"{self.path('vectors')}: damaged; make the index anew")
+            raise InputError(f"{self.path('vectors')}: damaged; build the index again")
         return found
 
     def attributes(self, start: int = 0, stop: int | None = None) -> NDArray[np.float32]:
@@ -233,7 +233,7 @@ class IndexFiles:
         except (PlainError, KeyError, TypeError) as error:
             reason = f"no {error}" if isinstance(error, KeyError) else one_line(error)
             raise InputError(
-                f"{self.path('garments')}: a damaged line ({reason}); make the index anew"
+                f"{self.path('garments')}: a damaged line ({reason}); build the index again"
             ) from error
         return facts
 
@@ -254,7 +254,7 @@ class IndexFiles:
             path = self.path(kind)
             there = path.stat().st_size if path.is_file() else 0
             if there < size:
-                raise InputError(f"{path}: {there} of {size} bytes are there; make the index anew")
+                raise InputError(f"{path}: {there} of {size} bytes are there; build the index again")
 
     def _check_rows(self) -> None:
         ids, offsets, places = (self.rows[name] for name in ("id", "offset", "category"))
@@ -264,7 +264,7 @@ class IndexFiles:
         inside = ids[0] >= 0 and ids[-1] < self.manifest.next_id and offsets[0] == 0
         inside = inside and offsets[-1] < self.manifest.num_bytes
         if not (ascends and inside and (places < len(self.manifest.categories)).all()):
-            raise InputError(f"{self.path('rows')}: damaged; make the index anew")
+            raise InputError(f"{self.path('rows')}: damaged; build the index again")
 
 
 _LINE = {"id": int, "file": str, "category": str, "box": list, "attributes": dict}

@@ -234,7 +234,7 @@ def _with_names(manifest: Manifest, garments: Sequence[Garment]) -> Manifest:
         if tuple(garment.attributes) != attributes:
             raise ModelError(
                 f"the network names {len(garment.attributes)} attributes, the index has "
-                f"{len(attributes)} other ones; make the index anew"
+                f"{len(attributes)} other ones; build the index again"
             )
     added = dict.fromkeys(g.category for g in garments if g.category not in manifest.categories)
     return replace(
@@ -250,7 +250,7 @@ def _embeddings(garments: Sequence[Garment], manifest: Manifest) -> NDArray[np.f
         if garment.embedding.shape != (manifest.dimension,):
             raise ModelError(
                 f"the network's embeddings have {garment.embedding.shape} numbers, those of the "
-                f"index {manifest.dimension}; make the index anew"
+                f"index {manifest.dimension}; build the index again"
             )
     vectors = np.stack([garment.embedding for garment in garments]).astype("<f4")
     lengths = np.linalg.norm(vectors, axis=1)

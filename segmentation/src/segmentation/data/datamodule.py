@@ -153,7 +153,7 @@ class VocData(SegmentationData):
 
 
 class CocoData(SegmentationData):
-    """COCO 2017 with the classes of VOC, to train on before VOC; tests on its validation part.
+    """COCO 2017 with the classes of VOC, to train on before VOC; tests on its validation split.
 
     Args:
         common: the arguments of `SegmentationData` but `classes`.
@@ -183,7 +183,7 @@ class CityscapesData(SegmentationData):
 
 
 class HumanParsingData(SegmentationData):
-    """A human parsing set (`segmentation.data.human_parsing`); tests on its validation part.
+    """A human parsing set (`segmentation.data.human_parsing`); tests on its validation split.
 
     Args:
         name: `person_part`, `lip`, `atr` or `cihp`.
@@ -203,7 +203,7 @@ class HumanParsingData(SegmentationData):
 
 
 class FolderData(SegmentationData):
-    """A folder of the user's own (`segmentation.data.folder`); tests on its validation part.
+    """A folder of the user's own (`segmentation.data.folder`); tests on its validation split.
 
     Args:
         folder: holds images, masks and a class file.

@@ -132,5 +132,5 @@ def _read_sources(path: Path) -> dict[str, list[int] | None]:
     try:
         content = parse_json(path.read_bytes())
     except (FileNotFoundError, PlainError):
-        return {}  # then all are converted anew
+        return {}  # then all are converted again
     return content if isinstance(content, dict) else {}

@@ -32,7 +32,7 @@ EPILOG = """\
 INPUT is videos (animated GIF, WebP and PNG, too) or a folder of them, two or more images in order,
 or a folder of numbered images; folders in folders are looked into.
 OUT is then a video, a .gif or .webp (of images), or a folder: of videos, or of the images 00001.png
-and so on, the inputs among them. Scene cuts are not morphed, and duplicated frames are made anew.
+and so on, the inputs among them. Scene cuts are not morphed, and duplicated frames are made again.
 
 Exit codes: 0 all done; 2 nothing done; 3 some inputs, or the rest of a damaged one, left out;
 130 interrupted."""

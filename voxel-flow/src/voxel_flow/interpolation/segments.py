@@ -123,7 +123,7 @@ class Segments:
                 while head := file.read(_RECORD.size):
                     pts, dts, duration, is_keyframe, size = _RECORD.unpack(head)
                     packet = av.Packet(file.read(size))
-                    # encoders that begin anew set the first ones earlier than the last of before
+                    # encoders that restart set the first ones earlier than the last of before
                     last = dts if last is None else max(dts, last + 1)
                     packet.pts, packet.dts, packet.duration = pts, last, duration
                     packet.time_base, packet.is_keyframe = tick, is_keyframe
