@@ -46,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Serve the page; return the exit code."""
     parser = demo_parser("python -m fashion.demo", "A fashion assistant on a page.")
     parser.add_argument(
-        "--index", type=Path, metavar="INDEX", help="made by fashion.index of your photographs"
+        "--index", type=Path, metavar="INDEX", help="index of your photos, made by fashion.index"
     )
     return demo_command(TASK, lambda: parser.parse_args(arguments), SHIPPED, _build)
 

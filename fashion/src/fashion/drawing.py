@@ -24,7 +24,7 @@ NUM_NAMED = 10
 """Attributes that a panel lists, the likeliest."""
 
 NUM_NEIGHBOURS = 5
-MOST_SAID = 4
+MAX_ATTRIBUTES = 4
 """Attributes that stand beside a box, the likeliest above one half."""
 
 
@@ -108,7 +108,7 @@ def describe_lines(garment: Garment) -> list[str]:
     kind = TYPES[garment.type] if garment.type >= 0 else ""
     lines = [f"{garment.category or kind} {100 * (garment.probability or garment.score):.0f} %"]
     said = sorted(garment.attributes.items(), key=lambda item: -item[1])
-    return lines + [name for name, probability in said[:MOST_SAID] if probability >= 0.5]
+    return lines + [name for name, probability in said[:MAX_ATTRIBUTES] if probability >= 0.5]
 
 
 def draw_landmarks(

@@ -77,7 +77,7 @@ class GarmentRecogniser:
         attributes: names of the A attributes.
         framing: what the network is shown.
         device: ``auto`` (a GPU where there is one), ``cpu`` or ``cuda``; or where they are.
-        least_score: of the garments that are reported.
+        min_score: of the garments that are reported.
         category_types: the type of each category, which category and landmarks of one answer agree
             about; empty where that is not known.
 
@@ -92,19 +92,19 @@ class GarmentRecogniser:
         attributes: Sequence[str],
         framing: Framing,
         device: str | torch.device = "auto",
-        least_score: float = MIN_SCORE,
+        min_score: float = MIN_SCORE,
         category_types: Sequence[int] = (),
     ) -> None:
         self.device = find_device(device) if isinstance(device, str) else device
         self.network = network.to(self.device).eval()
         self.categories, self.attributes = tuple(categories), tuple(attributes)
         self.framing = framing
-        self.least_score = least_score
+        self.min_score = min_score
         self.category_types = tuple(category_types)
 
     @classmethod
     def from_checkpoint(
-        cls, path: str | Path, device: str = "auto", least_score: float = MIN_SCORE
+        cls, path: str | Path, device: str = "auto", min_score: float = MIN_SCORE
     ) -> Self:
         """Rebuild what a training run of fashion wrote; the file alone is needed.
 
@@ -121,7 +121,7 @@ class GarmentRecogniser:
             framing = Framing(**settings["framing"])
         names = settings["categories"], settings["attributes"]
         types = settings.get("category_types", ())
-        return cls(network, *names, framing, device, least_score, types)
+        return cls(network, *names, framing, device, min_score, types)
 
     @classmethod
     def shipped(cls, device: str = "auto") -> Self:
@@ -134,7 +134,7 @@ class GarmentRecogniser:
         detector = self.network.detector
         looked_for = None
         if detector is not None:
-            looked_for = {"size": detector.size, "least_score": self.least_score}
+            looked_for = {"size": detector.size, "min_score": self.min_score}
         return {**asdict(self.framing), "padding": PADDING, "detector": looked_for}
 
     @property
@@ -204,7 +204,7 @@ class GarmentRecogniser:
     def _reported(self, image: Picture, box: Box | None) -> Boxes:
         if box is None and self.network.detector is not None:
             found = self.one_each(self.find(image))
-            kept = found.scores >= self.least_score
+            kept = found.scores >= self.min_score
             return Boxes(*(values[kept] for values in found))
         only = whole(image) if box is None else np.array(box, np.float32)
         return Boxes(torch.from_numpy(only)[None], torch.ones(1), torch.tensor([UNKNOWN]))

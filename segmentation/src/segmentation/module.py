@@ -82,7 +82,7 @@ class SegmentationModule(pl.LightningModule):
         self.hardest = hardest
         self.class_weights = class_weights
         self.pretrained_rate = pretrained_rate
-        self.inference = Inference(**(inference or {}))
+        self.inference = Inference.recorded(inference)
         self.val_confusion = MulticlassConfusionMatrix(len(self.classes), ignore_index=IGNORE)
         self.comparison = Comparison(self.classes)
         self.person_tables: list[Table] = []

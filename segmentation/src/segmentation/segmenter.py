@@ -118,8 +118,8 @@ class Segmenter:
             classes = read_classes(checkpoint.hyper_parameters)
             precision = dict(checkpoint.hyper_parameters.get("precision") or {})
             unreliable = [name for name, value in precision.items() if value < MIN_PRECISION]
-            recorded = checkpoint.hyper_parameters.get("inference") or {}
-            inference = inference or Inference(**recorded)
+            recorded = checkpoint.hyper_parameters.get("inference")
+            inference = inference or Inference.recorded(recorded)
         network = rebuild_network(checkpoint, _build)
         return cls(network, classes, device, inference, milliseconds, unreliable)
 

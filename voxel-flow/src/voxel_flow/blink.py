@@ -32,7 +32,7 @@ are several bursts. OUT is a folder; a burst NAME becomes
   OUT/NAME_best.png    the best shot at full size (an image file is copied as it is)
   OUT/NAME_loop.gif    a loop that closes without a jump, held still
   OUT/NAME_sheet.png   a contact sheet: every frame with its scores
-Where a package is installed that can tell open eyes and smiles, faces count.
+Where a package is installed that detects open eyes and smiles, faces count.
 
 Exit codes: 0 all done; 2 nothing done; 3 some bursts left out; 130 interrupted."""
 

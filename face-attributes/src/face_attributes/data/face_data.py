@@ -207,7 +207,9 @@ class FaceData(TaskData, ABC):
             raise InputError(f"expected data.size=[N, N] of canvases, got {list(self.size)}")
         layers = self.layers(part)
         if not layers.faces:
-            raise InputError(f"{self.folder}: no face of the split {part} is clear and large enough")
+            raise InputError(
+                f"{self.folder}: no face of the split {part} is clear and large enough"
+            )
         return Composer(layers, self.photographs(part), self.size[0])
 
     def layers(self, part: Part) -> Layers:

@@ -28,7 +28,7 @@ Choice = Callable[[Sequence[str]], Sequence[str]]
 
 NEW_LINE = 10
 IS_SEPARATOR = np.isin(np.arange(256), np.frombuffer(b" \t\r\n,", np.uint8))
-MOST_DIGITS = 9
+MAX_DIGITS = 9
 
 
 @dataclass(frozen=True)
@@ -227,13 +227,13 @@ def _text(buffer: NDArray[np.uint8], starts: NDArray, ends: NDArray) -> Names:
 def _integers(
     buffer: NDArray[np.uint8], starts: NDArray, ends: NDArray
 ) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
-    """Fields as numbers, and whether they are whole numbers of at most `MOST_DIGITS` digits."""
+    """Fields as numbers, and whether they are whole numbers of at most `MAX_DIGITS` digits."""
     is_negative = buffer[starts] == ord("-")
     firsts = starts + is_negative
     lengths = ends - firsts
-    is_number = (lengths > 0) & (lengths <= MOST_DIGITS)
+    is_number = (lengths > 0) & (lengths <= MAX_DIGITS)
     values = np.zeros(starts.shape, np.int32)
-    for place in range(min(int(lengths.max(initial=0)), MOST_DIGITS)):
+    for place in range(min(int(lengths.max(initial=0)), MAX_DIGITS)):
         digits = buffer[np.minimum(firsts + place, len(buffer) - 1)] - np.uint8(ord("0"))
         is_inside = place < lengths
         is_number &= ~is_inside | (digits <= 9)

@@ -5,7 +5,7 @@ import numpy as np
 from fashion.garment import Garment
 from fashion.retrieval.garment_index import GarmentIndex, Hit
 
-MOST_IN_A_PHOTOGRAPH = 8
+MAX_PER_PHOTO = 8
 """Garments of a photograph follow each other in an index: how far its others are looked for."""
 
 
@@ -24,8 +24,8 @@ def goes_with(index: GarmentIndex, garment: Garment, top: int, similar: int = 30
     """
     found: dict[int, float] = {}
     for hit in index.nearest(garment.embedding[None], similar)[0]:
-        first = max(0, hit.row - MOST_IN_A_PHOTOGRAPH)
-        rows = range(first, min(len(index), hit.row + MOST_IN_A_PHOTOGRAPH + 1))
+        first = max(0, hit.row - MAX_PER_PHOTO)
+        rows = range(first, min(len(index), hit.row + MAX_PER_PHOTO + 1))
         lines = dict(zip(rows, index.files.lines(list(rows)), strict=True))
         kinds = index.files.rows["type"]
         for row, line in lines.items():

@@ -254,7 +254,9 @@ class IndexFiles:
             path = self.path(kind)
             there = path.stat().st_size if path.is_file() else 0
             if there < size:
-                raise InputError(f"{path}: {there} of {size} bytes are there; build the index again")
+                raise InputError(
+                    f"{path}: {there} of {size} bytes are there; build the index again"
+                )
 
     def _check_rows(self) -> None:
         ids, offsets, places = (self.rows[name] for name in ("id", "offset", "category"))

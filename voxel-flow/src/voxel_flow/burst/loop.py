@@ -20,7 +20,7 @@ SMOOTH = 24
 """Frames per second from which a loop is smooth."""
 SHORTEST = 0.6
 """Of a burst: the share of its frames that a loop keeps, at least."""
-MOST_UNLIKE = 2.0
+MAX_RESIDUAL = 2.0
 """Of ends that are joined, at most: what motion leaves unexplained, in relation to a step's."""
 LONGEST_CLOSING = 4
 """Steps of the burst that the way between the ends takes, at most."""
@@ -68,7 +68,7 @@ def choose_loop(images: Sequence[Image], rate: Fraction) -> Loop:
     count = len(images)
     steps = list(pairwise(small))
     usual = max(float(np.median([_difference(*step) for step in steps])), _NOISE)
-    limit = MOST_UNLIKE * max(float(np.median([_unlike(*step) for step in steps])), _NOISE)
+    limit = MAX_RESIDUAL * max(float(np.median([_unlike(*step) for step in steps])), _NOISE)
     shortest = max(ceil(SHORTEST * count), 2)
     ends = [(i, j) for i in range(count) for j in range(i + shortest - 1, count)]
     apart = {(i, j): _difference(small[j], small[i]) / usual for i, j in ends}

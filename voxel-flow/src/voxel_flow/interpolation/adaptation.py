@@ -38,7 +38,7 @@ BATCH_SIZE = 8
 CROP_SIZE = 128
 OFF_CENTRE_FRACTION = 0.25
 COARSE_LOSS = 0.3
-MOST_HELD_OUT = 48  # triplets; more would take longer than they tell
+MAX_HELD_OUT = 48  # triplets; more would take longer than they tell
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ def _split(video: Path, frames: np.ndarray) -> tuple[TrainingTriplets, Evaluatio
     held_out = evaluation_triplets(clips, "test", CENTRE_256)
     if not centred or not off_centre or not held_out:
         raise InputError(f"{video}: nothing to adapt to: no motion between scene cuts")
-    stride = -(-len(held_out) // MOST_HELD_OUT)
+    stride = -(-len(held_out) // MAX_HELD_OUT)
     return (
         TrainingTriplets(clips, centred, off_centre, OFF_CENTRE_FRACTION, CROP_SIZE),
         EvaluationTriplets(clips, held_out[::stride], CENTRE_256),

@@ -30,9 +30,9 @@ STILLS_RATE = Fraction(25)
 
 EPILOG = """\
 INPUT is videos (animated GIF, WebP and PNG, too) or a folder of them, two or more images in order,
-or a folder of numbered images; folders in folders are looked into.
+or a folder of numbered images; nested folders are searched, too.
 OUT is then a video, a .gif or .webp (of images), or a folder: of videos, or of the images 00001.png
-and so on, the inputs among them. Scene cuts are not morphed, and duplicated frames are made again.
+and so on, the inputs among them. Scene cuts are not morphed; duplicated frames are interpolated.
 
 Exit codes: 0 all done; 2 nothing done; 3 some inputs, or the rest of a damaged one, left out;
 130 interrupted."""
@@ -200,8 +200,9 @@ def _add_modes(parser: CommandParser) -> None:
         "--extrapolate",
         type=int,
         metavar="N",
-        help="go on with the next N frames. Checkpoints trained to interpolate do it badly: of use "
-        "are one or two frames of slow movement",
+        help="predict the next N frames. Checkpoints trained to interpolate do it badly: of use "
+        "are "
+        "one or two frames of slow movement",
     )
     what.add_argument(
         "--compare",
