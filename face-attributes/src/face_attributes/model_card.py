@@ -59,7 +59,7 @@ LIMITS = """\
 * It was made to study a method. It is not for identification, surveillance, or decisions about
   people."""
 
-SHOWN = ("region", "context", "size", "eval_size", "pictures", "num_attributes", "num_train")
+SHOWN = ("region", "context", "size", "eval_size", "images", "num_attributes", "num_train")
 
 
 ABOUT = """\

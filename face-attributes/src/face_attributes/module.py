@@ -87,7 +87,7 @@ class FaceAttributesModule(pl.LightningModule):
         self.num_identities = num_identities
         if num_identities is not None and "anet" not in (part, network["name"]):
             raise InputError(
-                "data.pictures_per_identity is for ANet, which learns identities: set it to null"
+                "data.images_per_identity is for ANet, which learns identities: set it to null"
             )
         self.net: Any = self._build(network)
         self.search = None if localizer is None else FaceSearch(localizer, part)

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from vision_shared.renamed_keys import current_keys
+
 if TYPE_CHECKING:
     from vision_shared.checkpoints import Checkpoint
 
@@ -92,7 +94,7 @@ def _network(checkpoint: Checkpoint) -> str:
 
 
 def _values(checkpoint: Checkpoint, names: tuple[str, ...]) -> str:
-    values = checkpoint.data.get("values", {})
+    values = current_keys(checkpoint.data.get("values", {}))
     shown = [f"`{name}={values[name]}`" for name in names if values.get(name) is not None]
     return f"Settings: {', '.join(shown)}." if shown else "Its settings are not recorded."
 

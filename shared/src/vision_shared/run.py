@@ -194,11 +194,11 @@ def start_from(cfg: DictConfig, network: torch.nn.Module) -> None:
     path = fetch(cfg.weights) if is_address(cfg.weights) else cfg.weights
     checkpoint = checkpoints.read_checkpoint(path, task=cfg.task)
     weights, own = checkpoint.weights(), network.state_dict()
-    anew = differing_layers(own, weights, getattr(network, "replaceable", ()))
-    if anew:
-        print(f"{cfg.weights}: not taken over, for they differ: {', '.join(sorted(anew))}")
-    kept = {key: value for key, value in weights.items() if layer_of(key) not in anew}
-    fresh = {key: value for key, value in own.items() if layer_of(key) in anew}
+    differing = differing_layers(own, weights, getattr(network, "replaceable", ()))
+    if differing:
+        print(f"{cfg.weights}: not taken over, for they differ: {', '.join(sorted(differing))}")
+    kept = {key: value for key, value in weights.items() if layer_of(key) not in differing}
+    fresh = {key: value for key, value in own.items() if layer_of(key) in differing}
     try:
         network.load_state_dict(kept | fresh)
     except RuntimeError as error:

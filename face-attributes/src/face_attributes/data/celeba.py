@@ -31,7 +31,7 @@ from vision_shared.csv_tables import CORNERS, SIZED, box_columns
 from vision_shared.faults import Report, line_of, stop
 from vision_shared.inputs import InputError
 
-Pictures = Literal["aligned", "wild"]
+Images = Literal["aligned", "wild"]
 
 PAGE = "https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html"
 FOLDERS = (
@@ -49,7 +49,7 @@ FOLDERS = (
 
 LANDMARK_COLUMNS = tuple(f"{name}_{axis}" for name in LANDMARKS for axis in "xy")
 
-PICTURES = {"aligned": ("img_align_celeba", "img_align_celeba_png"), "wild": ("img_celeba",)}
+IMAGES = {"aligned": ("img_align_celeba", "img_align_celeba_png"), "wild": ("img_celeba",)}
 LANDMARK_LISTS = {"aligned": "list_landmarks_align_celeba", "wild": "list_landmarks_celeba"}
 IDENTITIES = ("identity_CelebA.txt", "identity_CelebA.csv", "identity.csv")
 
@@ -75,31 +75,31 @@ class CelebaFiles:
         return [path for path in paths if path is not None]
 
 
-def celeba_faces(root: Path, pictures: Pictures, cache: Path) -> Faces:
+def celeba_faces(root: Path, images: Images, cache: Path) -> Faces:
     """All faces of a CelebA.
 
     Args:
         root: holds its files.
-        pictures: ``aligned``, which have no boxes, or ``wild``.
+        images: ``aligned``, which have no boxes, or ``wild``.
         cache: a folder for `packed`.
 
     Raises:
         FileNotFoundError: a file is not there; says where to get it.
         InputError: a list that cannot be used.
     """
-    files = find_celeba(root, pictures)
+    files = find_celeba(root, images)
     return cached(cache, files.lists(), files.folder, lambda: read_celeba(files))
 
 
-def find_celeba(root: Path, pictures: Pictures) -> CelebaFiles:
+def find_celeba(root: Path, images: Images) -> CelebaFiles:
     """Find the files below a folder; raises as `celeba_faces`."""
-    if pictures not in PICTURES:
-        raise InputError(f"expected images of CelebA (aligned, wild), got {pictures!r}")
-    folder = _find(root, PICTURES[pictures])
+    if images not in IMAGES:
+        raise InputError(f"expected images of CelebA (aligned, wild), got {images!r}")
+    folder = _find(root, IMAGES[images])
     attributes = _find_list(root, "list_attr_celeba")
     partition = _find_list(root, "list_eval_partition")
     needed = {
-        PICTURES[pictures][0]: folder,
+        IMAGES[images][0]: folder,
         "list_attr_celeba.txt": attributes,
         "list_eval_partition.txt": partition,
     }
@@ -112,8 +112,8 @@ def find_celeba(root: Path, pictures: Pictures) -> CelebaFiles:
         attributes,
         partition,
         _find(root, IDENTITIES),
-        _find_list(root, "list_bbox_celeba") if pictures == "wild" else None,
-        _find_list(root, LANDMARK_LISTS[pictures]),
+        _find_list(root, "list_bbox_celeba") if images == "wild" else None,
+        _find_list(root, LANDMARK_LISTS[images]),
     )
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from face_attributes.data import people
-from face_attributes.data.celeba import Pictures, celeba_faces
+from face_attributes.data.celeba import Images, celeba_faces
 from face_attributes.data.face_data import FaceData
 from face_attributes.data.faces import Faces, Part
 from face_attributes.data.folder import folder_attributes, folder_faces
@@ -68,19 +68,19 @@ class CelebaData(FaceData):
     """CelebA (`face_attributes.data.celeba`).
 
     Args:
-        pictures: ``aligned``, or ``wild``: the photographs, which have boxes.
+        images: ``aligned``, or ``wild``: the photographs, which have boxes.
         common: the arguments of `FaceData`.
     """
 
-    def __init__(self, *, pictures: Pictures, **common: Any) -> None:
+    def __init__(self, *, images: Images, **common: Any) -> None:
         super().__init__(**common)
-        self.pictures: Pictures = pictures
+        self.images: Images = images
 
     def known_attributes(self) -> Sequence[str]:
         return CELEBA_ATTRIBUTES
 
     def read_faces(self) -> Faces:
-        return celeba_faces(self.folder, self.pictures, self.cache)
+        return celeba_faces(self.folder, self.images, self.cache)
 
 
 class LfwaData(FaceData):

@@ -67,7 +67,7 @@ def boxes_of_landmarks(faces: Faces) -> NDArray[np.float32]:
 class FaceData(TaskData, ABC):
     """Loaders of faces with attributes.
 
-    What batches hold stands in `face_attributes.data.samples`. With ``pictures_per_identity`` K,
+    What batches hold stands in `face_attributes.data.samples`. With ``images_per_identity`` K,
     training batches hold K images each of batch_size / K people, and validation those images
     of the training people that are held out of it; without, the part ``val``.
 
@@ -85,7 +85,7 @@ class FaceData(TaskData, ABC):
         scale: smallest and largest random factor of training; below 1 shows more than the region.
         jitter: largest relative change of brightness and contrast in training, in [0, 1).
         num_train: images that train, spread over all; `None` is all.
-        pictures_per_identity: K; `None` for plain batches, drawn from all images.
+        images_per_identity: K; `None` for plain batches, drawn from all images.
         backgrounds: folder of images without faces; `None` where there is none, see
             `background_samples`.
         groups: attributes by which a test divides recall and false alarms, where they are learned.
@@ -107,7 +107,7 @@ class FaceData(TaskData, ABC):
         scale: tuple[float, float],
         jitter: float,
         num_train: int | None,
-        pictures_per_identity: int | None,
+        images_per_identity: int | None,
         backgrounds: str | None,
         groups: Sequence[str] = (),
         **common: Any,
@@ -122,8 +122,8 @@ class FaceData(TaskData, ABC):
         self.scale = scale
         self.jitter = jitter
         self.num_train = num_train
-        self.pictures_per_identity = pictures_per_identity
-        self.check_identity_batches("data.pictures_per_identity", pictures_per_identity)
+        self.images_per_identity = images_per_identity
+        self.check_identity_batches("data.images_per_identity", images_per_identity)
         self.backgrounds = None if backgrounds is None else Path(backgrounds)
         self.groups = tuple(groups)
 
@@ -131,11 +131,11 @@ class FaceData(TaskData, ABC):
     def facts(self) -> dict[str, Any]:
         """What the network has to know of the data, in plain values.
 
-        ``attributes``: their names; with ``pictures_per_identity`` also ``num_identities``, the
+        ``attributes``: their names; with ``images_per_identity`` also ``num_identities``, the
         people that train.
         """
         facts: dict[str, Any] = {"attributes": list(self.chosen or self.known_attributes())}
-        if self.pictures_per_identity is not None:
+        if self.images_per_identity is not None:
             facts["num_identities"] = self.count_identities()
         return facts
 
@@ -227,12 +227,12 @@ class FaceData(TaskData, ABC):
     def training_faces(self) -> Faces:
         """Those that train: without the held out ones where people are to be told apart."""
         faces = self.faces("train")
-        if self.pictures_per_identity is not None:
+        if self.images_per_identity is not None:
             faces = faces.take(~held_out(faces.identities) & (faces.identities != NOBODY))
             if not len(faces):
                 raise InputError(
                     f"{self.folder}: no person of a training image is known, whom "
-                    "data.pictures_per_identity needs: add the list of identities, or choose "
+                    "data.images_per_identity needs: add the list of identities, or choose "
                     "module=anet or module=lnet, which learn attributes alone"
                 )
         if self.num_train is not None:
@@ -246,14 +246,14 @@ class FaceData(TaskData, ABC):
 
     def validation_faces(self) -> Faces:
         """Those that choose the best checkpoint."""
-        if self.pictures_per_identity is None:
+        if self.images_per_identity is None:
             return self.faces("val")
         faces = self.faces("train")
         return faces.take(held_out(faces.identities))
 
     def training_samples(self) -> TrainingSamples:
         faces = self.training_faces()
-        if self.pictures_per_identity is None and not faces.labels.any():
+        if self.images_per_identity is None and not faces.labels.any():
             raise InputError(f"{faces.listed_in}: no attribute of an image to train on is known")
         faces.check()
         if len(faces) < self.batch_size and self.epoch_size is None:
@@ -329,10 +329,10 @@ class FaceData(TaskData, ABC):
         return Regions("box", self.context, read_boxes(path, faces.names), path)
 
     def train_dataloader(self) -> DataLoader[Any]:
-        if self.pictures_per_identity is None:
+        if self.images_per_identity is None:
             return super().train_dataloader()
         identities = self.train_set.faces.identities
-        return self.identity_loader(identities, self.pictures_per_identity, self.folder)
+        return self.identity_loader(identities, self.images_per_identity, self.folder)
 
     @property
     def cache(self) -> Path:

@@ -75,7 +75,7 @@ class FinderComparison:
         cells = [f"{rate:.3f}" if rate == rate else "-" for rate in self.answer_rates()]
         decision = Table(
             "Is there a face?",
-            ["", "pictures with one: yes", "backgrounds: yes"],
+            ["", "images with a face: yes", "backgrounds: yes"],
             [[next(iter(scores)), *cells]],
             f"From a score of {self.threshold:.4g} on, which validation faces and other "
             f"backgrounds have set; {len(self.answered[True])} and {len(self.answered[False])} "

@@ -85,8 +85,8 @@ def subgroup_table(answers: Answers, names: Sequence[str], by: str) -> Table:
 def people_table(answers: Answers, names: Sequence[str], groups: Mapping[str, Tensor]) -> Table:
     """Return recall and balanced accuracy by groups of people, and the largest gap between two.
 
-    Means over the attributes that have `MIN_SUPPORT` positives and negatives in every group: all groups
-    are measured by the same.
+    Means over the attributes that have `MIN_SUPPORT` positives and negatives in every group:
+    all groups are measured by the same.
 
     Args:
         answers: to N images.
