@@ -30,7 +30,7 @@ def check_faces(data: str, root: Path, report: Report) -> list[Table]:
     Args:
         data: one of `DATA_SETS`.
         root: where it lies.
-        report: takes a fault.
+        report: function that takes a fault.
 
     Raises:
         InputError, OSError: the faces cannot be listed.

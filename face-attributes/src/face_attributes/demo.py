@@ -41,9 +41,9 @@ class Answer(NamedTuple):
 
     Attributes:
         faces: the photograph with numbered boxes.
-        response: of the finder; None where nothing was searched.
+        response: response of the finder; None where nothing was searched.
         table: a row a face: number, score, and the probability of each attribute in %.
-        columns: of the table.
+        columns: columns of the table.
     """
 
     faces: NDArray[np.uint8]
@@ -66,7 +66,7 @@ def describe(
     Args:
         finder: the networks.
         image: the photograph.
-        min_score: of the faces that are shown, in units of the response.
+        min_score: smallest score of the faces that are shown, in units of the response.
     """
     from face_attributes.drawing import annotate_frame, resize, response_map
 

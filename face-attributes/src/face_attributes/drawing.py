@@ -32,7 +32,7 @@ def draw_tagging(
     Args:
         batch: ``image`` (B, 3, H, W), ``attributes`` (B, A) and ``box`` (B, 4).
         probabilities: (N, A), of the first N samples.
-        names: of the A attributes.
+        names: names of the A attributes.
         localisations: N; None of a network without a response.
     """
     side = max(LINE * len(names), 96)

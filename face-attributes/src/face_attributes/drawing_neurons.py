@@ -23,10 +23,10 @@ class NeuronRow:
     """What a sheet shows of a neuron; images are (3, H, W) in [0, 1].
 
     Attributes:
-        lines: of text, at the left.
+        lines: lines of text, at the left.
         lowest: the images of the lowest responses, the lowest first.
         mean_low: the mean of the third of all images with the lowest.
-        mean_high: of that with the highest.
+        mean_high: mean of that with the highest.
         highest: the images of the highest responses, the highest last.
     """
 

@@ -26,7 +26,7 @@ class FaceSearch:
     Args:
         settings: the arguments of `Localizer`, or of `PyramidSearch` for a `TagMaps`, but for
             networks and threshold.
-        part: of `LNetsANet`, which trains; None for a network of one part.
+        part: part of `LNetsANet`, which trains; None for a network of one part.
     """
 
     def __init__(self, settings: Mapping[str, Any], part: str | None) -> None:

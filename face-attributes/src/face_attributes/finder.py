@@ -51,7 +51,7 @@ class FoundFace:
 
     Attributes:
         box: left, top, right, bottom, pixels of the image.
-        score: of LNet, in units of its response; None where nothing was searched.
+        score: score of LNet, in units of its response; None where nothing was searched.
         attributes: probabilities in [0, 1] by name.
     """
 
@@ -84,7 +84,8 @@ class FaceFinder:
         trained_on: the names of the data that the networks learned from, as far as they are known.
 
     Attributes:
-        told: names of the attributes that answers hold; at first those that are not `unreliable`.
+        told: names of the attributes that answers hold; at first those that are not
+            `unreliable`.
         looks: whether faces are looked for.
 
     Raises:
@@ -137,12 +138,12 @@ class FaceFinder:
         """Rebuild what training runs of face-attributes wrote; the files alone are needed.
 
         Args:
-            path: of the networks of the method in one, of which those are used that have learned;
-                or of an LNet, which finds faces, and describes them where there is no ANet; or of
-                an ANet, which describes images that are cut out already.
-            anet: of an ANet that describes what is found, in place of whatever else would.
-            device: as for the class.
-            crop: as for the class.
+            path: path of the networks of the method in one, of which those are used that have
+                learned; or of an LNet, which finds faces, and describes them where there is no
+                ANet; or of an ANet, which describes images that are cut out already.
+            anet: checkpoint of an ANet that describes what is found, in place of whatever else would.
+            device: device as for the class.
+            crop: region as for the class.
 
         Raises:
             FileNotFoundError: no such file.

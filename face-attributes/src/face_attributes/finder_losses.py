@@ -36,7 +36,7 @@ def cell_loss(response: Tensor, squares: list[Tensor], grid: ResponseGrid) -> Te
 
     Args:
         response: (B, h, w), logits.
-        squares: of each image (N, 3), centre x, y and side of its faces in pixels.
+        squares: squares of each image (N, 3), centre x, y and side of its faces in pixels.
         grid: where cells lie.
     """
     target = cell_targets(squares, response.shape[1:], grid)

@@ -44,7 +44,7 @@ def identity_loss(
         features: (B, D).
         logits: (B, I), a linear function of them.
         identities: (B,) int64 in [0, I), -1 where not known: such images count for nothing.
-        similarity_weight: of the similarity.
+        similarity_weight: weight of the similarity loss.
 
     Returns:
         A scalar; 0, with a zero gradient, where no identity is known.

@@ -49,15 +49,15 @@ class FaceAttributesModule(pl.LightningModule):
     Args:
         attributes: their names, which the data brings.
         network: the arguments of `face_attributes.models.build_network`, but for the outputs.
-        localizer: of `face_attributes.localize.Localizer`, but for networks and threshold; None of
-            a network that tags faces that others cut out.
+        localizer: localizer of `face_attributes.localize.Localizer`, but for networks and
+            threshold; None of a network that tags faces that others cut out.
         learning_rate: the highest of one cycle (Smith, Topin 2018).
-        weight_decay: of AdamW.
-        part: of `LNetsANet`, which trains; the others find what it is shown. None for a network
-            of one part.
+        weight_decay: weight decay of AdamW.
+        part: part of `LNetsANet`, which trains; the others find what it is shown. None for a
+            network of one part.
         num_identities: people to tell apart, which the data brings; None learns attributes.
-        similarity_weight: of `face_attributes.losses.identity_loss`.
-        objective: of a `TagMaps` on composed images, see `FinderObjective`.
+        similarity_weight: similarity weight of `face_attributes.losses.identity_loss`.
+        objective: objective of a `TagMaps` on composed images, see `FinderObjective`.
         machines: the arguments of `MachineFitting`: then the layers of ANet rest, and its support
             vector machines are fitted to what they make; None trains the layers.
 

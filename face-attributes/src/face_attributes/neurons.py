@@ -43,7 +43,7 @@ class Responses(NamedTuple):
     Attributes:
         features: (N, D), by `AFTER`, `BEFORE` and `UNTRAINED`.
         labels: (N, A).
-        names: of the N images.
+        names: names of the N images.
     """
 
     features: dict[str, Tensor]
@@ -219,10 +219,10 @@ def draw_rows(
     """Return the rows of a sheet: each neuron before, where there is a before, and now.
 
     Args:
-        responses: of the networks.
-        data: whose images they are.
+        responses: responses of the networks.
+        data: data set whose images they are.
         shown: neurons, and for each the attribute that is written beside it.
-        told: which way the neurons go, see `face_attributes.evaluation.concepts`.
+        told: direction of each neuron, see `face_attributes.evaluation.concepts`.
     """
     from face_attributes.drawing_neurons import NeuronRow
     from face_attributes.evaluation.concepts import neuron_aucs

@@ -33,7 +33,7 @@ def targets(name: Path, *, is_video: bool, has_maps: bool) -> dict[str, Path]:
     """Return what an input becomes beside its lines: ``faces``, and ``response`` of a search.
 
     Args:
-        name: of both, without what each one's own name ends in.
+        name: name of both, without what each one's own name ends in.
         is_video: what the input is.
         has_maps: whether there is a search whose maps are wanted.
     """
@@ -49,10 +49,10 @@ def describe_picture(
 
     Args:
         source: the image.
-        written: from `targets`.
+        written: output paths from `targets`.
         finder: the networks.
-        lines: takes one line of JSON.
-        overwrite: replace files of those names.
+        lines: function that takes one line of JSON.
+        overwrite: whether to replace files of those names.
 
     Returns:
         Plain values: how many ``faces``.

@@ -63,8 +63,9 @@ def chosen(wanted: str | None, names: Sequence[str]) -> list[str]:
     """Return the names of the attributes to report, in the network's order.
 
     Args:
-        wanted: names with commas between them, these alone; after a minus, all but these.
-        names: that the network knows.
+        wanted: names with commas between them, these alone; after a minus, all but
+            these.
+        names: names that the network knows.
 
     Raises:
         InputError: a name that it does not know.

@@ -37,10 +37,10 @@ def draw_garments(
     """Draw four samples of a batch: true and found landmarks, category and attributes.
 
     Args:
-        batch: of garments.
-        answer: of its samples.
-        categories: names.
-        attributes: names.
+        batch: batch of garments.
+        answer: label of its samples.
+        categories: names of the categories.
+        attributes: names of the attributes.
     """
     rows = []
     for i in _spread(len(answer.landmarks)):
@@ -65,7 +65,7 @@ def draw_neighbours(batch: Mapping[str, Tensor], embedding: Tensor) -> Picture |
     A green frame: the same item. None where the batch has less than two.
 
     Args:
-        batch: of garments.
+        batch: batch of garments.
         embedding: (B, D), of its images.
     """
     known = (batch["item"] >= 0).nonzero()[:, 0].cpu()

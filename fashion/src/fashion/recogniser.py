@@ -43,7 +43,7 @@ class Framing:
 
     Attributes:
         region: ``box``, what is in a garment's box, or ``whole`` images.
-        context: enlarges boxes around their centres.
+        context: factor that enlarges boxes around their centres.
         size: height and width that it is letterboxed to.
     """
 
@@ -77,7 +77,7 @@ class GarmentRecogniser:
         attributes: names of the A attributes.
         framing: what the network is shown.
         device: ``auto`` (a GPU where there is one), ``cpu`` or ``cuda``; or where they are.
-        min_score: of the garments that are reported.
+        min_score: smallest score of the garments that are reported.
         category_types: the type of each category, which category and landmarks of one answer agree
             about; empty where that is not known.
 
@@ -148,7 +148,7 @@ class GarmentRecogniser:
 
         Args:
             image: the image.
-            box: of the one garment to describe, in pixels, in place of what the detector finds.
+            box: box of the one garment to describe, in pixels, in place of what the detector finds.
         """
         found = self._reported(image, box)
         if not len(found.boxes):

@@ -40,8 +40,9 @@ def main(arguments: Sequence[str] | None = None, load: Load | None = None) -> in
     """Do what the command line names; return the exit code.
 
     Args:
-        arguments: of the command line.
-        load: makes recognisers, in place of `fashion.retrieval.identity.load_recogniser`.
+        arguments: arguments of the command line.
+        load: function that makes recognisers, in place of
+            `fashion.retrieval.identity.load_recogniser`.
     """
     return answer(lambda: _spot(_parse(arguments), load), _report)
 

@@ -56,7 +56,7 @@ def estimate(pictures: SegmentationSet, module: Any = None) -> dict[str, Mask]:
     """Return a mask for each image, estimated from boxes of its true one.
 
     Args:
-        pictures: with masks, of which the boxes alone are used.
+        pictures: images with masks, of which the boxes alone are used.
         module: a module whose ``net`` sees the images; None before it has learned anything.
     """
     masks = {}

@@ -17,7 +17,7 @@ def targets(name: Path, *, is_video: bool, has_stages: bool) -> dict[str, Path]:
     Videos have their areas in JSON lines, one a frame.
 
     Args:
-        name: of all of it, without what each one's own name ends in.
+        name: name of all of it, without what each one's own name ends in.
         is_video: what the input is.
         has_stages: whether the network has a cascade.
     """

@@ -222,7 +222,7 @@ class ExactResume(Callback):
     """Have a resumed run take the batch and draw the numbers that an uninterrupted one does.
 
     Args:
-        seed: of the run, from which dropout follows with the step and the process.
+        seed: seed of the run, from which dropout follows with the step and the process.
     """
 
     def __init__(self, seed: int) -> None:

@@ -200,10 +200,11 @@ def write_weights(
     """Write a checkpoint's network alone, as safetensors.
 
     Args:
-        path: of the file.
-        checkpoint: whose network it is.
-        overwrite: replace a file that is there.
-        half: write float32 tensors as float16, half the size; a network that loads them is float32.
+        path: path of the file.
+        checkpoint: checkpoint whose network it is.
+        overwrite: whether to replace a file that is there.
+        half: whether to write float32 tensors as float16, half the size; a network that loads them
+            is float32.
 
     Raises:
         InputError: ``path`` is there and ``overwrite`` is false.
@@ -231,8 +232,8 @@ def newest_checkpoint(
 
     Args:
         task: its name.
-        folders: to look into; by default ``runs``.
-        name: of the file, in a run's folder ``checkpoints``.
+        folders: folders to look into; by default ``runs``.
+        name: name of the file, in a run's folder ``checkpoints``.
         without: a folder that is not looked into.
 
     Raises:

@@ -17,17 +17,18 @@ class TaskData(pl.LightningDataModule):
     """Loaders of the sets of samples that a task's `setup` makes.
 
     Attributes:
-        train_set: takes the ``(index, sample_seed)`` pairs of `vision_shared.samplers`.
-        val_set: takes indices.
+        train_set: function that takes the ``(index, sample_seed)`` pairs of
+            `vision_shared.samplers`.
+        val_set: function that takes indices.
         test_set: likewise.
 
     Args:
         root: folder of all data.
-        batch_size: of training, in each process.
+        batch_size: batch size of training, in each process.
         eval_batch_size: most samples in a batch of validation and test.
         epoch_size: training samples in an epoch, over all processes; `None` is each one once.
         num_workers: processes that load, for each process that trains.
-        seed: of order and augmentation.
+        seed: seed of order and augmentation.
     """
 
     train_set: Any
@@ -104,7 +105,7 @@ class TaskData(pl.LightningDataModule):
         """Raise InputError unless batches can hold K images of each identity.
 
         Args:
-            key: of the config, which says K.
+            key: key of the config that holds K.
             num_pictures: K; `None` for plain batches.
         """
         if num_pictures is None:

@@ -22,7 +22,7 @@ class Terms:
 
     Attributes:
         data: what it is.
-        licence: of the data. What the data set's page says is to be read there.
+        licence: licence of the data. What the data set's page says is to be read there.
         weights: what that means for the weights.
         limits: what it does not show.
     """
@@ -65,10 +65,10 @@ def write_card(
     """Return a card in Markdown.
 
     Args:
-        checkpoint: whose card it is.
-        terms: of the task's data sets by the choice of ``data=``; others are `UNKNOWN`.
+        checkpoint: checkpoint whose card it is.
+        terms: terms of the task's data sets by the choice of ``data=``; others are `UNKNOWN`.
         about: the task, the method and its source, input and output, as a list.
-        limits: of any network of the task, as a list.
+        limits: limits of any network of the task, a list.
         extra: sections by their titles, after the first.
         shown: the data config's values that belong on a card.
     """

@@ -19,7 +19,7 @@ def check_overrides(arguments: Sequence[str]) -> None:
     """Check overrides before Hydra does, whose errors are long and do not say how to quote.
 
     Args:
-        arguments: of the command line; what has no ``=``, and options, are left to Hydra.
+        arguments: arguments of the command line; what has no ``=``, and options, are left to Hydra.
 
     Raises:
         InputError: one that Hydra cannot parse, a choice of several, or a key that was renamed.

@@ -22,7 +22,7 @@ def show_progress(
 
     Args:
         name: what is being worked on, e.g. the file's name.
-        total: how many are expected, as far as it is known.
+        total: number that is expected, as far as it is known.
         unit: what is counted, e.g. ``frames``.
     """
     console = Console(stderr=True)

@@ -1,4 +1,4 @@
-"""Keys of data configs that have been renamed: read in older checkpoints, refused on command lines."""
+"""Renamed keys of data configs: read in older checkpoints, refused on command lines."""
 
 from typing import Any
 

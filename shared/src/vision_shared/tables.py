@@ -17,7 +17,7 @@ class Table:
         title: what was measured.
         columns: one name per column; the first column names the row.
         rows: one cell per column; numbers come formatted, to the digits that mean something.
-        note: below the table: on what data, under which protocol.
+        note: note below the table: on what data, under which protocol.
     """
 
     title: str

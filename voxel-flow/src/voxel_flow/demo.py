@@ -47,7 +47,7 @@ class Between(NamedTuple):
     Attributes:
         compared: the mean of both, which is blurred where something moves, and the frame made.
         flow: the motion, hue its direction, saturation its size.
-        mask: which of both images each pixel is taken from.
+        mask: image that each pixel is taken from, of the two.
     """
 
     compared: tuple[Picture, Picture]

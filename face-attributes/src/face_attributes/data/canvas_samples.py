@@ -22,8 +22,9 @@ class CanvasSamples(Dataset[dict[str, Any]]):
     for validation and test by indices, the same each time.
 
     Args:
-        make: returns the composer; people are cut out when the first sample is asked for.
-        number: of samples in an epoch.
+        make: function that returns the composer; people are cut out when the first sample is asked
+            for.
+        number: number of samples in an epoch.
     """
 
     def __init__(self, make: Callable[[], Composer], number: int) -> None:

@@ -59,7 +59,7 @@ class CelebaFiles:
     """Where the files of a CelebA lie; those that may be missing are None.
 
     Attributes:
-        folder: of the images.
+        folder: folder of the images.
         attributes, partition, identities, boxes, landmarks: the lists.
     """
 
@@ -79,7 +79,7 @@ def celeba_faces(root: Path, images: Images, cache: Path) -> Faces:
     """All faces of a CelebA.
 
     Args:
-        root: holds its files.
+        root: folder that holds its files.
         images: ``aligned``, which have no boxes, or ``wild``.
         cache: a folder for `packed`.
 
@@ -121,8 +121,8 @@ def read_celeba(files: CelebaFiles, report: Report = stop) -> Faces:
     """Read the lists and join them by the names of the images.
 
     Args:
-        files: from `find_celeba`.
-        report: of every fault in the lists.
+        files: files from `find_celeba`.
+        report: function that takes a line about every fault in the lists.
 
     Raises:
         InputError: a list that cannot be used at all.

@@ -72,16 +72,16 @@ class FaceData(TaskData, ABC):
     of the training people that are held out of it; without, the part ``val``.
 
     Args:
-        folder: of this data set.
+        folder: folder of this data set.
         attributes: names of those to learn, in this order; `None` is all.
         region: what samples show: ``whole`` images; the ``box`` of a face, from its landmarks
             where it has none; that which its ``landmarks`` place as a finder by tags does;
             ``heads`` or ``faces`` that networks find, see `show_found`;
             ``canvases``, composed of faces of one size and photographs without; or the path of a
             file of boxes as list_bbox_celeba.txt, of all images.
-        context: enlarges boxes around their centres.
+        context: factor that enlarges boxes around their centres.
         size: height and width of training samples.
-        eval_size: of those of validation and test; `None` is ``size``.
+        eval_size: size of the samples of validation and test; `None` is ``size``.
         scale: smallest and largest random factor of training; below 1 shows more than the region.
         jitter: largest relative change of brightness and contrast in training, in [0, 1).
         num_train: images that train, spread over all; `None` is all.
@@ -288,8 +288,8 @@ class FaceData(TaskData, ABC):
         Where no folder of them is named, what lies beside the faces of the part stands in for them.
 
         Args:
-            part: which of them.
-            size: of the samples; None is that of validation and test.
+            part: part which of them.
+            size: size of the samples; None is that of validation and test.
 
         Raises:
             FileNotFoundError: their folder is not there.

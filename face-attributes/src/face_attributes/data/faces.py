@@ -28,7 +28,7 @@ class Face:
     left pixel.
 
     Attributes:
-        name: of the image's file, below the data set's folder of images.
+        name: name of the image's file, below the data set's folder of images.
         image: uint8 RGB, (H, W, 3).
         attributes: (A,), 1 where it has an attribute, -1 where not, 0 where no one knows.
         identity: who it is, from 0, or `NOBODY`.
@@ -49,7 +49,7 @@ class Faces:
     """Faces by the row, with the fields of `Face`; images are read when asked for.
 
     Attributes:
-        folder: of the images.
+        folder: folder of the images.
         names: (N,), UTF-8, below the folder, with "/" between folders.
         attributes: the names of the A attributes.
         labels: (N, A), -1, 0 or 1.

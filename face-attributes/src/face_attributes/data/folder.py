@@ -44,8 +44,8 @@ def folder_faces(root: Path, report: Report = stop) -> Faces:
     """All faces of a folder.
 
     Args:
-        root: holds attributes.csv.
-        report: of every fault in the tables.
+        root: folder that holds attributes.csv.
+        report: function that takes a line about every fault in the tables.
 
     Raises:
         FileNotFoundError: there is no attributes.csv; says what is expected.

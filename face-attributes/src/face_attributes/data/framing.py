@@ -34,7 +34,7 @@ class Cut:
     """A rectangle of an image that became a sample.
 
     Attributes:
-        box: of it, whole pixels; may reach beyond the image.
+        box: box of it, whole pixels; may reach beyond the image.
         scale: pixels of the sample for one of the image, in x and y.
     """
 
@@ -71,7 +71,7 @@ def cut_out(
         image: RGB uint8 (H, W, 3).
         region: (4,), with an area.
         size: height and width of the sample.
-        scale: of what is shown: 2 is half of the rectangle, twice as big.
+        scale: scale of what is shown: 2 is half of the rectangle, twice as big.
         shift: x and y in [-1, 1]: which part of the rectangle is shown at a scale above 1, or where
             the rectangle is within what is shown at a scale below 1.
 

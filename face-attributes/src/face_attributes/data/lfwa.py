@@ -42,7 +42,7 @@ def lfwa_faces(root: Path, num_attributes: int, cache: Path) -> Faces:
     """All faces of LFWA; their parts are ``val`` (which trains, too) and ``test``.
 
     Args:
-        root: holds its files.
+        root: folder that holds its files.
         num_attributes: 40, or 73 with those that networks never trained on.
         cache: a folder for `packed`; the files take ten seconds to read.
 
@@ -73,10 +73,11 @@ def read_lfwa(labels: Path, indices: Path, folder: Path, report: Report = stop) 
     """Read the files of labels and indices.
 
     Args:
-        labels: of them.
-        indices: of them.
-        folder: of the images.
-        report: of labels that are neither 0 nor 1, and of images in both parts.
+        labels: labels of the images.
+        indices: indices of the samples.
+        folder: folder of the images.
+        report: function that takes a line about labels that are neither 0 nor 1, and
+            images in both splits.
 
     Raises:
         InputError: a file that cannot be used at all.

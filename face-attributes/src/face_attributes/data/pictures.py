@@ -27,7 +27,7 @@ def read_picture(path: Path, *, has_places: bool = False) -> NDArray[np.uint8]:
     times as soon.
 
     Args:
-        path: of the image.
+        path: path of the image.
         has_places: whether boxes or landmarks in it are known. Then an image that its EXIF
             orientation turns is refused: no one can tell whether they follow the stored pixels.
 

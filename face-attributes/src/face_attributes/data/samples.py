@@ -32,7 +32,7 @@ class Regions:
     Attributes:
         kind: ``whole`` images; ``box``, the faces' own, if `boxes` does not say others; or
             ``found``, boxes that are still to be found.
-        context: enlarges boxes around their centres.
+        context: factor that enlarges boxes around their centres.
         boxes: (N, 4), by the row of the face.
         listed_in: the file of these boxes, inside of whose images they have to lie.
     """

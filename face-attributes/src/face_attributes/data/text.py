@@ -36,11 +36,11 @@ class NumberTable:
     """The rows of a file that have no fault.
 
     Attributes:
-        path: of the file.
+        path: path of the file.
         columns: their names, without the one of the images; empty where the file has no heading.
-        names: of the images, (N,).
+        names: names of the images, (N,).
         values: (N, C).
-        lines: of the file, counted from 1, where the rows stand, (N,).
+        lines: lines of the file, counted from 1, where the rows stand, (N,).
     """
 
     path: Path
@@ -67,11 +67,13 @@ def read_table(
     """Read and check a file.
 
     Args:
-        path: of the file; that of a CSV file has to end in .csv.
-        columns: names of those that the table returns, in this order, whatever their order in a
-            file with a heading, or a choice by the heading; None takes all that it names.
-        report: of rows with a wrong count of values, values that are no whole numbers, names that
-            come twice, and a wrong count of rows.
+        path: path of the file; that of a CSV file has to end in .csv.
+        columns: names of those that the table returns, in this order, whatever their
+            order in a file with a heading, or a choice by the heading; None takes all that it
+            names.
+        report: function that takes a line about rows with a wrong count of values, values that are
+            no whole numbers, names
+            that come twice, and a wrong count of rows.
 
     Raises:
         InputError: not there, empty, no text, a web page, without the heading that is needed, or
@@ -108,7 +110,7 @@ def write_table(
     """Write a file as CelebA's are: with columns also the count of rows and a heading.
 
     Args:
-        path: is replaced if it exists.
+        path: path of the file, which is replaced if it exists.
         names: (N,).
         values: (N, C).
         columns: their names, C or, if the first stands for the images, C + 1.

@@ -23,8 +23,8 @@ class FinderComparison:
     any threshold; what the first one's own threshold makes of it is counted apart.
 
     Args:
-        localizers: by name, without a threshold.
-        threshold: of the first one: least score of a face.
+        localizers: localizers by name, without a threshold.
+        threshold: threshold of the first one: least score of a face.
         typical: (N, 4), boxes of other images' faces, for the centre box; N may be 0: no such row.
     """
 

@@ -89,8 +89,8 @@ def people_table(answers: Answers, names: Sequence[str], groups: Mapping[str, Te
     all groups are measured by the same.
 
     Args:
-        answers: to N images.
-        names: of the A attributes.
+        answers: answers to N images.
+        names: names of the A attributes.
         groups: members (N,) bool by the group's name.
     """
     _expect_names(answers, names)
@@ -122,7 +122,7 @@ def contradictions(present: Tensor, names: Sequence[str]) -> dict[str, Tensor]:
 
     Args:
         present: (N, A) bool.
-        names: of the A attributes, CelebA's where a rule is about them.
+        names: names of the A attributes, CelebA's where a rule is about them.
     """
     column = {name: present[:, index] for index, name in enumerate(names)}
     beards = [column[name] for name in BEARDS if name in column]

@@ -55,13 +55,13 @@ class Localizer:
     The networks are used as they are: put them in evaluation first.
 
     Args:
-        lnet_o: of whole images.
-        lnet_s: of the regions that it finds; None answers with those regions.
+        lnet_o: LNet_o of whole images.
+        lnet_s: LNet_s of the regions that it finds; None answers with those regions.
         threshold: least score of a face, see `fit_threshold`; by default everything is one.
         score: ``contrast`` or the paper's ``mean``, see `face_attributes.localize.scores`.
-        windows: that LNet_o's response is searched for.
-        enlarge: of a region's sides, before LNet_s looks at it.
-        close_up: that LNet_s's response is searched for; it goes with ``enlarge``.
+        windows: windows that LNet_o's response is searched for.
+        enlarge: factor of a region's sides, before LNet_s looks at it.
+        close_up: close up that LNet_s's response is searched for; it goes with ``enlarge``.
         image_side: images are resized so that their shorter side is this many pixels; None takes
             them as they are.
     """

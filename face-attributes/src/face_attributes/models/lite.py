@@ -13,7 +13,7 @@ class LiteTrunk(nn.Module):
     learn at all; 55 thousand weights.
 
     Args:
-        channels: of the five convolutions.
+        channels: channels of the five convolutions.
     """
 
     input_size = 64

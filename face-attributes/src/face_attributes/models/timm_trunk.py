@@ -24,7 +24,7 @@ class TimmTrunk(nn.Module):
         input_size: pixels a side of the regions that it is given in a cascade.
 
     Attributes:
-        channels: of the features; negative values are cut, so that a response is one.
+        channels: channels of the features; negative values are cut, so that a response is one.
 
     Raises:
         ValueError: no such network, no such reduction, or a layer that pads otherwise.

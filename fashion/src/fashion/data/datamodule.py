@@ -41,10 +41,10 @@ class FashionData(TaskData):
 
     Args:
         benchmark: one of `fashion.data.benchmarks.BENCHMARKS`.
-        folder: of this data set.
+        folder: folder of this data set.
         attributes: names of those to learn, in this order; `None` is all.
         region: what samples show: ``whole`` images, or the ``box`` of the garment.
-        context: enlarges boxes around their centres.
+        context: factor that enlarges boxes around their centres.
         size: height and width of samples.
         scale: smallest and largest random factor of the region in training.
         shift: its largest random move in training, as a part of its size.

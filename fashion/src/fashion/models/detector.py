@@ -37,11 +37,11 @@ class ClothesDetector(nn.Module):
     detector of one stage without anchors has little to train.
 
     Args:
-        trunk: with one branch.
+        trunk: trunk with one branch.
         size: pixels of the longer side that images are scaled to.
         width: channels of the heads, a multiple of 32.
-        num_convs: of each head, before its last.
-        min_score: of what is reported, before calibration.
+        num_convs: number of convs of each head, before its last.
+        min_score: smallest score of what is reported, before calibration.
         overlap: intersection over union above which the surer one of two of a type is kept.
         most: garments an image.
     """

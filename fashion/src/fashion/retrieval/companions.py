@@ -13,7 +13,7 @@ def goes_with(index: GarmentIndex, garment: Garment, top: int, similar: int = 30
     """Return garments that are seen beside others which are like a given one.
 
     Args:
-        index: of photographs of people; one of single garments has no answer.
+        index: index of photographs of people; one of single garments has no answer.
         garment: what is to be worn with something.
         top: how many.
         similar: garments of the index, those most like the given one, whose photographs are

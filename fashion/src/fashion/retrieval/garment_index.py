@@ -33,7 +33,7 @@ class Hit(NamedTuple):
     """A garment that was found.
 
     Attributes:
-        row: of the index.
+        row: row of the index.
         score: the cosine of the angle between embeddings, or of `GarmentIndex.similar_style`;
             higher is more similar.
     """
@@ -50,7 +50,7 @@ class GarmentIndex:
             were, and what became of them.
 
     Args:
-        folder: of the index.
+        folder: folder of the index.
         faiss: the module; None does everything in torch, exactly. By default what is installed.
 
     Raises:
@@ -134,7 +134,7 @@ class GarmentIndex:
         """Return the rows of garments of one of the categories, with all of the attributes.
 
         Args:
-            categories: names, in any case; none is any category.
+            categories: names of categories, in any case; none is any category.
             attributes: words, likewise; a garment has those of a probability of at least 0.5.
 
         Raises:

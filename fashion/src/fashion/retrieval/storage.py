@@ -47,7 +47,7 @@ class Inverted:
     Attributes:
         file: its name.
         covers: ids below this one are in it; later garments are searched exactly.
-        num_lists: that the vectors are distributed over.
+        num_lists: number of lists that the vectors are distributed over.
         num_probes: lists that a query looks into.
         recall: share of queries whose nearest other garment is found, on data other than that
             which ``num_probes`` was tuned on.
@@ -71,13 +71,13 @@ class Manifest:
         whole: images were taken whole, each for one garment; else garments were looked for.
         dimension: D; 0 before the first garment.
         attributes: names of the A attributes.
-        categories: names; rows hold their places.
+        categories: names of the categories; rows hold their places.
         generation: N of the file names.
         num: garments.
-        num_bytes: of the lines.
-        next_id: of the next garment; ids ascend and are never used again.
+        num_bytes: number of bytes of the lines.
+        next_id: id of the next garment; ids ascend and are never used again.
         unfinished: folders whose addition was not finished.
-        inverted: of a large index.
+        inverted: inverted lists of a large index.
     """
 
     checkpoint: str
@@ -153,7 +153,7 @@ class IndexFiles:
     """The files of an index, to read.
 
     Attributes:
-        folder: of the index.
+        folder: folder of the index.
         manifest: what it is.
         rows: (num,) of `ROW`.
 

@@ -33,7 +33,7 @@ class Track:
     """A garment over time.
 
     Attributes:
-        number: of the track in its video, from 1.
+        number: number of the track in its video, from 1.
         first: when it is first seen, seconds.
         last: when it is last seen.
         sightings: how often.
@@ -41,8 +41,8 @@ class Track:
         speed: (4,), of the box's sides, pixels a second; 0 until it has been seen twice.
         total: (D,), the sum of its embeddings.
         best: its sighting of the highest score.
-        best_time: of that, seconds.
-        thumbnail: of that, small.
+        best_time: best time, seconds.
+        thumbnail: thumbnail of that, small.
         categories: how often it was taken for each.
     """
 

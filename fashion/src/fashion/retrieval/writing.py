@@ -60,7 +60,7 @@ class IndexWriter:
     """Adds to an index and removes from it; see `opened`.
 
     Attributes:
-        folder: of the index.
+        folder: folder of the index.
         manifest: what it is as of the latest change that counts.
     """
 
@@ -170,9 +170,9 @@ def opened(folder: Path, begin: Manifest | None = None) -> Iterator[IndexWriter]
     """Yield the one writer of an index; what an interrupted one left behind is cut off.
 
     Args:
-        folder: of the index.
-        begin: make an index that is this, or go on with one like it that was never finished; None
-            is for one that is there.
+        folder: folder of the index.
+        begin: whether to make an index that is this, or go on with one like it that was never
+            finished; None is for one that is there.
 
     Raises:
         InputError: there is no index, it is damaged, or another command is changing it; of one that

@@ -40,11 +40,12 @@ class PeopleData(SegmentationData):
     Args:
         classes: `parts` of people, or `person`, all parts as one class.
         sets: folder of rendered samples, from which `folder` is written.
-        size, num_train, num_val, num_test, portraits, without_people, photographs: as of
+        size, num_train, num_val, num_test, portraits, without_people, photographs: size, number of
+            train, number of val, number of test, portraits, without people and photographs as of
             `segmentation.data.people.Recipe`.
         collages: share of training images whose people stand elsewhere, as of
             `segmentation.data.collage.Collage`.
-        focus, cameras: as of `segmentation.data.augment.Augmentation`.
+        focus, cameras: focus and cameras as of `segmentation.data.augment.Augmentation`.
         test_photographs: whether a test looks for people in real photographs, too.
         common: the arguments of `SegmentationData` but `classes`.
 
@@ -206,7 +207,7 @@ class FolderData(SegmentationData):
     """A folder of the user's own (`segmentation.data.folder`); tests on its validation split.
 
     Args:
-        folder: holds images, masks and a class file.
+        folder: folder that holds images, masks and a class file.
         common: the arguments of `SegmentationData` but `classes`.
 
     Raises:

@@ -10,7 +10,7 @@ def need(path: Path, remedy: str) -> Path:
     """Return a path that has to exist.
 
     Args:
-        path: of a file or folder of the data set.
+        path: path of a file or folder of the data set.
         remedy: where to get the data set, and the layout expected.
 
     Raises:

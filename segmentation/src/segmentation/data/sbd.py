@@ -34,9 +34,9 @@ def convert_masks(
 
     Args:
         folder: SBD's ``cls``.
-        names: of the masks.
+        names: names of the masks.
         cache: folder for the PNGs of this and other folders.
-        report: takes the fault of a file that cannot be used, which is left out.
+        report: function that takes the fault of a file that cannot be used, which is left out.
 
     Raises:
         InputError: as ``report`` does.

@@ -34,8 +34,8 @@ class LayerCascade(nn.Module):
     each on the pixels that reach it, with the statistics of the batch normalisation as they are.
 
     Args:
-        trunk: with ``stages`` and ``channels``; (B, 3, H, W) in [0, 1] in, one grid from the first
-            stage's output on.
+        trunk: trunk with ``stages`` and ``channels``; (B, 3, H, W) in [0, 1] in, one grid from the
+            first stage's output on.
         num_classes: L.
         rho: thresholds in (0, 1], one for each stage but the last, or one for all; 1 lets no pixel
             leave, which is deep supervision alone.

@@ -44,8 +44,8 @@ class Recipe:
             (`catalogue.SHOTS` of each item of clothing).
         count: number of samples.
         size: height and width of images in pixels.
-        seed: which set of its kind.
-        split: of the background photographs; the people of a split are in no other.
+        seed: number of the set among its kind.
+        split: split of the background photographs; the people of a split are in no other.
         per_identity: images in a row of one person.
         backgrounds: folder of photographs without people, None for those of the package.
 

@@ -41,7 +41,7 @@ class Dressed:
     Args:
         meshes: surfaces, at rest; they are posed as the body is.
         worn: the garments, outermost first, as `mannequin.Mannequin` takes them.
-        textures: by the names in the meshes' materials.
+        textures: textures by the names in the meshes' materials.
         hidden: (19158,) vertices of the base mesh that cloth covers, for `body.body_mesh`.
     """
 

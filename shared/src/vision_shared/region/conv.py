@@ -90,8 +90,8 @@ class RegionConv2d(nn.Conv2d):
         groups: 1.
         bias: Whether there is one.
         padding_mode: "zeros".
-        device: Of the weights.
-        dtype: Of the weights.
+        device: device of the weights.
+        dtype: dtype of the weights.
 
     Raises:
         ValueError: An argument is of a convolution that a region does not do.

@@ -79,7 +79,7 @@ class Program:
     """Steps in order; value 0 is the stage's input.
 
     Attributes:
-        channels: of each value.
+        channels: channels of each value.
         outside: what each value is where the region is not.
         output: the value that the stage returns.
     """

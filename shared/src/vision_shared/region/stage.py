@@ -33,7 +33,7 @@ def to_region(model: Network, stages: Iterable[str]) -> Network:
 
     Args:
         model: In eval mode.
-        stages: Names of submodules, such as "repeat_1" or "layer3.1"; each becomes a
+        stages: names of submodules, such as "repeat_1" or "layer3.1"; each becomes a
             `RegionStage`.
 
     Raises:

@@ -64,7 +64,7 @@ def one_line_errors(path: Path, codec: str) -> Iterator[None]:
     """Turn what FFmpeg raises in the block into an `InputError` that names the file.
 
     Args:
-        path: of the file that is written.
+        path: path of the file that is written.
         codec: the encoder's name.
     """
     try:
@@ -94,7 +94,7 @@ class VideoEncoder:
     source's.
 
     Args:
-        container: opened for writing; nothing may have been written to it.
+        container: container opened for writing; nothing may have been written to it.
         path: the file, for messages; its suffix is the container's.
         source: where the frames, or what they were made from, come from.
         rate: nominal frames per second.

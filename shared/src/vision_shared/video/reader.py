@@ -30,7 +30,7 @@ class TimedFrame(NamedTuple):
     """A frame and when it is shown.
 
     Attributes:
-        frame: in the pixel format and orientation in which it is coded.
+        frame: frame in the pixel format and orientation in which it is coded.
         time: seconds since the file's start; exact, and later than the frame before.
     """
 
@@ -69,7 +69,7 @@ class VideoReader:
         tick: the largest step, in seconds, by multiples of which frames can lie apart.
         notices: lines about what was done to the frames, for the user.
         duration: seconds, where the file states it.
-        num_frames: how many frames to expect, where the file lets one guess.
+        num_frames: number of frames to expect, where the file lets one guess.
 
     Raises:
         InputError: no such file, empty, not a video, or not one frame of it can be decoded.
@@ -89,8 +89,8 @@ class VideoReader:
         """Yield the frames, once; ``damage`` says afterwards whether that was all.
 
         Args:
-            on_packet: takes each packet of audio and subtitles, in the file's order between the
-                frames; an empty one ends a stream.
+            on_packet: function that takes each packet of audio and subtitles, in the file's order
+                between the frames; an empty one ends a stream.
         """
         for event in self._events:
             if isinstance(event, TimedFrame):

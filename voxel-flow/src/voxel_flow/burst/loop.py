@@ -36,8 +36,8 @@ class Loop:
 
     Attributes:
         order: indices of the burst's frames; after the last comes the first again.
-        closing: how many steps of the burst the way from the last to the first takes.
-        times: how many frames are shown for each step.
+        closing: number of steps of the burst that the way from the last to the first takes.
+        times: number of frames that are shown for each step.
         goes_back: whether it plays forth and back, for the ends are too far apart.
     """
 
@@ -61,7 +61,7 @@ def choose_loop(images: Sequence[Image], rate: Fraction) -> Loop:
 
     Args:
         images: (H, W, 3) RGB, of one size, in order; two or more.
-        rate: of them, per second.
+        rate: rate of them, per second.
     """
     times = max(ceil(SMOOTH / rate), 1)
     small = [cv2.resize(image, _THUMBNAIL, interpolation=cv2.INTER_AREA) for image in images]

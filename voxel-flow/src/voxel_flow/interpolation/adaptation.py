@@ -77,10 +77,10 @@ def adapt(
     """Fine-tune a network on a video, in place, on the device it is on.
 
     Args:
-        network: from `voxel_flow.models.build_network`, for pairs of frames.
+        network: network from `voxel_flow.models.build_network`, for pairs of frames.
         video: decoded once, at a short side of 256, to a temporary file.
         seconds: how long to train.
-        seed: of order and augmentation.
+        seed: seed of order and augmentation.
 
     Raises:
         InputError: it cannot be decoded whole, is too short or too small, or nothing moves in it.

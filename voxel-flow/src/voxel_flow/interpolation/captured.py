@@ -22,8 +22,8 @@ class CapturedCalls:
     cannot be captured is called as it is, with one warning.
 
     Args:
-        network: in evaluation, on a CUDA device; it takes tensors alone, and is called without
-            gradients.
+        network: network in evaluation, on a CUDA device; it takes tensors alone, and is called
+            without gradients.
     """
 
     def __init__(self, network: nn.Module) -> None:

@@ -55,7 +55,7 @@ class Outcome:
 
     Attributes:
         target: what was written.
-        num_frames: written; None for a figure.
+        num_frames: number of frames written; None for a figure.
         rate: frames per second of what was written, where it has a rate.
         tally: what was met on the way.
         seconds: wall time from the first frame read to the last written.
@@ -120,10 +120,11 @@ def convert(
     """Do one job.
 
     Args:
-        job: from `voxel_flow.interpolation.jobs.plan`.
+        job: job from `voxel_flow.interpolation.jobs.plan`.
         writing: how the output is written.
-        interpolator: returns the model; called once the input is known to be readable.
-        report: takes a line for the user about what takes long.
+        interpolator: function that returns the model; called once the input is known to be
+            readable.
+        report: function that takes a line for the user about what takes long.
         adapt: minutes of fine-tuning on the input before; None for none.
 
     Raises:

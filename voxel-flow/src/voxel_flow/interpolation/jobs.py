@@ -22,8 +22,9 @@ class Writing:
     Attributes:
         codec: a video encoder's name; None is the container's usual one.
         keeps_audio: carry a video's audio over.
-        overwrite: replace existing outputs.
-        resume: keep what is finished of a video where the command ends early, and go on from there.
+        overwrite: whether to replace existing outputs.
+        resume: whether to keep what is finished of a video where the command ends early, and go on
+            from there.
     """
 
     codec: str | None = None
@@ -72,7 +73,7 @@ class Sources:
     """Inputs, found: videos or images.
 
     Attributes:
-        videos: with the folder that each was found in, if the user named a folder.
+        videos: videos with the folder that each was found in, if the user named a folder.
         sequences: images in order, by name.
     """
 
@@ -144,8 +145,8 @@ def plan(
     """Return the jobs that make ``output``, a file or a folder, of the sources.
 
     Args:
-        sources: from `find_sources`.
-        output: as the user named it.
+        sources: sources from `find_sources`.
+        output: output as the user named it.
         mode: what is made.
         writing: how.
         images_rate: images per second that images are taken for.

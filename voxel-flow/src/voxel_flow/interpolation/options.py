@@ -43,7 +43,7 @@ class Request:
     """What a command line asks for.
 
     Attributes:
-        jobs: at least one, all of one mode.
+        jobs: one or more jobs, all of one mode.
         checkpoint: a path, ``last``, or None for the weights that come with the package.
         estimation: how motion is estimated, as `FrameInterpolator.from_checkpoint` takes it.
         writing: how outputs are written.
@@ -65,8 +65,9 @@ def parse(
     """Parse the command line; exits with one line on an error of its grammar.
 
     Args:
-        arguments: without the command's name; None for those of this process.
-        report: takes a line for the user about what was found in a folder, or left out.
+        arguments: arguments without the command's name; None for those of this process.
+        report: function that takes a line for the user about what was found in a folder, or left
+            out.
 
     Raises:
         InputError: a value out of range; or inputs, output and options do not go together.

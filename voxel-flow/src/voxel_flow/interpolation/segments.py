@@ -101,7 +101,8 @@ class Segments:
 
         Args:
             frames: those to encode alone; times go on from those of the segments before.
-            new_encoder: makes an encoder for a container like the video's; called once a segment.
+            new_encoder: function that makes an encoder for a container like the video's; called
+                once a segment.
         """
         for first in frames:
             number = len(self._files()) + 1
@@ -177,10 +178,10 @@ def write_joined(
     """Write coded packets and those of audio and subtitles, interleaved by time.
 
     Args:
-        write_coded: as `VideoWriter.write_coded`.
-        write_packet: as `VideoWriter.write_packet`.
-        coded: of the video.
-        beside: of the source, in the file's order.
+        write_coded: function as `VideoWriter.write_coded`.
+        write_packet: function as `VideoWriter.write_packet`.
+        coded: coded frames of the video.
+        beside: packets of the source, in the file's order.
     """
     waiting = next(beside, None)
     for packet in coded:

@@ -38,7 +38,7 @@ def synthesise(
         network: its weights are those of one call wherever a tile has nothing beside it.
         frames: (1, K, 3, H, W) RGB in [0, 1], taken at times 0, 1, ...
         time: (1,) of the frame to be made.
-        scale: of the images on which the flow is estimated, in (0, 1].
+        scale: scale of the images on which the flow is estimated, in (0, 1].
         tile: largest side of what the network sees at once, in pixels of those images.
     """
     height, width = frames.shape[-2:]

@@ -54,7 +54,8 @@ class Recipe:
 
     Attributes:
         side: height and width of the images, pixels.
-        items: that train, validate and test; there are `synthetic_people.catalogue.SHOTS` of each.
+        items: items that train, validate and test; there are `synthetic_people.catalogue.SHOTS` of
+            each.
         portraits: images of faces and groups besides, mostly of upper bodies, for a detector.
         backgrounds: images without people.
         missing: share of positive labels of training that are not named.
