@@ -77,7 +77,7 @@ class FaceFinder:
     """Finds and describes the faces of images of any size.
 
     Args:
-        localizer: where faces are; None takes each image for one face.
+        localizer: finder of the faces; None takes each image for one face.
         tagger: describes them; None tells where they are and no more.
         device: ``auto`` (a GPU where there is one), ``cpu`` or ``cuda``.
         crop: do not look for faces, see `Crop`; None looks, if there is a localizer.
@@ -141,7 +141,8 @@ class FaceFinder:
             path: path of the networks of the method in one, of which those are used that have
                 learned; or of an LNet, which finds faces, and describes them where there is no
                 ANet; or of an ANet, which describes images that are cut out already.
-            anet: checkpoint of an ANet that describes what is found, in place of whatever else would.
+            anet: checkpoint of an ANet that describes what is found, in place of whatever else
+                would.
             device: device as for the class.
             crop: region as for the class.
 

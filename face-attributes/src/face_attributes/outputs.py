@@ -34,7 +34,7 @@ def targets(name: Path, *, is_video: bool, has_maps: bool) -> dict[str, Path]:
 
     Args:
         name: name of both, without what each one's own name ends in.
-        is_video: what the input is.
+        is_video: whether the input is a video.
         has_maps: whether there is a search whose maps are wanted.
     """
     suffix = ".mp4" if is_video else ".png"

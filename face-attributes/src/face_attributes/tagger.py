@@ -22,8 +22,8 @@ class Tagger:
         network: network from `face_attributes.models.build_network`.
         names: names of its attributes.
         size: height and width of what it is shown, pixels.
-        context: what it is shown of a face's box, times the box's sides.
-        learned_from: what its training images showed: the ``box`` of a face, or ``whole`` ones.
+        context: side of the region that it is shown, times the box's sides.
+        learned_from: region of its training images: the ``box`` of a face, or ``whole`` ones.
         reliable: names of the attributes that held on photographs; None where no one
             measured it.
     """

@@ -27,7 +27,7 @@ def check_garments(data: str, root: Path, report: Report) -> list[Table]:
 
     Args:
         data: one of `ROOTS`.
-        root: where it lies.
+        root: folder of the data set.
         report: function that takes a fault.
 
     Returns:

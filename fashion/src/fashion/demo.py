@@ -70,8 +70,8 @@ def look_up(index: GarmentIndex, garment: Garment, how: str) -> Gallery:
     """Return small images of an index's garments, each with what is said of it.
 
     Args:
-        index: what is searched.
-        garment: what is searched for.
+        index: index that is searched.
+        garment: query.
         how: `LOOKS`, `STYLE` or `BESIDE`.
     """
     from fashion.retrieval.companions import goes_with

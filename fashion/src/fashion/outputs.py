@@ -36,7 +36,7 @@ def targets(name: Path, *, is_video: bool) -> dict[str, Path]:
 
     Args:
         name: name of both, without what each one's own name ends in.
-        is_video: what the input is.
+        is_video: whether the input is a video.
     """
     picture, facts = ("_garments.mp4", ".jsonl") if is_video else ("_garments.png", ".json")
     return {

@@ -75,7 +75,7 @@ class GarmentRecogniser:
         network: the networks; they are put into evaluation.
         categories: names of the C categories.
         attributes: names of the A attributes.
-        framing: what the network is shown.
+        framing: region that the network is shown.
         device: ``auto`` (a GPU where there is one), ``cpu`` or ``cuda``; or where they are.
         min_score: smallest score of the garments that are reported.
         category_types: the type of each category, which category and landmarks of one answer agree

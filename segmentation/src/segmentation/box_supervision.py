@@ -21,7 +21,7 @@ class BoxSupervision(pl.Callback):
             +callbacks.boxes._target_=segmentation.box_supervision.BoxSupervision
 
     Args:
-        rounds: how often the network's view is taken into account, evenly over the epochs.
+        rounds: number of times that the network's view is used, evenly over the epochs.
     """
 
     def __init__(self, rounds: int = 2) -> None:

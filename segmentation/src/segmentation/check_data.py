@@ -31,7 +31,7 @@ def check_splits(data: str, root: Path, report: Report) -> list[Table]:
 
     Args:
         data: one of `DATA_SETS`.
-        root: where it lies.
+        root: folder of the data set.
         report: function that takes a fault.
     """
     tables = []

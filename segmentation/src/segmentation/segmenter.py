@@ -61,7 +61,7 @@ class Segmenter:
         network: network from `segmentation.models.build_network`.
         classes: classes of its outputs.
         device: ``auto`` (a GPU where there is one), ``cpu`` or ``cuda``.
-        inference: how the network is asked; by default the image whole, once.
+        inference: procedure that applies the network; by default the image whole, once.
         unreliable: names of classes that are not predicted: their pixels get the
             next best class.
         milliseconds: time of an image that a cascade is held to, see

@@ -50,7 +50,7 @@ class Checkpoint:
     """What a checkpoint holds, read without Lightning.
 
     Attributes:
-        path: where it was read from.
+        path: path of the file.
         task: the task that wrote it, e.g. ``voxel-flow``.
         hyper_parameters: the plain keyword arguments of the task's Lightning module.
         state_dict: the Lightning module's tensors, on the CPU.

@@ -28,7 +28,7 @@ def run_claim(
     """Parse the command line, run one claim or all on one thread, print and write each's tables.
 
     Args:
-        description: what the script says of itself.
+        description: description of the script.
         claims: claims by name; each takes the options and returns its tables. Of all, in one
             process, one can use what another has trained.
         add_options: function that adds the script's own options to the parser.
@@ -76,7 +76,7 @@ def fit_and_test(cfg: DictConfig, *callbacks: pl.Callback, checkpoint: Path | No
     Args:
         cfg: config from `configure`.
         callbacks: callbacks beside those of the config.
-        checkpoint: what the training goes on from; None starts it.
+        checkpoint: checkpoint that the training starts from; None starts it.
     """
     silence_libraries(cfg)
     pl.seed_everything(cfg.seed, workers=True, verbose=False)

@@ -84,7 +84,7 @@ class TaskData(pl.LightningDataModule):
         Args:
             identities: (N,), of the training samples.
             num_pictures: K; a batch holds batch_size / K identities.
-            folder: where they come from.
+            folder: source of the images.
 
         Raises:
             InputError: too few identities.

@@ -21,10 +21,10 @@ class Terms:
     """What is known of a data set, and what follows for weights that learned from it.
 
     Attributes:
-        data: what it is.
+        data: description of the data set.
         licence: licence of the data. What the data set's page says is to be read there.
-        weights: what that means for the weights.
-        limits: what it does not show.
+        weights: consequences for the weights.
+        limits: gaps of the data.
     """
 
     data: str

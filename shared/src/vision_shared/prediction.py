@@ -64,9 +64,9 @@ def predict_parser(
     """Return the parser of a ``predict`` command, with the options that all have.
 
     Args:
-        prog: how it is called.
-        description: what it does, in a sentence.
-        epilog: what its inputs and outputs are; shown as it is.
+        prog: name of the command.
+        description: purpose, in a sentence.
+        epilog: description of inputs and outputs, shown as it is.
         has_weights: whether weights come with the package: they are the default then.
     """
     last, shipped = "the newest under ./runs", "the weights that come with the package"

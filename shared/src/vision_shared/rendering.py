@@ -43,7 +43,7 @@ def render_once(
 
     Args:
         folder: folder of the data.
-        recipe: what is rendered, as text; it is kept in the folder's recipe.json.
+        recipe: description of the data, as text; it is kept in the folder's recipe.json.
         render: renders it into a new folder, which is there.
         number: number of images that are rendered.
         what: it is, e.g. ``scenes``.

@@ -74,11 +74,11 @@ class FaceData(TaskData, ABC):
     Args:
         folder: folder of this data set.
         attributes: names of those to learn, in this order; `None` is all.
-        region: what samples show: ``whole`` images; the ``box`` of a face, from its landmarks
-            where it has none; that which its ``landmarks`` place as a finder by tags does;
-            ``heads`` or ``faces`` that networks find, see `show_found`;
-            ``canvases``, composed of faces of one size and photographs without; or the path of a
-            file of boxes as list_bbox_celeba.txt, of all images.
+        region: region that samples show: ``whole`` images; the ``box`` of a face, from its
+            landmarks where it has none; that which its ``landmarks`` place as a finder by tags
+            does; ``heads`` or ``faces`` that networks find, see `show_found`; ``canvases``,
+            composed of faces of one size and photographs without; or the path of a file of boxes as
+            list_bbox_celeba.txt, of all images.
         context: factor that enlarges boxes around their centres.
         size: height and width of training samples.
         eval_size: size of the samples of validation and test; `None` is ``size``.

@@ -31,7 +31,7 @@ class Face:
         name: name of the image's file, below the data set's folder of images.
         image: uint8 RGB, (H, W, 3).
         attributes: (A,), 1 where it has an attribute, -1 where not, 0 where no one knows.
-        identity: who it is, from 0, or `NOBODY`.
+        identity: number of the person, from 0, or `NOBODY`.
         box: (4,), x1, y1, x2, y2 of the face; NaN where not known. May reach beyond the image.
         landmarks: (5, 2), in the order of `names.LANDMARKS`; NaN where not known.
     """

@@ -20,9 +20,9 @@ class Told(NamedTuple):
     Attributes:
         best: index of the attribute of each neuron, or of the neuron of each attribute.
         rises: whether the neuron is higher where the attribute is present.
-        auc: area under the ROC curve of the neuron for the attribute, or of its negative where it does not rise, on
-            images that did not choose it; 0.5 is chance. NaN where the attribute is not told apart
-            there.
+        auc: area under the ROC curve of the neuron for the attribute, or of its negative where it
+            does not rise, on images that did not choose it; 0.5 is chance. NaN where the attribute
+            is not told apart there.
     """
 
     best: Tensor

@@ -43,7 +43,7 @@ class FashionData(TaskData):
         benchmark: one of `fashion.data.benchmarks.BENCHMARKS`.
         folder: folder of this data set.
         attributes: names of those to learn, in this order; `None` is all.
-        region: what samples show: ``whole`` images, or the ``box`` of the garment.
+        region: region that samples show: ``whole`` images, or the ``box`` of the garment.
         context: factor that enlarges boxes around their centres.
         size: height and width of samples.
         scale: smallest and largest random factor of the region in training.

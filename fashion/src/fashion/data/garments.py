@@ -50,7 +50,7 @@ class Columns:
         states: (N, 8), of `taxonomy.STATES`, or ABSENT.
         types: numbers of `taxonomy.TYPES`, or UNKNOWN, as with all that follow but the variations.
         categories: numbers of the vocabulary's names.
-        items: what is one design has one number.
+        items: number of the item; one design has one number.
         series: number of the series: within an item, one colour has one number.
         domains: SHOP or CONSUMER.
         variations: 1 to 5, 0 where unknown.
@@ -105,9 +105,9 @@ class Garments:
     Attributes:
         folder: folder of the images.
         names: (N,), UTF-8, below the folder; an image may have several garments, and rows.
-        columns: what is known of them.
+        columns: annotations, by column.
         labels: (N, A), of attributes.
-        vocabulary: what the numbers mean.
+        vocabulary: names of the numbers.
         listed_in: the file or folder that names the images, for messages.
     """
 

@@ -45,7 +45,7 @@ class TrainingSamples(Dataset[dict[str, Any]]):
 
     Args:
         garments: garments that train.
-        region: what is varied: ``whole`` images, or the ``box`` of the garment.
+        region: region that is varied: ``whole`` images, or the ``box`` of the garment.
         context: factor that enlarges boxes around their centres.
         augmentation: varies it.
     """

@@ -182,7 +182,7 @@ class DeepFashionAlignment(nn.Module):
         Args:
             landmarks: (N, 8, 2), annotated, fractions.
             states: (N, 8).
-            previous: what `before` answers to their images, of which ``landmarks`` and
+            previous: outputs of `before` for their images, of which ``landmarks`` and
                 ``label_logits`` are read; None in the first stage.
             seed: seed of k-means.
 

@@ -64,7 +64,7 @@ class FashionNet(nn.Module):
         trunk: trunk with two branches, for the pose and for the whole.
         num_categories: C.
         num_attributes: A.
-        landmarks_from: where the local branch pools, a control of what that is worth: ``predicted``
+        landmarks_from: landmarks where the local branch pools, as a control: ``predicted``
             is the method; ``oracle`` the annotation, at test too; ``shuffled`` another image's;
             ``corner`` the top-left corner; ``none`` has no local branch.
         pooled_at_truth_in: phases that pool at the annotated landmarks while training.

@@ -15,8 +15,8 @@ class Pipeline(nn.Module):
     The two share nothing: each sees the image in its own size.
 
     Args:
-        network: what looks at a garment.
-        detector: what finds it; None where images are of one garment each.
+        network: network that describes a garment.
+        detector: detector of garments; None where images are of one garment each.
     """
 
     replaceable = ("category", "attributes")

@@ -14,8 +14,8 @@ def goes_with(index: GarmentIndex, garment: Garment, top: int, similar: int = 30
 
     Args:
         index: index of photographs of people; one of single garments has no answer.
-        garment: what is to be worn with something.
-        top: how many.
+        garment: garment to find companions for.
+        top: number of results.
         similar: garments of the index, those most like the given one, whose photographs are
             looked at.
 

@@ -89,7 +89,7 @@ class GarmentIndex:
 
         Args:
             queries: (Q, D), of length 1.
-            top: how many.
+            top: number of results.
             among: ascending rows to search, exactly; None is all.
 
         Raises:
@@ -115,7 +115,7 @@ class GarmentIndex:
         Args:
             embedding: (D,), of the query.
             attributes: its probabilities, of all the attributes of the index.
-            top: how many.
+            top: number of results.
             among: ascending rows to search; None is all.
         """
         asked = np.array([attributes[name] for name in self.files.manifest.attributes])

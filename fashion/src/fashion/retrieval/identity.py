@@ -51,8 +51,8 @@ def matching_recogniser(
 
     Args:
         folder: folder of the index.
-        manifest: what it is.
-        checkpoint: where the network is now; None where it was.
+        manifest: description of the index.
+        checkpoint: path of the network now; None where it was.
         device: its name.
         load: function that makes the recogniser; None is `load_recogniser`.
 
@@ -91,7 +91,7 @@ def open_with_network(
 
     Args:
         folder: folder of the index.
-        checkpoint: where the network is now; None where it was.
+        checkpoint: path of the network now; None where it was.
         device: its name.
         load: see `matching_recogniser`.
         report: function that takes the notices.

@@ -26,7 +26,7 @@ class Search:
     """How photos are searched for.
 
     Attributes:
-        index: what is searched.
+        index: index that is searched.
         recogniser: the network that made it.
         top: number of garments that are wanted.
         categories: categories that they may have; none is all.

@@ -29,7 +29,7 @@ class Spotter:
     """Finds garments in videos and looks them up.
 
     Args:
-        index: where they are looked up.
+        index: index that is searched.
         recogniser: the network that made it.
         top: number of similar garments that each gets.
         per_second: frames looked at in a second of video.

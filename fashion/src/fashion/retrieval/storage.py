@@ -65,7 +65,7 @@ class Manifest:
     """What an index is.
 
     Attributes:
-        checkpoint: where the network was.
+        checkpoint: path of the network at that time.
         model: its `fashion.retrieval.identity.model_digest`.
         transform: the recogniser's.
         whole: images were taken whole, each for one garment; else garments were looked for.
@@ -154,7 +154,7 @@ class IndexFiles:
 
     Attributes:
         folder: folder of the index.
-        manifest: what it is.
+        manifest: description of the index.
         rows: (num,) of `ROW`.
 
     Raises:

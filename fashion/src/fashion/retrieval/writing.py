@@ -45,8 +45,8 @@ class Entry:
 
     Attributes:
         file: the image it is in.
-        stamp: what that file was.
-        garment: what it looks like.
+        stamp: state of that file.
+        garment: description of the garment.
         thumbnail: (h, w, 3), small.
     """
 
@@ -61,7 +61,7 @@ class IndexWriter:
 
     Attributes:
         folder: folder of the index.
-        manifest: what it is as of the latest change that counts.
+        manifest: description of the index as of the latest change that counts.
     """
 
     def __init__(self, folder: Path) -> None:

@@ -126,7 +126,7 @@ class VocData(SegmentationData):
     """PASCAL VOC 2012; tests on its 1,449 validation images, as the truth of test is kept back.
 
     Args:
-        train: what trains, a part of `segmentation.data.voc`; `train_aug` is the usual list of
+        train: training split of `segmentation.data.voc`; `train_aug` is the usual list of
             10,582 images with the masks of SBD.
         sbd: SBD's folder `dataset`; `None` looks below `folder`.
         common: the arguments of `SegmentationData` but `classes`.

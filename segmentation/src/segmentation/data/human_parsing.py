@@ -78,7 +78,7 @@ class ParsingSet:
 
     Attributes:
         classes: classes of its masks.
-        page: where it is from.
+        page: address of its page.
         samples: function that lists a split below a root; takes a remedy for what is missing.
     """
 

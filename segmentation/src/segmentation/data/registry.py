@@ -19,7 +19,7 @@ class DataSet:
     """A data set.
 
     Attributes:
-        root: where it lies unless another folder is named; the ``folder`` of its config.
+        root: folder unless another one is named; the ``folder`` of its config.
         splits: splits that `vision_shared.check_data` reads.
         load: function that reads the list of a split below a root, and reports the faults of what
             it converts.

@@ -11,7 +11,7 @@ def need(path: Path, remedy: str) -> Path:
 
     Args:
         path: path of a file or folder of the data set.
-        remedy: where to get the data set, and the layout expected.
+        remedy: source of the data set, and the layout expected.
 
     Raises:
         FileNotFoundError: it does not exist.

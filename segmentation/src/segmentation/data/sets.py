@@ -48,7 +48,7 @@ class SegmentationSet:
     this is refused, never guessed.
 
     Attributes:
-        classes: what the masks' numbers mean.
+        classes: names of the masks' numbers.
         samples: samples in the order of the official list.
         read_mask_of: function that reads the mask of a sample that has one; raises
             `InputError`.

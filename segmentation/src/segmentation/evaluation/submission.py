@@ -29,7 +29,7 @@ def write_voc_submission(
     """Write results for VOC's server, all of them or none; to send: a .tar.gz of ``results``.
 
     Args:
-        folder: where ``results`` goes; made where it is missing.
+        folder: folder of ``results``; made where it is missing.
         results: names of images and their classes, uint8 (H, W) of the image's own
             size.
         competition: one of `COMPETITIONS`.

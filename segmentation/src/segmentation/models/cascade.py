@@ -43,8 +43,8 @@ class LayerCascade(nn.Module):
             ``rho``, as the released code does, ``confidence`` those that leave in a test.
         head_width: channels of the classifiers' 3x3 convolution.
         last_weight: weight of the last stage's loss; the others have 1.
-        fill: what later stages read where pixels have left: ``coarse`` features of blocks, or
-            ``zero``, the paper's.
+        fill: values that later stages read where pixels have left: ``coarse`` features of blocks,
+            or ``zero``, the paper's.
         block: side of the blocks, cells of the grid; odd ones have a cell in their centre.
 
     Attributes:

@@ -38,8 +38,8 @@ class MeanField(NamedTuple):
     Attributes:
         logits: ``unary - penalty``; a softmax over L gives the new probabilities.
         unary: log-probabilities before the step.
-        smoothed: what the local convolution makes of the probabilities.
-        penalty: what the label contexts make of that.
+        smoothed: output of the local convolution of the probabilities.
+        penalty: output of the label contexts.
     """
 
     logits: Tensor

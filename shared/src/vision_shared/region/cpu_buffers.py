@@ -78,7 +78,7 @@ class RegionRows:
     """The active pixels of a region.
 
     Args:
-        products: By the number of the step.
+        products: products by the number of the step.
         convolutions: values by the number of the step, given if the region is nearly
             everywhere: kernels inside a branch then take a whole map, which costs less than to
             gather for them.

@@ -80,7 +80,7 @@ class Program:
 
     Attributes:
         channels: channels of each value.
-        outside: what each value is where the region is not.
+        outside: value of each tensor outside of the region.
         output: the value that the stage returns.
     """
 

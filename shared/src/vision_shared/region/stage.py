@@ -32,7 +32,7 @@ def to_region(model: Network, stages: Iterable[str]) -> Network:
     parameters under the same names, and without a region computes what the network does.
 
     Args:
-        model: In eval mode.
+        model: model in eval mode.
         stages: names of submodules, such as "repeat_1" or "layer3.1"; each becomes a
             `RegionStage`.
 
@@ -76,7 +76,7 @@ class RegionStage(nn.Module):
 
     Args:
         stage: The submodule that is taken over, see `to_region`.
-        name: What messages call it.
+        name: name for messages.
 
     Attributes:
         program: The steps of the stage; ``program.num_products`` is their matrix products.

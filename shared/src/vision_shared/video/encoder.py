@@ -96,7 +96,7 @@ class VideoEncoder:
     Args:
         container: container opened for writing; nothing may have been written to it.
         path: the file, for messages; its suffix is the container's.
-        source: where the frames, or what they were made from, come from.
+        source: video that the frames, or their originals, come from.
         rate: nominal frames per second.
         tick: seconds; frame times are rounded to multiples of it.
         codec: an encoder's name; None is `default_codec`.

@@ -146,7 +146,7 @@ def missing(name: str, extras: Extras, carried: Sequence[Stream]) -> list[str]:
     """Return what a file that was written lacks, a few words each.
 
     Args:
-        name: what FFmpeg calls the file.
+        name: FFmpeg's name of the file.
         extras: extras that it was to keep.
         carried: the streams that it was given, whose languages it was to keep.
     """

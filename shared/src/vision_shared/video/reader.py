@@ -60,10 +60,10 @@ class VideoReader:
         path: the file.
         stream: the video stream that is read.
         audio: the audio streams, whose packets `frames` passes on.
-        extras: what else the file holds; packets of its subtitles are passed on, too.
+        extras: other contents of the file; packets of its subtitles are passed on, too.
         first: the first frame.
         aspect: width of a pixel by its height, where the file states it.
-        origin: what the file calls the time at which its earliest stream starts, in seconds; the
+        origin: time at which the file's earliest stream starts, in seconds; the
             frames' times count from there.
         rate: nominal frames per second; single frames may keep other times (variable rate).
         tick: the largest step, in seconds, by multiples of which frames can lie apart.

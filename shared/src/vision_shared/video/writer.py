@@ -51,7 +51,7 @@ class VideoWriter:
     Args:
         path: path that ends in one of `vision_shared.inputs.VIDEO_OUTPUTS`, which chooses the
             container.
-        source: where the frames, or what they were made from, come from.
+        source: video that the frames, or their originals, come from.
         rate: nominal frames per second.
         tick: seconds; frame times are rounded to multiples of it.
         codec: an encoder's name, e.g. ``libx264`` or the lossless ``ffv1``; None is

@@ -60,7 +60,7 @@ class Layer:
     Args:
         canvas: (h, w, 3) uint8, reflected at its border: it covers the frame; or (h, w, 4) with
             alpha, by which the colours are not multiplied.
-        corner: where the canvas' first pixel is in the frame at t = 1/2, x then y.
+        corner: position of the canvas' first pixel in the frame at t = 1/2, x then y.
         motion: motion of its points.
     """
 
@@ -129,7 +129,7 @@ def draw_motion(
     """Return a random motion, slow ones more often than fast ones.
 
     Args:
-        rng: what it follows from.
+        rng: source of randomness.
         centre: centre of the layer, (2,).
         max_speed: largest speed of the shift, in pixels from t = 0 to t = 1.
         extent: extent of the layer, in pixels, to which deformation is in proportion.

@@ -43,7 +43,7 @@ class StoredTriplets(Sequence[np.ndarray]):
     """The stored triplets of every video: uint8 RGB (3 N, 240, 320, 3), mapped and not loaded.
 
     Args:
-        folder: where they lie.
+        folder: folder of the triplets.
         videos: videos as the index names them.
     """
 

@@ -41,7 +41,7 @@ class PictureClips(Sequence[PictureClip]):
     """Clips that have a folder each, with the same names of files in all; nothing is listed.
 
     Args:
-        root: where the folders are.
+        root: folder of the folders.
         folders: folders of the clips, below `root`.
         names: names of each clip's frames, in the order of time.
     """

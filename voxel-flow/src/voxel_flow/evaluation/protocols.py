@@ -25,7 +25,7 @@ class Score(NamedTuple):
 
     Attributes:
         name: name of a column; also names the logged value.
-        words: how it is computed.
+        words: description of the computation.
         cell: formats a value, e.g. ``"{:.2f} dB"``.
         of: (image, target), and for a masked one also mask, to one value an image, NaN if it does
             not count.
@@ -45,7 +45,7 @@ class Published(NamedTuple):
     Attributes:
         method: method as its paper calls it.
         values: values as the source prints them, in the order of a table's cell; "-" for none.
-        source: where it is printed.
+        source: publication.
     """
 
     method: str

@@ -79,7 +79,7 @@ def adapt(
     Args:
         network: network from `voxel_flow.models.build_network`, for pairs of frames.
         video: decoded once, at a short side of 256, to a temporary file.
-        seconds: how long to train.
+        seconds: duration of the training.
         seed: seed of order and augmentation.
 
     Raises:

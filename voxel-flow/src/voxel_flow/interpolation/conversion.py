@@ -54,14 +54,14 @@ class Outcome:
     """What became of an input.
 
     Attributes:
-        target: what was written.
+        target: path of the output.
         num_frames: number of frames written; None for a figure.
         rate: frames per second of what was written, where it has a rate.
-        tally: what was met on the way.
+        tally: counts of events.
         seconds: wall time from the first frame read to the last written.
         damage: one line about what of the input could not be decoded, if anything.
         notices: lines about what was done to the input, and what of it the output could not keep.
-        adaptation: what fine-tuning on the input gained, where it was asked for.
+        adaptation: gain of fine-tuning on the input, where that was requested.
     """
 
     target: Path
@@ -121,7 +121,7 @@ def convert(
 
     Args:
         job: job from `voxel_flow.interpolation.jobs.plan`.
-        writing: how the output is written.
+        writing: options of the output.
         interpolator: function that returns the model; called once the input is known to be
             readable.
         report: function that takes a line for the user about what takes long.

@@ -68,7 +68,7 @@ class FrameInterpolator:
 
     Args:
         network: network from `voxel_flow.models.build_network`, for pairs of frames.
-        device: where it runs: ``auto`` (a GPU where there is one), ``cpu`` or ``cuda``.
+        device: device to use: ``auto`` (a GPU where there is one), ``cpu`` or ``cuda``.
         precision: precision of the network's convolutions; images are read and blended in fp32.
         scale: scale of the images on which motion is estimated, in (0, 1]; frames are read at full
             size. Below 1 is faster, and reaches further.

@@ -40,7 +40,7 @@ class Job:
     Attributes:
         sources: a video, or images in order.
         target: a file; or a folder, for images.
-        mode: what is made.
+        mode: kind of output.
         images_rate: images per second that the sources are taken for; None of a video.
     """
 
@@ -147,7 +147,7 @@ def plan(
     Args:
         sources: sources from `find_sources`.
         output: output as the user named it.
-        mode: what is made.
+        mode: kind of output.
         writing: how.
         images_rate: images per second that images are taken for.
 

@@ -45,8 +45,9 @@ class Request:
     Attributes:
         jobs: one or more jobs, all of one mode.
         checkpoint: a path, ``last``, or None for the weights that come with the package.
-        estimation: how motion is estimated, as `FrameInterpolator.from_checkpoint` takes it.
-        writing: how outputs are written.
+        estimation: options of the motion estimation, as `FrameInterpolator.from_checkpoint` takes
+            it.
+        writing: options of the outputs.
         adapt: minutes of fine-tuning on each video; None for none.
         as_json: whether a summary as JSON is all that is printed.
     """

@@ -55,7 +55,7 @@ class Segments:
         length: frames of each segment but the last; None is `LENGTH`.
 
     Attributes:
-        folder: where they lie.
+        folder: folder of the triplets.
         num_frames: frames of those that are whole.
 
     Raises:

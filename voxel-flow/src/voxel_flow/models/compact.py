@@ -44,7 +44,7 @@ class Compact(nn.Module):
         own_flows: whether each frame has a velocity of its own, the common one and what a level
             adds to it; the levels then also see how far outside each frame is read. Motion that is
             not even, and what one frame hides, need it.
-        trust: how much of the steps an untrained network takes in all, 0 to 1.
+        trust: share of the steps that an untrained network takes in all, 0 to 1.
     """
 
     unit = 4.0  # pixels: heads speak in these, and learn the flow in half the steps

@@ -147,8 +147,8 @@ def fill_boxes(
         rows: rows of ``columns``, by the name of the image.
         columns: columns that are changed.
         report: function that takes a line about faults.
-        second: where rows begin with the type and another number: takes the row and that number;
-            returns what was expected of it where it is no good.
+        second: function for rows that begin with the type and another number: takes the row and
+            that number; returns what was expected of it where it is no good.
     """
     given = 4 if second is None else 6
     for place, row, numbers in matched(path, rows, report):

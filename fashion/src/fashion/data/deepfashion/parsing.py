@@ -147,7 +147,7 @@ def read_labels(
     Args:
         path: path of a list whose rows are a key and ``num_labels`` numbers.
         num_labels: number of labels in every row.
-        rows: where the labels of each key go; other keys are left out.
+        rows: row of the labels of each key; other keys are left out.
         report: function that takes a line about rows that are not as expected, come twice, or lack.
         has_columns: whether the second line names the columns.
 
