@@ -48,7 +48,7 @@ class LayerCascade(nn.Module):
         block: side of the blocks, cells of the grid; odd ones have a cell in their centre.
 
     Attributes:
-        budget: what limits the pixels that go on by the time that is left; None is no limit.
+        budget: limit of the pixels that go on, by the time that is left; None is no limit.
 
     Raises:
         ValueError: another fill, a block below 1, a threshold out of range, or another number of

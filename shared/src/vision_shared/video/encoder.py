@@ -103,7 +103,7 @@ class VideoEncoder:
 
     Attributes:
         stream: the container's stream.
-        lost: what of the source's images it cannot keep, a few words each.
+        lost: properties of the source's images that it cannot keep, a few words each.
 
     Raises:
         InputError: there is no such encoder, the container does not take it, or it cannot hold the
