@@ -22,7 +22,7 @@ WORDS = {
     r"\bleast_(score|sightings|parts)\b(?![`\"])": "min_...",
     r"\bLEAST_\w+": "MIN_...",
     r"\bpictures_per_\w+(?!\")\b": "images_per_...",
-    r"^ {8,}(?!\w*Error)\w+: (of|what|where|how|who|which|from|that|takes|whose|returns) \w": "a noun first",
+    r"^ {8,}(?!\w*Error)\w+: (of|what|where|how|who|which|from|that|takes|whose) \w": "a noun first",
 }
 HELP = {
     r"(?i)\bpictures?\b": "image",
