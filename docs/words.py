@@ -12,6 +12,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 
+NO_NOUN = "of|what|where|how|who|which|from|that|takes|whose|returns"
 WORDS = {
     r"\blearnt\b": "learned",
     r"\bsurest\b": "sorted by score, descending",
@@ -22,7 +23,7 @@ WORDS = {
     r"\bleast_(score|sightings|parts)\b(?![`\"])": "min_...",
     r"\bLEAST_\w+": "MIN_...",
     r"\bpictures_per_\w+(?!\")\b": "images_per_...",
-    r"^ {8,}(?!\w*Error)\w+: (of|what|where|how|who|which|from|that|takes|whose) \w": "a noun first",
+    rf"^ {{8,}}(?!\w*Error)\w+: ({NO_NOUN}) \w": "a noun first",
 }
 HELP = {
     r"(?i)\bpictures?\b": "image",

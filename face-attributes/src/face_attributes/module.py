@@ -120,12 +120,14 @@ class FaceAttributesModule(pl.LightningModule):
         return self.net if self.part is None else getattr(self.net, self.part)
 
     def setup(self, stage: str) -> None:
+        """Check the data against the search, and show the finds before a test."""
         if self.search is not None and self.num_identities is None:
             self.search.check(self._data)
         if stage != "fit":  # of a resumed training, the weights are not there yet
             self._show_found()
 
     def on_fit_start(self) -> None:
+        """Show the finds, and begin the objective of a new run."""
         self._show_found()
         if self.objective is not None and self.trainer.global_step == 0:
             self.objective.begin(self.learner)
@@ -147,6 +149,7 @@ class FaceAttributesModule(pl.LightningModule):
         )
 
     def training_step(self, batch: dict[str, Tensor], _: int) -> Tensor | None:
+        """Return the loss of a batch; None where machines are fitted instead."""
         if self.fitting is not None:
             self.fitting.add(self.learner, batch)
             self.optimizers().step()  # type: ignore[union-attr]  # of no gradient: counts the steps
@@ -167,10 +170,12 @@ class FaceAttributesModule(pl.LightningModule):
         return loss
 
     def on_validation_epoch_start(self) -> None:
+        """Fit the machines, where there are some."""
         if self.fitting is not None:
             self.fitting.fit(self.learner)
 
     def validation_step(self, batch: dict[str, Tensor], _: int) -> None:
+        """Update the metrics of validation with a batch."""
         image = batch["image"]
         if self.objective is not None:
             self._validate_finder(batch)
@@ -209,6 +214,7 @@ class FaceAttributesModule(pl.LightningModule):
                 self.learner.offset.fill_(fit_offset(self.learner, faces))
 
     def on_validation_epoch_end(self) -> None:
+        """Log the metrics of validation."""
         if self.num_identities is not None:
             return
         if self.fitting is not None:
@@ -223,6 +229,7 @@ class FaceAttributesModule(pl.LightningModule):
         self.val_answers.reset()
 
     def on_test_start(self) -> None:
+        """Reset the metrics of the test."""
         for metric in (self.test_answers, self.linear_answers):
             metric.reset()
         self.test_features.reset()
@@ -237,6 +244,7 @@ class FaceAttributesModule(pl.LightningModule):
             self.finders = self.search.comparison(finders, self._data)
 
     def test_step(self, batch: dict[str, Tensor], _: int) -> None:
+        """Update the metrics of the test with a batch."""
         image, labels = batch["image"], batch["attributes"]
         tagging: Tagging = self.learner(image)
         if self.num_identities is not None:
@@ -251,6 +259,7 @@ class FaceAttributesModule(pl.LightningModule):
         self.linear_answers.update(linear.sigmoid(), labels)
 
     def on_test_epoch_end(self) -> None:
+        """Log the metrics of the test."""
         if self.search is not None and self.finders is not None:
             number = int(self.trainer.num_test_batches[0]) * self._data.eval_batch_size
             self.search.test(self.finders, self._data, number, self.device)
@@ -292,6 +301,7 @@ class FaceAttributesModule(pl.LightningModule):
         return isinstance(layers, PaperLayers) and self.learner.svms is not None
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
+        """Return the optimiser, a group of rates for each trunk, and its schedule."""
         groups: list[dict[str, Any]] = [
             {"params": [*self.learner.parameters()], "lr": self.learning_rate}
         ]

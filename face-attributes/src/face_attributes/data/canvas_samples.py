@@ -33,6 +33,7 @@ class CanvasSamples(Dataset[dict[str, Any]]):
 
     @cached_property
     def composer(self) -> Composer:
+        """The composer of the images; made when it is first needed."""
         return self._make()
 
     def __len__(self) -> int:
@@ -45,6 +46,7 @@ class CanvasSamples(Dataset[dict[str, Any]]):
 
 
 def make_sample(canvas: Canvas, index: int) -> dict[str, Any]:
+    """Return a sample of a canvas: image (3, S, S), squares (N, 3), attributes (A,)."""
     squares = np.full((len(CROWD), 3), np.nan, np.float32)
     squares[: len(canvas.squares)] = canvas.squares
     return {

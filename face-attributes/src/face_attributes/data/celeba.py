@@ -71,6 +71,7 @@ class CelebaFiles:
     landmarks: Path | None
 
     def lists(self) -> list[Path]:
+        """Return the paths of the lists that are there."""
         paths = (self.attributes, self.partition, self.identities, self.boxes, self.landmarks)
         return [path for path in paths if path is not None]
 

@@ -58,9 +58,11 @@ class PeopleData(FaceData):
         return people.groups(self.folder, self.faces(part).names)
 
     def known_attributes(self) -> Sequence[str]:
+        """Return the names of the attributes, before any image is read."""
         return people.PEOPLE_ATTRIBUTES
 
     def read_faces(self) -> Faces:
+        """Read the lists; see `face_attributes.data.faces.Faces`."""
         return celeba_faces(self.folder, "wild", self.cache)
 
 
@@ -77,9 +79,11 @@ class CelebaData(FaceData):
         self.images: Images = images
 
     def known_attributes(self) -> Sequence[str]:
+        """Return the names of the attributes, before any image is read."""
         return CELEBA_ATTRIBUTES
 
     def read_faces(self) -> Faces:
+        """Read the lists; see `face_attributes.data.faces.Faces`."""
         return celeba_faces(self.folder, self.images, self.cache)
 
 
@@ -96,14 +100,17 @@ class LfwaData(FaceData):
         self.num_attributes = num_attributes
 
     def known_attributes(self) -> Sequence[str]:
+        """Return the names of the attributes, before any image is read."""
         if self.num_attributes == len(CELEBA_ATTRIBUTES):
             return CELEBA_ATTRIBUTES
         return self.read_faces().attributes
 
     def read_faces(self) -> Faces:
+        """Read the lists; see `face_attributes.data.faces.Faces`."""
         return lfwa_faces(self.folder, self.num_attributes, self.cache)
 
     def faces(self, part: Part) -> Faces:
+        """Return the faces of a split; a split that is missing is validation's."""
         return super().faces("val" if part == "train" else part)
 
 
@@ -111,11 +118,14 @@ class FolderData(FaceData):
     """A folder of the user's own (`face_attributes.data.folder`)."""
 
     def known_attributes(self) -> Sequence[str]:
+        """Return the names of the attributes, before any image is read."""
         return folder_attributes(self.folder)
 
     def read_faces(self) -> Faces:
+        """Read the lists; see `face_attributes.data.faces.Faces`."""
         return folder_faces(self.folder)
 
     def faces(self, part: Part) -> Faces:
+        """Return the faces of a split; a split that is missing is validation's."""
         has_test = len(self.all_faces.part("test"))
         return super().faces("val" if part == "test" and not has_test else part)

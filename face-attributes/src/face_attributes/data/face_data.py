@@ -252,6 +252,7 @@ class FaceData(TaskData, ABC):
         return faces.take(held_out(faces.identities))
 
     def training_samples(self) -> TrainingSamples:
+        """Return the augmented samples of the training split; `InputError` where none has labels."""
         faces = self.training_faces()
         if self.images_per_identity is None and not faces.labels.any():
             raise InputError(f"{faces.listed_in}: no attribute of an image to train on is known")
@@ -317,6 +318,7 @@ class FaceData(TaskData, ABC):
         return boxes[boxes.isfinite().all(1)]
 
     def regions(self, faces: Faces) -> Regions:
+        """Return the regions that samples show of some faces."""
         if self.region == "whole":
             return Regions("whole")
         if self.region == "box":
@@ -329,6 +331,7 @@ class FaceData(TaskData, ABC):
         return Regions("box", self.context, read_boxes(path, faces.names), path)
 
     def train_dataloader(self) -> DataLoader[Any]:
+        """Return the training batches, of whole identities where ``images_per_identity`` is set."""
         if self.images_per_identity is None:
             return super().train_dataloader()
         identities = self.train_set.faces.identities

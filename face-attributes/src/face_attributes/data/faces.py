@@ -76,9 +76,11 @@ class Faces:
         return len(self.names)
 
     def name(self, index: int) -> str:
+        """Return the file name of a row, relative to the folder."""
         return self.names[index].decode()
 
     def path(self, index: int) -> Path:
+        """Return the path of a row's image."""
         return self.folder / self.name(index)
 
     def take(self, rows: NDArray[np.intp] | NDArray[np.bool_]) -> "Faces":
@@ -87,6 +89,7 @@ class Faces:
         return replace(self, **{column: getattr(self, column)[rows] for column in columns})
 
     def part(self, part: Part) -> "Faces":
+        """Return the faces of a split."""
         return self.take(self.parts == PARTS.index(part))
 
     def with_attributes(self, attributes: Sequence[str]) -> "Faces":

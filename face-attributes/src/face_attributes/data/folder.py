@@ -81,6 +81,7 @@ def folder_attributes(root: Path) -> list[str]:
 
 
 def attributes_path(root: Path) -> Path:
+    """Return the path of the table; raises `FileNotFoundError` with the expected layout."""
     path = root / "attributes.csv"
     if not path.exists():
         raise FileNotFoundError(
@@ -91,6 +92,7 @@ def attributes_path(root: Path) -> Path:
 
 
 def picture_folder(root: Path) -> Path:
+    """Return the folder of the images: ``images``, or the data set's own."""
     return root / "images" if (root / "images").is_dir() else root
 
 

@@ -142,6 +142,7 @@ def background_paths(folder: Path, part: Part) -> list[Path]:
 
 
 def make_sample(face: Face, index: int, image: NDArray[np.uint8]) -> dict[str, Any]:
+    """Return a sample of a face: image (3, H, W) in [0, 1], attributes (A,), identity."""
     return {
         "image": to_tensor(image),
         "attributes": torch.from_numpy(face.attributes),

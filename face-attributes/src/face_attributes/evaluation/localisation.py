@@ -103,6 +103,7 @@ class LocalisationResults(ShapedMetric):
             self.hits += self.hits.new_tensor([1, float(contains(truth, peak[None]).any())])
 
     def compute(self) -> LocalisationScores:
+        """Return the scores over all images."""
         num_images, num_faces, with_faces, found = self.counts.tolist()
         peaks, hits = self.hits.tolist()
         found_faces, boxes = hits_at_scores(dim_zero_cat(self.scores), dim_zero_cat(self.is_face))

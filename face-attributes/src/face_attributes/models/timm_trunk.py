@@ -46,6 +46,7 @@ class TimmTrunk(nn.Module):
         self.smallest = reduction
 
     def forward(self, image: Tensor) -> Tensor:
+        """Map images (B, 3, H, W) in [0, 1] to features (B, C, h, w), not negative."""
         return F.relu(self.network(self.normalise(image))[0])
 
 
