@@ -252,7 +252,7 @@ class FaceData(TaskData, ABC):
         return faces.take(held_out(faces.identities))
 
     def training_samples(self) -> TrainingSamples:
-        """Return the augmented samples of the training split; `InputError` where none has labels."""
+        """Return the augmented samples of the training split; `InputError` without any label."""
         faces = self.training_faces()
         if self.images_per_identity is None and not faces.labels.any():
             raise InputError(f"{faces.listed_in}: no attribute of an image to train on is known")
