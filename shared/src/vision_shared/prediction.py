@@ -185,7 +185,7 @@ def find_checkpoint(checkpoint: str | None, task: str, shipped: Path | None = No
     Raises:
         ModelError: ``last``, and no run of the task is there; or an address that has no file.
     """
-    from vision_shared.checkpoints import newest_checkpoint
+    from vision_shared.newest_checkpoint import newest_checkpoint
 
     if checkpoint is None:
         return str(shipped)

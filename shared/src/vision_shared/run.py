@@ -24,6 +24,7 @@ from vision_shared.addresses import fetch, is_address
 from vision_shared.compiling import compile_network
 from vision_shared.final_test import best_score, checkpoint_to_test, test
 from vision_shared.inputs import InputError
+from vision_shared.newest_checkpoint import newest_checkpoint
 from vision_shared.processes import processes_of_job, sweep_folder, wait_for_children
 from vision_shared.resuming import expect_training_state, restoring
 from vision_shared.signals import Terminated
@@ -266,7 +267,7 @@ def find_resume(cfg: DictConfig) -> str | None:
         if Path(cfg.output_dir).absolute() != Path.cwd():  # named by the user, perhaps
             folders.append(Path(cfg.output_dir))
         sweep = sweep_folder()  # whose jobs do not go on from each other
-        path = checkpoints.newest_checkpoint(cfg.task, *folders, name="last.ckpt", without=sweep)
+        path = newest_checkpoint(cfg.task, *folders, name="last.ckpt", without=sweep)
         print(f"resuming from {path}")
     checkpoints.read_checkpoint(path, task=cfg.task)
     expect_training_state(str(path))

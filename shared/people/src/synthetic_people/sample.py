@@ -21,7 +21,7 @@ class Garment:
         item: number of the design; the same on whoever wears it.
         category: a word of `wardrobe.CATEGORIES`.
         kind: "upper", "lower" or "full".
-        attributes: words of `wardrobe.ATTRIBUTES` that hold.
+        attributes: words of `design_attributes.ATTRIBUTES` that hold.
         box: x, y, width, height in pixels of what is seen of it; zeros where nothing is.
         landmarks: (8, 2) x, y in pixels, by `GARMENT_LANDMARKS`; NaN for those it does not have.
         visibility: (8,) uint8, VISIBLE, OCCLUDED or OUTSIDE.

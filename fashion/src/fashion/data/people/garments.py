@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from fashion.data.taxonomy import ABSENT, CATEGORIES, SLOTS_OF_TYPE, TRUNCATED, TYPES
 from synthetic_people import sample
-from synthetic_people.wardrobe import ATTRIBUTES
+from synthetic_people.design_attributes import ATTRIBUTES
 
 CATEGORY_OF = {
     "tank": "Tank", "tee": "Tee", "polo": "Henley", "blouse": "Blouse", "shirt": "Button-Down",
