@@ -26,6 +26,7 @@ from face_attributes.losses import attribute_loss, identity_loss
 from face_attributes.machine_fitting import MachineFitting
 from face_attributes.models import LNetsANet, Tagging, TagMaps, build_network
 from face_attributes.models.face_layers import PaperLayers
+from face_attributes.optimizer import one_cycle_optimizer
 from face_attributes.report import attribute_tables
 from vision_shared.checkpoints import without_sources
 from vision_shared.inputs import InputError
@@ -307,17 +308,8 @@ class FaceAttributesModule(pl.LightningModule):
         ]
         if isinstance(self.learner, TagMaps):
             groups = self.learner.parameter_groups(self.learning_rate)
-        optimizer = torch.optim.AdamW(groups, weight_decay=self.weight_decay)
-        schedule = torch.optim.lr_scheduler.OneCycleLR(
-            optimizer,
-            [group["lr"] for group in groups],
-            total_steps=int(self.trainer.estimated_stepping_batches),
-            cycle_momentum=False,
-        )
-        return {
-            "optimizer": optimizer,
-            "lr_scheduler": {"scheduler": schedule, "interval": "step"},
-        }
+        num_steps = int(self.trainer.estimated_stepping_batches)
+        return one_cycle_optimizer(groups, self.weight_decay, num_steps)
 
     def panels(self, batch: dict[str, Any]) -> dict[str, np.ndarray]:
         """Draw up to four samples: image with boxes, response, attributes."""
