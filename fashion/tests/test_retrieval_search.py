@@ -371,7 +371,7 @@ def test_files_of_an_index_are_trusted_in_nothing(folder: Path) -> None:
     for path, content in damage.items():
         whole = path.read_bytes()
         path.write_bytes(content)
-        with pytest.raises(InputError, match=rf"{path}: .*make the index anew"):
+        with pytest.raises(InputError, match=rf"{path}: .*build the index again"):
             use(folder)
         path.write_bytes(whole)
 

@@ -1,5 +1,7 @@
 """Colours of planar frames as tensors, held against swscale's."""
 
+from typing import Any
+
 import av
 import numpy as np
 import pytest
@@ -20,11 +22,16 @@ def smooth(height: int, width: int) -> np.ndarray:
     return 0.5 + 0.35 * np.stack(waves, -1)
 
 
+def in_type_of(like: av.VideoFrame, levels: np.ndarray) -> Any:
+    """Return levels in the type that holds those of a frame."""
+    return levels.astype(np.uint8 if white_level(like) == 255 else np.uint16)
+
+
 def make_frame(pixel_format: str, matrix: int, size: tuple[int, int]) -> av.VideoFrame:
     like = av.VideoFrame(size[1], size[0], pixel_format)
     like.colorspace = matrix
     levels = np.rint(smooth(*size) * white_level(like))
-    return from_levels(levels.astype(np.uint8 if white_level(like) == 255 else np.uint16), like)
+    return from_levels(in_type_of(like, levels), like)
 
 
 def planes(frame: av.VideoFrame) -> list[np.ndarray]:
@@ -59,9 +66,7 @@ def test_flat_colours_come_back_to_the_level_with_their_tags(pixel_format: str) 
     like.colorspace, like.color_range, like.color_primaries = BT709, 1, 9
     for colour in ((255, 0, 0), (12, 200, 90), (255, 255, 255), (0, 0, 0)):
         levels = np.broadcast_to(np.array(colour) * (white_level(like) // 255), (16, 32, 3))
-        frame = from_levels(
-            np.ascontiguousarray(levels, np.uint8 if white_level(like) == 255 else np.uint16), like
-        )
+        frame = from_levels(np.ascontiguousarray(in_type_of(like, levels)), like)
         back = to_planes(to_image(frame, CPU), frame)
         assert (back.colorspace, back.color_range, back.color_primaries) == (1, 1, 9)
         for before, after in zip(planes(frame), planes(back), strict=True):

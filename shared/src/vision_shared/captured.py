@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.utils import _pytree as pytree
 
 Capture = Callable[[Callable[[], Any]], tuple[Callable[[], object], Any]]
-"""A call -> what repeats it, and what it has returned, which each repetition writes anew."""
+"""A call -> what repeats it, and what it has returned, which each repetition writes again."""
 
 _REMEMBERED = 256  # sizes that have been met once
 
@@ -23,8 +23,8 @@ class CapturedCalls:
     called as it is, with one warning.
 
     Args:
-        function: takes tensors alone, on a CUDA device; returns tensors that follow from those and
-            from what stays where it is in memory, and is called without gradients.
+        function: function of tensors alone, on a CUDA device; it returns tensors that follow from
+            those and from what stays where it is in memory, and is called without gradients.
         most: graphs that are kept, the last used ones: each has the memory of its inputs and of
             its answer, and all of them that of one call.
         capture: another one for tests.
@@ -43,7 +43,7 @@ class CapturedCalls:
         """Return what the function does, in tensors of one's own.
 
         Args:
-            inputs: of the function.
+            inputs: arguments of the function.
             room: sizes of the memory in which a graph has the inputs, theirs at least, by which
                 calls of several sizes share a graph; None is their own. Beyond an input is what an
                 earlier one has left there, zeros at first, and the answer is of the whole room.

@@ -22,9 +22,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from vision_shared.checkpoints import IN_A_RUN
 from vision_shared.commands import run_command
 from vision_shared.inputs import CommandParser, ExitCode, new_file
+from vision_shared.newest_checkpoint import IN_A_RUN
 from vision_shared.prediction import answer
 
 NUM_IMAGES = 3
@@ -36,16 +36,16 @@ class Run:
     """What a run's folder says of it.
 
     Attributes:
-        folder: of the run.
+        folder: folder of the run.
         task: its name.
         choices: the command line's overrides.
         monitor: the metric that chooses the best checkpoint.
         best: its best value so far; None before the first validation.
         step: optimiser steps so far.
         started: seconds since 1970.
-        seconds: from the start to the newest row of metrics.
-        commit: of the code; None outside a checkout.
-        scores: of the test, by name; empty before it.
+        seconds: time from the start to the newest row of metrics.
+        commit: commit of the code; None outside a checkout.
+        scores: metrics of the test, by name; empty before it.
         images: panels, the newest first.
     """
 

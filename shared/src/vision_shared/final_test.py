@@ -49,11 +49,11 @@ def test(
     """Test a checkpoint; report and save.
 
     Args:
-        cfg: of the run.
+        cfg: config of the run.
         module: the weights that are tested where there is no checkpoint.
-        data: with the test set.
-        trainer: on one device, so that no sample counts twice.
-        checkpoint: from `checkpoint_to_test`.
+        data: data with the test set.
+        trainer: trainer on one device, so that no sample counts twice.
+        checkpoint: checkpoint from `checkpoint_to_test`.
     """
     if not trainer.limit_test_batches:
         print("no test: trainer.limit_test_batches=0")

@@ -41,7 +41,7 @@ def write_onnx(
     Args:
         program: of `torch.export`; it may hold operators that have a decomposition
             (`vision_shared.decompositions`).
-        path: of the file.
+        path: file to write.
         outputs: names of what the program returns.
         metadata: entries of the model's metadata.
 

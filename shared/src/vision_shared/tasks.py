@@ -47,10 +47,10 @@ class ExportSpec:
     """A network to export.
 
     Attributes:
-        network: takes and returns tensors only.
+        network: function that takes and returns tensors only.
         example: its arguments, of a typical size.
         other: its arguments at another size, on which the exported program is checked.
-        dynamic_shapes: as for torch.export.export.
+        dynamic_shapes: dynamic shapes as for torch.export.export.
         outputs: names of what it returns.
     """
 
@@ -72,7 +72,7 @@ class ExportSpec:
         """Export a network of images (B, 3, H, W) whose answer is a named tuple.
 
         Args:
-            network: takes the image alone.
+            network: function that takes the image alone.
             outputs: the names of the answer's tensors that the program returns; of one name it
                 returns the tensor itself, else a tuple.
             example: B, H and W of the typical size.

@@ -24,7 +24,7 @@ class TimmTrunk(nn.Module):
         input_size: pixels a side of the regions that it is given in a cascade.
 
     Attributes:
-        channels: of the features; negative values are cut, so that a response is one.
+        channels: channels of the features; negative values are cut, so that a response is one.
 
     Raises:
         ValueError: no such network, no such reduction, or a layer that pads otherwise.
@@ -46,6 +46,7 @@ class TimmTrunk(nn.Module):
         self.smallest = reduction
 
     def forward(self, image: Tensor) -> Tensor:
+        """Map images (B, 3, H, W) in [0, 1] to features (B, C, h, w), not negative."""
         return F.relu(self.network(self.normalise(image))[0])
 
 

@@ -33,7 +33,7 @@ ITERATIONS = 8
 SAMPLE = 1000
 """Garments that the tuning asks for, and again the measurement."""
 
-REMEDY = "make the index anew"
+REMEDY = "build the index again"
 
 Blocks = Callable[[], Iterable[tuple[int, Vectors]]]
 
@@ -68,8 +68,8 @@ class InvertedIndex:
         """Distribute vectors over lists, in a new file.
 
         Args:
-            path: of the file.
-            blocks: gives the vectors in parts, each time from the start.
+            path: path of the file.
+            blocks: function that gives the vectors in parts, each time from the start.
             ids: (N,), of all of them.
             dimension: D.
             faiss: the module.

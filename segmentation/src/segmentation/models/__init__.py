@@ -49,7 +49,7 @@ def build_network(
     """Build a network from plain settings, as a checkpoint records them.
 
     Args:
-        name: of the network, a key of `NETWORKS`.
+        name: name of the network, a key of `NETWORKS`.
         num_classes: L.
         trunk: ``name``, a key of `TRUNKS`, and its settings.
         settings: the network's own.

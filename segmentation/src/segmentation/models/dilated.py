@@ -23,7 +23,8 @@ class DilatedNetwork(nn.Module):
         trunk: with ``channels``; ``timm`` of a ResNet is torchvision's.
         num_classes: L.
         head: ``deeplab_v3`` or ``fcn``, two convolutions.
-        dilations: of DeepLab-v3's 3x3 convolutions; 12, 24 and 36 on an eighth of the size.
+        dilations: dilations of DeepLab-v3's 3x3 convolutions; 12, 24 and 36 on an eighth of
+            the size.
         width: channels of DeepLab-v3's head.
 
     Raises:
@@ -68,7 +69,7 @@ class AtrousPyramid(nn.Module):
     Args:
         inputs: channels of the features.
         width: channels of each branch, and of what they become together.
-        dilations: of the 3x3 convolutions.
+        dilations: dilations of the 3x3 convolutions.
     """
 
     def __init__(self, inputs: int, width: int, dilations: Sequence[int]) -> None:

@@ -42,8 +42,9 @@ def region_conv2d(
         bias: (O,).
         region: The active pixels.
         dilation: Rows and columns between taps, or one number for both.
-        inactive: What a tap reads at an inactive pixel: "zero", or "frozen", the map as it is.
-        residual: As the result: (B, O, H, W) or (M, O).
+        inactive: value that a tap reads at an inactive pixel: "zero", or "frozen", the map as it
+            is.
+        residual: addend in the shape of the result: (B, O, H, W) or (M, O).
         relu: Whether active pixels of the result are cut at zero.
 
     Returns:
@@ -90,8 +91,8 @@ class RegionConv2d(nn.Conv2d):
         groups: 1.
         bias: Whether there is one.
         padding_mode: "zeros".
-        device: Of the weights.
-        dtype: Of the weights.
+        device: device of the weights.
+        dtype: dtype of the weights.
 
     Raises:
         ValueError: An argument is of a convolution that a region does not do.

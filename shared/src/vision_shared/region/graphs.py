@@ -29,8 +29,8 @@ class Graphs:
     beyond the tokens is dropped.
 
     Args:
-        program: of the stage, which is given with each call, and its packed weights: the same
-            object as long as they are valid.
+        program: program of the stage, which is given with each call, and its packed weights: the
+            same object as long as they are valid.
         capture: see `CapturedCalls`.
     """
 

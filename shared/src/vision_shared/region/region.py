@@ -247,7 +247,7 @@ class Blocks:
 
     Args:
         mask: (B, H, W), bool, True where active.
-        side: of the squares, pixels; those at the right and at the bottom may be cut.
+        side: side of the squares, pixels; those at the right and at the bottom may be cut.
 
     Attributes:
         covered: (B * H * W,), bool: the inactive pixels of images that have an active one.

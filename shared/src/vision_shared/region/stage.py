@@ -33,8 +33,8 @@ def to_region(model: Network, stages: Iterable[str]) -> Network:
     parameters under the same names, and without a region computes what the network does.
 
     Args:
-        model: In eval mode.
-        stages: Names of submodules, such as "repeat_1" or "layer3.1"; each becomes a
+        model: model in eval mode.
+        stages: names of submodules, such as "repeat_1" or "layer3.1"; each becomes a
             `RegionStage`.
 
     Raises:
@@ -78,7 +78,7 @@ class RegionStage(nn.Module):
 
     Args:
         stage: The submodule that is taken over, see `to_region`.
-        name: What messages call it.
+        name: name for messages.
 
     Attributes:
         program: The steps of the stage; ``program.num_products`` is their matrix products.

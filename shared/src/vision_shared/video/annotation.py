@@ -47,7 +47,7 @@ def annotate_video(
         source: the video.
         targets: the videos to write, by the names that ``draw`` gives its images.
         draw: sees each frame once, in order.
-        overwrite: replace files of those names.
+        overwrite: whether to replace files of those names.
 
     Raises:
         InputError: the video cannot be read, or an output may not be written.

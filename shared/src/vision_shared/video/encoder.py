@@ -71,7 +71,7 @@ def one_line_errors(path: Path, codec: str) -> Iterator[None]:
     """Turn what FFmpeg raises in the block into an `InputError` that names the file.
 
     Args:
-        path: of the file that is written.
+        path: path of the file that is written.
         codec: the encoder's name.
     """
     try:
@@ -101,9 +101,9 @@ class VideoEncoder:
     source's.
 
     Args:
-        container: opened for writing; nothing may have been written to it.
+        container: container opened for writing; nothing may have been written to it.
         path: the file, for messages; its suffix is the container's.
-        source: where the frames, or what they were made from, come from.
+        source: video that the frames, or their originals, come from.
         rate: nominal frames per second.
         tick: seconds; frame times are rounded to multiples of it.
         codec: an encoder's name; None is `default_codec`.
@@ -112,7 +112,7 @@ class VideoEncoder:
 
     Attributes:
         stream: the container's stream.
-        lost: what of the source's images it cannot keep, a few words each.
+        lost: properties of the source's images that it cannot keep, a few words each.
 
     Raises:
         InputError: there is no such encoder, the container does not take it, or it cannot hold the

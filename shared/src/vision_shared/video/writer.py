@@ -49,17 +49,18 @@ class VideoWriter:
     become, see `vision_shared.video.encoder.VideoEncoder`.
 
     Args:
-        path: ends in one of `vision_shared.inputs.VIDEO_OUTPUTS`, which chooses the container.
-        source: where the frames, or what they were made from, come from.
+        path: path that ends in one of `vision_shared.inputs.VIDEO_OUTPUTS`, which chooses the
+            container.
+        source: video that the frames, or their originals, come from.
         rate: nominal frames per second.
         tick: seconds; frame times are rounded to multiples of it.
         codec: an encoder's name, e.g. ``libx264`` or the lossless ``ffv1``; None is
             `default_codec`.
-        stretch: how many times as long as the source the result lasts; audio keeps its pitch.
+        stretch: factor of the source's duration; audio keeps its pitch.
         keeps_audio: carry the source's audio over.
         keeps_extras: carry over metadata, chapters, subtitles and attachments.
-        is_exact: refuse an encoder that cannot hold the source's images without loss.
-        overwrite: replace a file of that name.
+        is_exact: whether to refuse an encoder that cannot hold the source's images without loss.
+        overwrite: whether to replace a file of that name.
 
     Attributes:
         notices: lines about what of the source the file could not keep; all of them once the block

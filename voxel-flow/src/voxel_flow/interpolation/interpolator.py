@@ -71,10 +71,10 @@ class FrameInterpolator:
     Neither changes how many frames there are. See `voxel_flow.interpolation.scene_cuts`.
 
     Args:
-        network: from `voxel_flow.models.build_network`, for pairs of frames.
-        device: where it runs: ``auto`` (a GPU where there is one), ``cpu`` or ``cuda``.
-        precision: of the network's convolutions; images are read and blended in fp32.
-        scale: of the images on which motion is estimated, in (0, 1]; frames are read at full
+        network: network from `voxel_flow.models.build_network`, for pairs of frames.
+        device: device to use: ``auto`` (a GPU where there is one), ``cpu`` or ``cuda``.
+        precision: precision of the network's convolutions; images are read and blended in fp32.
+        scale: scale of the images on which motion is estimated, in (0, 1]; frames are read at full
             size. Below 1 is faster, and reaches further.
         tile: largest side, in pixels, of what the network sees at once; larger images are done in
             overlapping tiles, so that memory has a bound.

@@ -37,8 +37,8 @@ def synthesise(
     Args:
         network: its weights are those of one call wherever a tile has nothing beside it.
         frames: (B, K, 3, H, W) RGB in [0, 1], taken at times 0, 1, ...
-        time: (B,) of the frames to be made.
-        scale: of the images on which the flow is estimated, in (0, 1].
+        time: (B,) times of the frames to be made.
+        scale: scale of the images on which the flow is estimated, in (0, 1].
         tile: largest side of what the network sees at once, in pixels of those images.
     """
     height, width = frames.shape[-2:]
