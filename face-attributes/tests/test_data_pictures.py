@@ -56,13 +56,13 @@ def test_truncated_picture_raises(tmp_path: Path, share: float) -> None:
     data = path.read_bytes()
     path.write_bytes(data[: int(share * len(data))])
     assert not is_common_jpeg(path.read_bytes())
-    with pytest.raises(InputError, match=r"a\.jpg: a damaged picture") as error:
+    with pytest.raises(InputError, match=r"a\.jpg: a damaged image") as error:
         read_picture(path)
     assert "\n" not in str(error.value)
 
 
 @pytest.mark.parametrize(
-    ("content", "message"), [(b"", "an empty file"), (b"no picture", "not a picture")]
+    ("content", "message"), [(b"", "an empty file"), (b"no picture", "not an image")]
 )
 def test_file_that_is_no_picture_raises(tmp_path: Path, content: bytes, message: str) -> None:
     (tmp_path / "a.jpg").write_bytes(content)

@@ -138,7 +138,7 @@ def test_truncated_and_narrow_pictures_are_skipped(
     pictures = [tmp_path / name for name in ("cut.png", "line.png", "photo.png")]
     assert run(lnet, *pictures, "-o", tmp_path / "out") == ExitCode.PARTLY_DONE
     cut, line, count = capsys.readouterr().err.splitlines()
-    assert "cut.png: a damaged picture" in cut
+    assert "cut.png: a damaged image" in cut
     assert "line.png: 2000x1 pixels; expected a longer side of at most 20 times" in line
     assert count == "predict: 2 of 3 inputs skipped"
 
@@ -196,7 +196,7 @@ def test_bad_inputs_are_named_skipped_and_counted(
     broken.write_bytes(b"no picture")
     assert run(lnet, photo, broken, "-o", out) == ExitCode.PARTLY_DONE
     assert capsys.readouterr().err.splitlines() == [
-        f"predict: {broken}: not a picture that can be read",
+        f"predict: {broken}: not an image that can be read",
         "predict: 1 of 2 inputs skipped",
     ]
     assert [line["file"] for line in lines(out)] == [str(photo)]

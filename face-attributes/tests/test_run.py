@@ -58,7 +58,8 @@ def test_every_network_builds_with_the_attributes_of_its_data(config: Config, ne
     with torch.device("meta"):
         cfg = config("face_attributes", f"module={network}")
         settings = cfg.module.network
-        for node in (settings, settings.get("lnet_o"), settings.get("backbone")):
+        anet = settings.get("anet") or settings
+        for node in (settings, settings.get("lnet_o"), anet.get("backbone")):
             if node is not None and "pretrained" in node:
                 node.pretrained = False
         module: Any = build(cfg).module

@@ -128,8 +128,10 @@ def test_what_is_found_is_corrected_however_it_is_searched() -> None:
     square, moved = (search.find(image[None])[0][0][0] for search in (plain, corrected))
     x, y, side = square.tolist()
     assert moved.tolist() == pytest.approx([x + 0.1 * side, y + 0.2 * side, 0.8 * side], rel=0.02)
-    for boxes in (corrected(image).boxes, corrected.best_boxes([image])):
-        torch.testing.assert_close(boxes, face_boxes(moved[None]))
+    expected = face_boxes(moved[None])
+    torch.testing.assert_close(corrected(image).boxes, expected)
+    # a data set's images are searched at other sizes
+    torch.testing.assert_close(corrected.best_boxes([image]), expected, rtol=0, atol=3.0)
 
 
 def test_squares_that_agree_are_fused() -> None:

@@ -394,7 +394,7 @@ def test_lists_are_trusted_in_nothing(folder: Path) -> None:
         (bytes(negative), "ids that no garment has"),
     ):
         lists.write_bytes(content)
-        with pytest.raises(InputError, match=f"{lists}: damaged: {words}; make the index anew"):
+        with pytest.raises(InputError, match=f"{lists}: damaged: {words}; build the index again"):
             use(folder)
 
 

@@ -174,7 +174,7 @@ def check_inside(
     where = line_of(listed_in, picture.name)
     raise InputError(
         f"{where}: a box of {x2 - x1:g}x{y2 - y1:g} pixels at ({x1:g}, {y1:g}) outside its "
-        f"picture {picture} of {width}x{height}: is the list of other images?"
+        f"image {picture} of {width}x{height}: is the list of other images?"
     )
 
 
