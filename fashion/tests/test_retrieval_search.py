@@ -415,3 +415,13 @@ def test_empty_list_hides_no_garment(folder: Path) -> None:
     (found,) = GarmentIndex(folder).nearest(unit(centre[None]), 3)
     (expected,) = GarmentIndex(folder, faiss=None).nearest(unit(centre[None]), 3)
     assert [hit.row for hit in found] == [hit.row for hit in expected]
+
+
+def test_failed_removal_leaves_the_index_as_it_was(folder: Path) -> None:
+    fill(folder, clusters(9))
+    path = part_path(folder, "vectors", 0)
+    path.write_bytes(b"\xff" * path.stat().st_size)
+    before = {file: file.read_bytes() for file in folder.rglob("*") if file.is_file()}
+    with pytest.raises(InputError, match="damaged"), opened(folder) as writer:
+        writer.remove(np.arange(9) < 2)
+    assert {file: file.read_bytes() for file in folder.rglob("*") if file.is_file()} == before

@@ -22,8 +22,8 @@ TENSORS_ALONE = ("a network", "a setting that no network", "hyper-parameters wit
 NEEDS_A_PART = ("search by style", "spot", "index add", "index remove")
 """Commands that may end well without the damaged part of an index; `search` reads all."""
 
-OF_THE_DATA = ": no pixel of "
-"""In lines that a training says of the few scenes it renders here, whatever the checkpoint."""
+OF_THE_DATA = (": no pixel of ", "sample/s]")
+"""In lines that a training says of the data it renders here, whatever the checkpoint."""
 
 MAX_LENGTH = 600
 """Of the line for the user."""
@@ -127,7 +127,7 @@ def give(folder: Path, name: str, command: Sequence[str], case: Case) -> Outcome
             code = None
             print(f"{type(error).__name__}: {error}", file=err)
     printed = err.getvalue().splitlines()
-    lines = [line for line in printed if line.strip() and OF_THE_DATA not in line]
+    lines = [line for line in printed if line.strip() and not _is_of_the_data(line)]
     told = [*lines, *out.getvalue().splitlines()]
     line = (told or [""])[0 if not lines else -1 if code is None else 0]
     if code == 0 and case.kind == "index" and name in NEEDS_A_PART:
@@ -143,6 +143,10 @@ def give(folder: Path, name: str, command: Sequence[str], case: Case) -> Outcome
     if not is_run and any(path.is_file() for path in (folder / "out").rglob("*")):
         faults.append("an output was written")
     return Outcome(code, line, faults)
+
+
+def _is_of_the_data(line: str) -> bool:
+    return any(words in line for words in OF_THE_DATA)
 
 
 def _wrong_answer(

@@ -98,10 +98,24 @@ class IndexWriter:
         )
 
     def remove(self, leaves: NDArray[np.bool_]) -> None:
-        """Remove the rows (num,) bool that leave; a large index loses its approximate one."""
+        """Remove the rows (num,) bool that leave; a large index loses its approximate one.
+
+        Raises:
+            InputError: the index is damaged; it is as it was.
+        """
         files = IndexFiles(self.folder)
+        try:
+            self._count(self._write_next(files, ~leaves))
+        except BaseException:
+            self._clean()
+            raise
+        for garment_id in files.rows["id"][leaves].tolist():
+            thumbnail_path(self.folder, garment_id).unlink(missing_ok=True)
+        self._clean()
+
+    def _write_next(self, files: IndexFiles, stays: NDArray[np.bool_]) -> Manifest:
+        """Write the next generation's files, of the rows (num,) that stay; return its manifest."""
         generation = self.manifest.generation + 1
-        stays = ~leaves
         rows = files.rows[stays]
         paths = {k: part_path(self.folder, k, generation) for k in part_sizes(self.manifest)}
         offsets, offset = [], 0
@@ -119,18 +133,9 @@ class IndexWriter:
                 block = files.attributes(first, min(first + BLOCK, len(files)))
                 block[stays[first : first + len(block)]].astype("<f2").tofile(to)
         rows.tofile(paths["rows"])
-        self._count(
-            replace(
-                self.manifest,
-                generation=generation,
-                num=len(rows),
-                num_bytes=offset,
-                inverted=None,
-            )
+        return replace(
+            self.manifest, generation=generation, num=len(rows), num_bytes=offset, inverted=None
         )
-        for garment_id in files.rows["id"][leaves].tolist():
-            thumbnail_path(self.folder, garment_id).unlink(missing_ok=True)
-        self._clean()
 
     def set_inverted(self, inverted: Inverted | None) -> None:
         """Name the approximate index, whose file is there already, or say that there is none."""
