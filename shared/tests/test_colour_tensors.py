@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from vision_shared.video.colour import from_levels, to_levels, white_level
+from vision_shared.video.colour import Levels, from_levels, to_levels, white_level
 from vision_shared.video.colour_tensors import is_planar, to_image, to_planes
 
 FORMATS = ("yuv420p", "yuvj420p", "yuv422p", "yuv444p", "yuv420p10le", "yuv444p12le")
@@ -23,8 +23,12 @@ def smooth(height: int, width: int) -> np.ndarray:
 def make_frame(pixel_format: str, matrix: int, size: tuple[int, int]) -> av.VideoFrame:
     like = av.VideoFrame(size[1], size[0], pixel_format)
     like.colorspace = matrix
-    levels = np.rint(smooth(*size) * white_level(like))
-    return from_levels(levels.astype(np.uint8 if white_level(like) == 255 else np.uint16), like)
+    return from_levels(to_type(np.rint(smooth(*size) * white_level(like)), like), like)
+
+
+def to_type(levels: np.ndarray, like: av.VideoFrame) -> Levels:
+    """Return levels in the type that they have in a frame."""
+    return levels.astype(np.uint8) if white_level(like) == 255 else levels.astype(np.uint16)
 
 
 def planes(frame: av.VideoFrame) -> list[np.ndarray]:
@@ -58,10 +62,8 @@ def test_flat_colours_come_back_to_the_level_with_their_tags(pixel_format: str) 
     like = av.VideoFrame(32, 16, pixel_format)
     like.colorspace, like.color_range, like.color_primaries = BT709, 1, 9
     for colour in ((255, 0, 0), (12, 200, 90), (255, 255, 255), (0, 0, 0)):
-        levels = np.broadcast_to(np.array(colour) * (white_level(like) // 255), (16, 32, 3))
-        frame = from_levels(
-            np.ascontiguousarray(levels, np.uint8 if white_level(like) == 255 else np.uint16), like
-        )
+        levels = np.tile(np.array(colour) * (white_level(like) // 255), (16, 32, 1))
+        frame = from_levels(to_type(levels, like), like)
         back = to_planes(to_image(frame, CPU), frame)
         assert (back.colorspace, back.color_range, back.color_primaries) == (1, 1, 9)
         for before, after in zip(planes(frame), planes(back), strict=True):

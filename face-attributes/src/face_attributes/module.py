@@ -28,6 +28,7 @@ from face_attributes.models import LNetsANet, Tagging, TagMaps, build_network
 from face_attributes.models.face_layers import PaperLayers
 from face_attributes.report import attribute_tables
 from vision_shared.checkpoints import without_sources
+from vision_shared.fused import fused_on_cuda
 from vision_shared.inputs import InputError
 from vision_shared.tables import Table
 from vision_shared.tasks import ExportSpec
@@ -297,7 +298,9 @@ class FaceAttributesModule(pl.LightningModule):
         ]
         if isinstance(self.learner, TagMaps):
             groups = self.learner.parameter_groups(self.learning_rate)
-        optimizer = torch.optim.AdamW(groups, weight_decay=self.weight_decay)
+        optimizer = torch.optim.AdamW(
+            groups, weight_decay=self.weight_decay, fused=fused_on_cuda(self)
+        )
         schedule = torch.optim.lr_scheduler.OneCycleLR(
             optimizer,
             [group["lr"] for group in groups],
