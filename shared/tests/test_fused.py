@@ -19,10 +19,8 @@ from vision_shared.fused import fused_on_cuda
 def test_adam_is_fused_on_cuda_where_gradients_are_clipped_all_the_same(
     device: str, precision: Any, expected: bool | None
 ) -> None:
-    class Module(pl.LightningModule):
-        device = torch.device(device)
-
-    module: Any = Module()
+    kind = type("Module", (pl.LightningModule,), {"device": torch.device(device)})
+    module: Any = kind()
     module.trainer = pl.Trainer(precision="32-true", accelerator="cpu", logger=False)
     module.trainer.strategy.precision_plugin.precision = precision
     assert fused_on_cuda(module) is expected
