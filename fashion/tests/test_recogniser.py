@@ -55,6 +55,15 @@ def test_found_garments_lie_in_the_picture_best_first(checkpoint: Path) -> None:
     assert GarmentRecogniser.from_checkpoint(checkpoint, min_score=NEVER)(image) == []
 
 
+def test_images_that_are_searched_together_are_those_searched_alone(checkpoint: Path) -> None:
+    recogniser = GarmentRecogniser.from_checkpoint(checkpoint, least_score=NEVER)
+    images = [noise(40, 90), noise(64, 48), noise(48, 48)]
+    for image, found in zip(images, recogniser.find_all(images), strict=True):
+        alone = recogniser.find(image)
+        for one, other in zip(alone, found, strict=True):
+            assert len(one) and np.allclose(one, other, atol=1e-3)
+
+
 def test_a_cascade_without_a_detector_aligns_the_whole_picture(cascade_checkpoint: Path) -> None:
     recogniser = GarmentRecogniser.from_checkpoint(cascade_checkpoint)
     (garment,) = recogniser(noise(40, 90))

@@ -3,22 +3,24 @@
 The network is timm's inception_resnet_v2 at output stride 8 on a 512x512 image, as a cascade of
 three stages whose heads all compute (Li et al. 2017, "Not All Pixels Are Equal"). Its answer is
 compared with a masked dense computation first. Clock, masks and bars are those of
-``bench_region_stage.py``.
+``bench_region_stage.py``. On CUDA, in bfloat16, the dense contender is compiled, and captured.
 """
 
 import argparse
 import copy
+import sys
 from functools import partial
 from typing import Any, NamedTuple
 
 import timm
 import torch
 import torch.nn.functional as F
-from bars import verdict  # pyrefly: ignore[missing-import]
+from bars import add_arguments, finish, verdict  # pyrefly: ignore[missing-import]
 from region_timing import (  # pyrefly: ignore[missing-import]
     CHANNELS,
     SIZE,
     band_mask,
+    captured,
     dense_runs,
     fold,
     keep_size,
@@ -28,6 +30,7 @@ from region_timing import (  # pyrefly: ignore[missing-import]
     print_line,
     randomise,
     time_on_cpu,
+    time_on_cuda,
     use_one_thread,
 )
 from torch import Tensor, nn
@@ -52,15 +55,27 @@ NETWORK_CASES = (
     Cascade((0.10, 0.05)),
     Cascade((1.0, 1.0)),
 )
+CUDA_CASES = (  # one image: a matter of launches
+    Cascade((0.48, 0.35), 1.0),
+    Cascade((0.25, 0.10), 1.0),
+    Cascade((1.0, 1.0)),
+)
 
 
 @torch.no_grad()
-def main() -> None:
+def main() -> int:
     parser = argparse.ArgumentParser(description="Time a network on regions; print a table.")
     parser.add_argument("--repeats", type=int, default=9, help="turns of each contender")
-    repeats = parser.parse_args().repeats
-    use_one_thread()
-    bench_network(repeats)
+    add_arguments(parser)
+    arguments = parser.parse_args()
+    if arguments.device == "all":
+        use_one_thread()
+        bench_network(arguments.repeats)
+    if torch.cuda.is_available():
+        bench_network_on_cuda(arguments.repeats)
+    else:
+        print("\nNo CUDA device is here: the network was not timed on one.")
+    return finish(arguments.json)
 
 
 def bench_network(repeats: int) -> None:
@@ -78,8 +93,30 @@ def bench_network(repeats: int) -> None:
     for case in NETWORK_CASES:
         ours = seconds[case]
         ratios = "/".join(f"{ratio:.0%}" for ratio in case.active)
-        gains = verdict(best / ours, case.times_dense), verdict(plain / ours, case.times_timm)
-        print_line(ratios, ms(ours), *gains)
+        gain = verdict(best / ours, case.times_dense, f"{ratios} active: dense / cascade")
+        print_line(ratios, ms(ours), gain, verdict(plain / ours, case.times_timm))
+
+
+def bench_network_on_cuda(repeats: int) -> None:
+    """Time the cascade as it is called, regions found anew, whose stages replay graphs."""
+    print(f"\n{torch.cuda.get_device_name()}: one image, bfloat16\n")
+    net = network()
+    cascade = to_cascade(net).to("cuda", torch.bfloat16)
+    trunk = fold(Trunk(net)).to("cuda", torch.bfloat16)
+    dense = torch.compile(trunk.to(memory_format=torch.channels_last))  # type: ignore[call-overload]
+    x = torch.rand(1, 3, 512, 512, device="cuda", dtype=torch.bfloat16)
+    x = x.contiguous(memory_format=torch.channels_last)
+    runs: dict[Any, Any] = {"dense": captured(partial(dense, x))}
+    for case in CUDA_CASES:
+        masks = [band_mask(ratio, SIZE).cuda() for ratio in case.active]
+        runs[case] = partial(cascade, x, *masks)
+    seconds = time_on_cuda(runs, repeats)
+    print_header("active in stages 2/3", "dense ms", "cascade ms", "dense / cascade")
+    for case in CUDA_CASES:
+        ours, ratios = seconds[case], "/".join(f"{ratio:.0%}" for ratio in case.active)
+        name = f"one image, {ratios} active: dense / cascade"
+        gain = verdict(seconds["dense"] / ours, case.times_dense, name)
+        print_line(ratios, ms(seconds["dense"]), ms(ours), gain)
 
 
 def check(net: Any, cascade: "LayerCascade", x: Tensor) -> None:
@@ -201,4 +238,4 @@ def to_cascade(net: Any) -> LayerCascade:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -7,7 +7,6 @@ disturb least. Dense is the fastest of all that are printed. The bars are what w
 """
 
 import argparse
-import statistics
 import sys
 from collections.abc import Callable
 from functools import partial
@@ -21,6 +20,7 @@ from region_timing import (  # pyrefly: ignore[missing-import]
     CHANNELS,
     SIZE,
     band_mask,
+    captured,
     dense_runs,
     keep_size,
     ms,
@@ -29,6 +29,7 @@ from region_timing import (  # pyrefly: ignore[missing-import]
     print_line,
     randomise,
     time_on_cpu,
+    time_on_cuda,
     use_one_thread,
 )
 from torch import Tensor, nn
@@ -139,34 +140,6 @@ def bench_stage_on_cuda(repeats: int, batch: int, mode: str | None) -> None:
         name = f"batch {batch}, {case.active:.0%}: dense / region"
         gain = verdict(dense / ours, case.times_dense, name)
         print_line(f"{case.active:.0%}", ms(dense), ms(ours), gain)
-
-
-def time_on_cuda(runs: dict[Any, Callable[[], object]], repeats: int) -> dict[Any, float]:
-    """Time by events around ten calls each, so that the device never waits for Python."""
-    taken: dict[Any, list[float]] = {name: [] for name in runs}
-    for turn in range(repeats + 3):
-        for name, run in runs.items():
-            start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
-            start.record()
-            for _ in range(10):
-                run()
-            end.record()
-            end.synchronize()
-            taken[name] += [start.elapsed_time(end) / 1000 / 10] if turn >= 3 else []
-    return {name: statistics.median(times) for name, times in taken.items()}
-
-
-def captured(run: Callable[[], object]) -> Callable[[], object]:
-    """Return the replay of a CUDA graph of ``run``."""
-    side = torch.cuda.Stream()
-    with torch.cuda.stream(side):
-        for _ in range(3):
-            run()
-    torch.cuda.synchronize()
-    graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph):
-        run()
-    return graph.replay
 
 
 def on_tokens(stage: nn.Module, tokens: Tensor, mask: Tensor) -> Tensor:

@@ -49,6 +49,34 @@ def time_on_cpu(runs: dict[Any, Callable[[], object]], repeats: int) -> dict[Any
     return {name: statistics.median(times) for name, times in taken.items()}
 
 
+def time_on_cuda(runs: dict[Any, Callable[[], object]], repeats: int) -> dict[Any, float]:
+    """Time by events around ten calls each, so that the device never waits for Python."""
+    taken: dict[Any, list[float]] = {name: [] for name in runs}
+    for turn in range(repeats + 3):
+        for name, run in runs.items():
+            start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+            start.record()
+            for _ in range(10):
+                run()
+            end.record()
+            end.synchronize()
+            taken[name] += [start.elapsed_time(end) / 1000 / 10] if turn >= 3 else []
+    return {name: statistics.median(times) for name, times in taken.items()}
+
+
+def captured(run: Callable[[], object]) -> Callable[[], object]:
+    """Return the replay of a CUDA graph of ``run``."""
+    side = torch.cuda.Stream()
+    with torch.cuda.stream(side):
+        for _ in range(3):
+            run()
+    torch.cuda.synchronize()
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        run()
+    return graph.replay
+
+
 def band_mask(ratio: float, size: int, seed: int = 0) -> Tensor:
     """Return (1, size, size) with this ratio nearest to the outlines of a few ellipses.
 

@@ -1,13 +1,11 @@
 """Colours of planar frames as tensors, held against swscale's."""
 
-from typing import Any
-
 import av
 import numpy as np
 import pytest
 import torch
 
-from vision_shared.video.colour import from_levels, to_levels, white_level
+from vision_shared.video.colour import Levels, from_levels, to_levels, white_level
 from vision_shared.video.colour_tensors import is_planar, to_image, to_planes
 
 FORMATS = ("yuv420p", "yuvj420p", "yuv422p", "yuv444p", "yuv420p10le", "yuv444p12le")
@@ -22,16 +20,15 @@ def smooth(height: int, width: int) -> np.ndarray:
     return 0.5 + 0.35 * np.stack(waves, -1)
 
 
-def in_type_of(like: av.VideoFrame, levels: np.ndarray) -> Any:
-    """Return levels in the type that holds those of a frame."""
-    return levels.astype(np.uint8 if white_level(like) == 255 else np.uint16)
-
-
 def make_frame(pixel_format: str, matrix: int, size: tuple[int, int]) -> av.VideoFrame:
     like = av.VideoFrame(size[1], size[0], pixel_format)
     like.colorspace = matrix
-    levels = np.rint(smooth(*size) * white_level(like))
-    return from_levels(in_type_of(like, levels), like)
+    return from_levels(to_type(np.rint(smooth(*size) * white_level(like)), like), like)
+
+
+def to_type(levels: np.ndarray, like: av.VideoFrame) -> Levels:
+    """Return levels in the type that they have in a frame."""
+    return levels.astype(np.uint8) if white_level(like) == 255 else levels.astype(np.uint16)
 
 
 def planes(frame: av.VideoFrame) -> list[np.ndarray]:
@@ -65,8 +62,8 @@ def test_flat_colours_come_back_to_the_level_with_their_tags(pixel_format: str) 
     like = av.VideoFrame(32, 16, pixel_format)
     like.colorspace, like.color_range, like.color_primaries = BT709, 1, 9
     for colour in ((255, 0, 0), (12, 200, 90), (255, 255, 255), (0, 0, 0)):
-        levels = np.broadcast_to(np.array(colour) * (white_level(like) // 255), (16, 32, 3))
-        frame = from_levels(np.ascontiguousarray(in_type_of(like, levels)), like)
+        levels = np.tile(np.array(colour) * (white_level(like) // 255), (16, 32, 1))
+        frame = from_levels(to_type(levels, like), like)
         back = to_planes(to_image(frame, CPU), frame)
         assert (back.colorspace, back.color_range, back.color_primaries) == (1, 1, 9)
         for before, after in zip(planes(frame), planes(back), strict=True):

@@ -67,6 +67,17 @@ def test_gpu_trainer_composes(config: Config) -> None:
     cfg = config("voxel_flow", "trainer=gpu")
     assert (cfg.trainer.precision, cfg.compile, cfg.channels_last) == ("half", True, True)
     assert cfg.trainer.max_epochs == config("voxel_flow").trainer.max_epochs
+    assert cfg.loads_by_cores
+
+
+def test_as_many_load_as_cores_allow_where_a_run_asks_for_it(
+    config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vision_shared.loaders.usable_cores", lambda: 12)
+    for asked, given, expected in ((False, 2, 2), (True, 2, 11), (True, 0, 0), (True, 14, 14)):
+        cfg = config("voxel_flow", f"loads_by_cores={asked}", f"data.num_workers={given}")
+        data: Any = build(cfg).data
+        assert data.num_workers == expected
 
 
 def test_training_leaves_everything_a_run_promises(

@@ -29,6 +29,7 @@ from face_attributes.models.face_layers import PaperLayers
 from face_attributes.optimizer import one_cycle_optimizer
 from face_attributes.report import attribute_tables
 from vision_shared.checkpoints import without_sources
+from vision_shared.fused import fused_on_cuda
 from vision_shared.inputs import InputError
 from vision_shared.tables import Table
 from vision_shared.tasks import ExportSpec
@@ -309,7 +310,9 @@ class FaceAttributesModule(pl.LightningModule):
         if isinstance(self.learner, TagMaps):
             groups = self.learner.parameter_groups(self.learning_rate)
         num_steps = int(self.trainer.estimated_stepping_batches)
-        return one_cycle_optimizer(groups, self.weight_decay, num_steps)
+        return one_cycle_optimizer(
+            groups, self.weight_decay, num_steps, is_fused=fused_on_cuda(self)
+        )
 
     def panels(self, batch: dict[str, Any]) -> dict[str, np.ndarray]:
         """Draw up to four samples: image with boxes, response, attributes."""

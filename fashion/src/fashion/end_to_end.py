@@ -1,5 +1,7 @@
 """Detector and retrieval measured together: whole images in, boxes and embeddings out."""
 
+from collections.abc import Iterator
+from itertools import islice
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,6 +19,10 @@ from fashion.recogniser import Boxes, GarmentRecogniser
 
 BATCH_SIZE = 64
 """Garments that are embedded in one call of the network."""
+
+AT_ONCE = 8
+"""Images that the detector sees in one call on CUDA: few, for they are held in full size. On a CPU
+eight together take longer than one by one."""
 
 
 class FoundGarments(NamedTuple):
@@ -52,10 +58,8 @@ def measure_whole_images(
     boxes = {name: BoxResults(len(TYPES)), WHOLE_IMAGE: BoxResults(len(TYPES))}
     reported = BoxResults(len(TYPES))
     embedder = _Embedder(recogniser, garments)
-    for rows in rows_of_images(garments):
-        image = garments.read(int(rows[0])).image
+    for rows, image, found in _found(recogniser, garments):
         everything = torch.from_numpy(whole(image))
-        found = recogniser.find(image)
         columns = garments.columns.take(rows)
         truth, types = torch.from_numpy(columns.boxes), torch.from_numpy(columns.types).long()
         known = truth.isfinite().all(1) & (types >= 0)
@@ -71,6 +75,17 @@ def measure_whole_images(
         return None
     scores = {n: b.compute() for n, b in boxes.items()}
     return FoundGarments(scores, reported.compute(), embedder.results)
+
+
+def _found(
+    recogniser: GarmentRecogniser, garments: Garments
+) -> Iterator[tuple[np.ndarray, np.ndarray, Boxes]]:
+    """Yield each image's rows, the image, and what the detector sees in it."""
+    remaining = iter(rows_of_images(garments))
+    at_once = AT_ONCE if recogniser.device.type == "cuda" else 1
+    while batch := list(islice(remaining, at_once)):
+        images = [garments.read(int(rows[0])).image for rows in batch]
+        yield from zip(batch, images, recogniser.find_all(images), strict=True)
 
 
 def _box_for(found: Boxes, truth: Tensor, number: int, everything: Tensor) -> np.ndarray:

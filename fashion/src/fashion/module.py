@@ -26,6 +26,7 @@ from fashion.objectives import (
 )
 from fashion.recogniser import Framing, GarmentRecogniser
 from vision_shared.checkpoints import without_sources
+from vision_shared.fused import fused_on_cuda
 from vision_shared.inputs import InputError
 from vision_shared.phases import OptimizerName, Phases, phased_optimizer
 from vision_shared.tables import Table
@@ -268,6 +269,7 @@ class FashionModule(pl.LightningModule):
             self.optimizer_name,
             self.weight_decay,
             lambda step: self.phases.learning_rate(self._progress(step), self.poly_power),
+            fused_on_cuda(self),
         )
 
     def _parameter_groups(self) -> list[dict[str, Any]]:

@@ -158,9 +158,17 @@ class GarmentRecogniser:
         frames = [frame for _, frame in framed]
         return [self._garment(found, answer, frames, i) for i in range(len(frames))]
 
-    @torch.no_grad()
     def find(self, image: Picture) -> Boxes:
         """Return all that the detector sees, however unsure it is.
+
+        Raises:
+            ValueError: there is no detector.
+        """
+        return self.find_all([image])[0]
+
+    @torch.no_grad()
+    def find_all(self, images: Sequence[Picture]) -> list[Boxes]:
+        """Return what `find` does of each image; the detector sees them in one batch.
 
         Raises:
             ValueError: there is no detector.
@@ -168,13 +176,16 @@ class GarmentRecogniser:
         detector = self.network.detector
         if detector is None:
             raise ValueError("expected networks with a detector, got one without")
-        sample, frame = letterbox(image, whole(image), (detector.size, detector.size))
-        (seen,) = detector([to_tensor(sample).to(self.device)])
-        fractions = seen.boxes.cpu().numpy() / detector.size
-        boxes = [frame.box_to_picture(box) for box in fractions]
-        limits = np.tile(image.shape[1::-1], 2).astype(np.float32)
-        placed = np.clip(np.array(boxes, np.float32).reshape(-1, 4), 0, limits)
-        return Boxes(torch.from_numpy(placed), seen.scores.cpu(), seen.types.cpu())
+        size = detector.size
+        framed = [letterbox(image, whole(image), (size, size)) for image in images]
+        seen = detector([to_tensor(sample).to(self.device) for sample, _ in framed])
+        found = []
+        for image, (_, frame), each in zip(images, framed, seen, strict=True):
+            boxes = [frame.box_to_picture(box) for box in each.boxes.cpu().numpy() / size]
+            limits = np.tile(image.shape[1::-1], 2).astype(np.float32)
+            placed = np.clip(np.array(boxes, np.float32).reshape(-1, 4), 0, limits)
+            found.append(Boxes(torch.from_numpy(placed), each.scores.cpu(), each.types.cpu()))
+        return found
 
     def one_each(self, found: Boxes) -> Boxes:
         """Return of the boxes of one garment, of whatever types, the one of the highest score."""

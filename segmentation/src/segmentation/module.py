@@ -25,6 +25,7 @@ from segmentation.models import Head, Parsing, build_network
 from segmentation.models.parsing import enlarge
 from segmentation.models.pyramid import pretrained_parameters
 from vision_shared.checkpoints import without_sources
+from vision_shared.fused import fused_on_cuda
 from vision_shared.phases import OptimizerName, Phases, phased_optimizer
 from vision_shared.tables import Table
 from vision_shared.tasks import ExportSpec
@@ -217,6 +218,7 @@ class SegmentationModule(pl.LightningModule):
             self.optimizer_name,
             self.weight_decay,
             lambda step: self.phases.learning_rate(self._progress(step), self.poly_power),
+            fused_on_cuda(self),
         )
 
     def panels(self, batch: dict[str, Any]) -> dict[str, np.ndarray]:

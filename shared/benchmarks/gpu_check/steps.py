@@ -80,4 +80,5 @@ STEPS = {
     "trainings": both(110, "trainings"),
     "region stage": bench(60, "region_stage", repeats=5),
     "compiled training": both(60, "compiled_training"),
+    "region network": bench(90, "region_network", repeats=5),
 }

@@ -1,4 +1,4 @@
-"""The smoke training of every task as ``trainer=gpu`` has it; all of them at once."""
+"""The smoke training of every task as ``trainer=gpu`` has it, all at once; on a CPU one by one."""
 
 import subprocess
 import sys
@@ -14,9 +14,11 @@ MODULES = ("voxel_flow", "segmentation", "face_attributes", "fashion")
 def main(report: Report) -> None:
     with tempfile.TemporaryDirectory() as folder:
         root, began = Path(folder), time.monotonic()
-        tasks = MODULES if report.is_cuda else MODULES[:1]
-        running = {module: start(module, root, report.is_cuda) for module in tasks}
-        while running:
+        waiting, running = list(MODULES), {}
+        while waiting or running:
+            while waiting and (report.is_cuda or not running):
+                running[waiting[0]] = start(waiting[0], root, report.is_cuda)
+                del waiting[0]
             for module, process in list(running.items()):
                 if process.poll() is not None:
                     del running[module]
@@ -40,7 +42,7 @@ def tell(report: Report, module: str, code: int, seconds: float, root: Path) -> 
         last = log.strip().splitlines()[-1:] or [""]
         report.add(f"{module}, smoke training", f"ended with {code}: {last[0][:200]}")
     else:
-        report.add(f"{module}, smoke training, s", seconds)
+        report.add(f"{module}, smoke training, ended after s", seconds)
 
 
 if __name__ == "__main__":

@@ -12,10 +12,12 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from vision_shared.samplers import EpochLoader, EpochSampler
 from vision_shared.signals import ENDING
+from vision_shared.threads import usable_cores
 
 if TYPE_CHECKING:
     import pytorch_lightning as pl
 
+_MOST_WORKERS = 16
 _GRACE = 60  # seconds that a loading process outlives a signal, if nothing ends it before
 
 
@@ -95,6 +97,11 @@ def evaluation_loader(
         pin_memory=torch.cuda.is_available(),
         worker_init_fn=start_worker,
     )
+
+
+def workers_by_cores() -> int:
+    """Return the processes that load for each GPU: a core each but for one, and some at most."""
+    return max(1, min(_MOST_WORKERS, usable_cores() // max(1, torch.cuda.device_count()) - 1))
 
 
 def start_worker(worker: int) -> None:

@@ -91,6 +91,7 @@ def phased_optimizer(
     name: OptimizerName,
     weight_decay: float,
     learning_rate: Callable[[int], float],
+    fused: Literal[True] | None = None,
 ) -> OptimizerLRScheduler:
     """Return what ``configure_optimizers`` does of a module trained in phases.
 
@@ -100,10 +101,11 @@ def phased_optimizer(
         name: ``adamw``, or ``sgd`` with momentum 0.9.
         weight_decay: weight decay of the optimiser.
         learning_rate: learning rate of an optimiser step, from `Phases.learning_rate`.
+        fused: whether ``adamw`` is fused, from `vision_shared.fused`.
     """
     optimizer: torch.optim.Optimizer
     if name == "adamw":
-        optimizer = torch.optim.AdamW(parameters, lr=1.0, weight_decay=weight_decay)
+        optimizer = torch.optim.AdamW(parameters, lr=1.0, weight_decay=weight_decay, fused=fused)
     elif name == "sgd":
         optimizer = torch.optim.SGD(parameters, lr=1.0, momentum=0.9, weight_decay=weight_decay)
     else:

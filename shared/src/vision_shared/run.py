@@ -24,6 +24,7 @@ from vision_shared.addresses import fetch, is_address
 from vision_shared.compiling import compile_network
 from vision_shared.final_test import best_score, checkpoint_to_test, test
 from vision_shared.inputs import InputError
+from vision_shared.loaders import workers_by_cores
 from vision_shared.newest_checkpoint import newest_checkpoint
 from vision_shared.processes import processes_of_job, sweep_folder, wait_for_children
 from vision_shared.resuming import expect_training_state, restoring
@@ -123,6 +124,8 @@ def build(cfg: DictConfig) -> Run:
             "train on few batches with trainer.limit_train_batches=N"
         )
     data = make(cfg.data)
+    if cfg.loads_by_cores and data.num_workers:
+        data.num_workers = max(data.num_workers, workers_by_cores())
     module = make(cfg.module, **getattr(data, "facts", {}))
     start_from(cfg, module.net)
     prepare_network(module.net, compile=cfg.compile, channels_last=cfg.channels_last)

@@ -13,6 +13,7 @@ from torch.export import Dim
 from torchmetrics import MeanMetric
 
 from vision_shared import panels
+from vision_shared.fused import fused_on_cuda
 from vision_shared.tables import Table
 from vision_shared.tasks import ExportSpec
 from voxel_flow import losses
@@ -116,7 +117,9 @@ class VoxelFlowModule(pl.LightningModule):
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """Return Adam and its schedule over the run's optimiser steps."""
-        optimizer = torch.optim.Adam(self.parameters(), self.learning_rate)
+        optimizer = torch.optim.Adam(
+            self.parameters(), self.learning_rate, fused=fused_on_cuda(self)
+        )
         total = self.trainer.estimated_stepping_batches
 
         def factor(step: int) -> float:

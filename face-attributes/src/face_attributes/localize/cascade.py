@@ -95,7 +95,7 @@ class Localizer:
         small = self._resize(image[None])
         scale = image.new_tensor([image.shape[2] / small.shape[3], image.shape[1] / small.shape[2]])
         response, pixels = self._respond(self.lnet_o, small)
-        found = self._search(response[0], pixels[0])
+        found = self._search(response[0].cpu(), pixels[0].cpu()).to(image.device)
         kept = found.scores >= self.threshold
         regions = found.boxes[kept] * scale.repeat(2)
         boxes = regions if self.lnet_s is None else self.refine(image, regions)
@@ -123,8 +123,8 @@ class Localizer:
         scale = images.new_tensor(
             [images.shape[3] / small.shape[3], images.shape[2] / small.shape[2]]
         )
-        maps = zip(*self._respond(self.lnet_o, small), strict=True)
-        found = [self._search(response, pixels) for response, pixels in maps]
+        maps = zip(*(each.cpu() for each in self._respond(self.lnet_o, small)), strict=True)
+        found = [self._search(*each).to(images.device) for each in maps]
         boxes = torch.stack([each.boxes[0] for each in found]) * scale.repeat(2)
         return boxes, torch.stack([each.scores[0] for each in found])
 
@@ -142,7 +142,10 @@ class Localizer:
         return response, net.trunk.grid.to_pixels(response, (images.shape[2], images.shape[3]))
 
     def _search(self, response: Tensor, pixels: Tensor) -> "_Found":
-        """Find the best window of each peak; the first one always is."""
+        """Find the best window of each peak; the first one always is.
+
+        On the CPU: choosing among windows is many small steps in Python.
+        """
         peaks = self.lnet_o.trunk.grid.centres(density_peaks(response).cells).to(pixels.dtype)
         windows, scores = self._propose(pixels, self.windows)
         inside = contains(windows, peaks)  # (N, K)
@@ -171,12 +174,12 @@ class Localizer:
             return regions
         side = self.lnet_s.trunk.input_size
         pictures, cut = self.region_pictures(image, regions, side)
-        faces, middle = [], image.new_full((1, 2), side / 2)
-        for pixels in self._respond(self.lnet_s, pictures)[1]:
+        faces, middle = [], torch.full((1, 2), side / 2)
+        for pixels in self._respond(self.lnet_s, pictures)[1].cpu():
             windows, scores = self._propose(pixels, self.close_up)
             held = contains(windows, middle)[:, 0]
             faces.append(windows[held][scores[held].argmax()])
-        boxes = to_image(torch.stack(faces).to(cut.dtype), cut, (side, side))
+        boxes = to_image(torch.stack(faces).to(cut), cut, (side, side))
         return clip_boxes(boxes, (image.shape[1], image.shape[2]))
 
     def _resize(self, images: Tensor) -> Tensor:
@@ -195,6 +198,9 @@ class _Found(NamedTuple):
     boxes: Tensor
     scores: Tensor
     peak: Tensor
+
+    def to(self, device: torch.device) -> "_Found":
+        return _Found(*(each.to(device) for each in self))
 
 
 def _is_crowded(windows: Tensor, peaks: Tensor, inside: Tensor) -> Tensor:
