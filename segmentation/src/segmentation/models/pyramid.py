@@ -8,7 +8,9 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from segmentation.models.trunk import Block, conv_bn_relu
 from vision_shared.layers import Normalise
-from vision_shared.pretrained import create_network
+from vision_shared.pretrained import create_network, feature_levels
+
+STRIDES = (4, 8, 16, 32)
 
 
 class PyramidTrunk(nn.Module):
@@ -64,11 +66,9 @@ class Pyramid(nn.Module):
 
     def __init__(self, model: str, pretrained: bool | str, width: int, frozen: int) -> None:
         super().__init__()
-        encoder = create_network(model, pretrained, features_only=True, out_indices=(1, 2, 3, 4))
-        info = encoder.feature_info
-        strides, channels = info.reduction(), info.channels()  # type: ignore[union-attr, operator]
-        if strides != [4, 8, 16, 32]:
-            raise ValueError(f"expected features of {model} at strides 4 to 32, got {strides}")
+        levels = feature_levels(model, STRIDES)
+        encoder = create_network(model, pretrained, features_only=True, out_indices=levels)
+        channels = encoder.feature_info.channels()  # type: ignore[union-attr, operator]
         config = encoder.pretrained_cfg  # type: ignore[union-attr]
         self.normalise = Normalise(config["mean"], config["std"])  # type: ignore[index, arg-type]
         self.encoder = encoder
