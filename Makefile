@@ -82,7 +82,8 @@ mutants: $(READY)  ## break the core at one place after another: does a test fai
 	@$(INSTALL) --constraint constraints.txt --editable "./shared[mutants]"
 	@$(RUN) shared/benchmarks/soak/mutants.py $(ARGS)
 
-dashboard: $(READY)  ## show all runs in TensorBoard, on this machine
+dashboard: $(READY)  ## write runs/index.html, a table of all runs; show their curves in TensorBoard
+	@$(RUN) -m vision_shared.dashboard runs
 	$(RUN) -m tensorboard.main --logdir runs $(ARGS)
 
 demo: one-task $(READY)  ## try it in a browser, on this machine alone: TASK=... [CKPT=PATH|last] [ARGS="--port 7860"]

@@ -40,7 +40,7 @@ def box_features(faces: Faces, boxes: NDArray[np.floating]) -> Tensor:
 
 
 def describe(image: NDArray[np.uint8], box: NDArray[np.floating]) -> NDArray[np.floating]:
-    """The features (D,) of a head in a picture (H, W, 3)."""
+    """The features (D,) of a head in an image (H, W, 3)."""
     left, top, right, bottom = box.tolist()
     width, height = right - left, bottom - top
     parts = []
@@ -55,10 +55,10 @@ def describe(image: NDArray[np.uint8], box: NDArray[np.floating]) -> NDArray[np.
 
 
 def detect(faces: Faces) -> tuple[NDArray[np.float32], float, float]:
-    """Look for each picture's face with the shipped detector.
+    """Look for each image's face with the shipped detector.
 
     Returns:
-        (N, 4) boxes, the whole picture where nothing is detected; the share of pictures where
+        (N, 4) boxes, the whole image where nothing is detected; the share of images where
         something is; and the share of boxes with an IoU of at least 0.5 with the truth.
     """
     detector: Any = Cascade(lbp_frontal_face_cascade_filename())
@@ -81,7 +81,7 @@ def detect(faces: Faces) -> tuple[NDArray[np.float32], float, float]:
 
 
 def largest(found: Sequence[dict[str, int]]) -> list[float]:
-    """The largest detection in the picture's own pixels, which are half as many."""
+    """The largest detection in the image's own pixels, which are half as many."""
     best = max(found, key=lambda each: each["width"] * each["height"])
     left, top = best["c"], best["r"]
     return [x / 2 for x in (left, top, left + best["width"], top + best["height"])]

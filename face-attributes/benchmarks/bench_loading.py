@@ -1,7 +1,7 @@
-"""How fast is CelebA loaded? Its attribute table, and augmented pictures of its size.
+"""How fast is CelebA loaded? Its attribute table, and augmented images of its size.
 
 One thread, CPU time. The table has the rows and columns of list_attr_celeba.txt with random
-values; pictures are rendered noise of 178x218 as JPEGs of about 9 kB. The usual route to a
+values; images are rendered noise of 178x218 as JPEGs of about 9 kB. The usual route to a
 training sample is torchvision's: Pillow, RandomResizedCrop, flip, ColorJitter, ToTensor. Both
 routes give float32 RGB of 224x224, mirrored and with another brightness and contrast.
 """
@@ -38,7 +38,7 @@ LOADING_BAR = 1000.0  # images a second at least
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Time the reading of CelebA's lists and pictures.")
+    parser = argparse.ArgumentParser(description="Time the reading of CelebA's lists and images.")
     parser.add_argument("--rows", type=int, default=NUM_PICTURES, help="of the attribute table")
     parser.add_argument("--pictures", type=int, default=200)
     parser.add_argument("--repeats", type=int, default=7)
@@ -67,12 +67,12 @@ def time_lists(folder: Path, num_rows: int, repeats: int) -> Table:
         ["read, checked, joined and packed", f"{1000 * first:.0f}"],
         ["reloaded", f"{1000 * again:.1f} (bar {RELOAD_BAR:g}: {met(1000 * again <= RELOAD_BAR)})"],
     ]
-    title = f"Attributes and parts of {num_rows} pictures, {len(CELEBA_ATTRIBUTES)} attributes"
+    title = f"Attributes and parts of {num_rows} images, {len(CELEBA_ATTRIBUTES)} attributes"
     return Table(title, ["", "CPU ms"], rows)
 
 
 def time_pictures(folder: Path, number: int, repeats: int) -> Table:
-    """Augmented pictures a second, in turns."""
+    """Augmented images a second, in turns."""
     faces = write_pictures(folder, number)
     routes = {
         "torchvision, Pillow": torchvision_route(faces),
@@ -120,7 +120,7 @@ def torchvision_route(faces: Faces) -> Callable[[int], object]:
 
 
 def write_lists(folder: Path, num_rows: int) -> CelebaFiles:
-    """Lists as CelebA's aligned pictures have them, but for landmarks and identities."""
+    """Lists as CelebA's aligned images have them, but for landmarks and identities."""
     folder.mkdir()
     rng = np.random.default_rng(0)
     names = np.array([f"{number:06d}.jpg" for number in range(1, num_rows + 1)]).astype("S")
@@ -150,7 +150,7 @@ def write_pictures(folder: Path, number: int) -> Faces:
 
 
 def run_all(route: Callable[[int], object], number: int) -> None:
-    """Load pictures and let them go, as a loader does: to keep them would time fresh memory."""
+    """Load images and let them go, as a loader does: to keep them would time fresh memory."""
     for index in range(number):
         route(index)
 

@@ -1,4 +1,4 @@
-"""How long does a picture take on one core? Each stage of the method, beside what is used today.
+"""How long does an image take on one core? Each stage of the method, beside what is used today.
 
 All take their turns in one process, on one thread and its own clock; times are medians. The weights
 of our networks are random: that changes no time but the number of regions that are found. MTCNN
@@ -37,7 +37,7 @@ Runs = dict[str, Callable[[], object]]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Time the stages of a picture; print tables.")
+    parser = argparse.ArgumentParser(description="Time the stages of an image; print tables.")
     parser.add_argument("--repeats", type=int, default=15, help="turns of each contender")
     options = parser.parse_args()
     torch.set_num_threads(1)
@@ -51,7 +51,7 @@ def main() -> None:
     note = (
         f"the astronaut, {SIDE}x{SIDE}, float32, one thread, CPU time, PyTorch {torch.__version__}"
     )
-    print_tables([Table("A picture", ["", "ms"], rows, note)])
+    print_tables([Table("An image", ["", "ms"], rows, note)])
 
 
 def load_photo() -> NDArray[np.uint8]:
@@ -77,7 +77,7 @@ def paper_stages(image: Tensor) -> Runs:
 
 
 def small_stages(image: Tensor) -> Runs:
-    """The networks that `make train` trains, on pictures of 64 pixels."""
+    """The networks that `make train` trains, on images of 64 pixels."""
     lnet = build_lnet("lite")
     small = torch.rand(1, 3, 64, 64)
     cascade = Localizer(lnet, build_lnet("lite"), image_side=64)

@@ -10,7 +10,7 @@ from face_attributes.boxes import face_boxes
 from face_attributes.data.celeba import celeba_faces
 from face_attributes.data.layers import face_square
 from face_attributes.data.people import groups
-from face_attributes.evaluation.subgroups import LEAST, people_table
+from face_attributes.evaluation.subgroups import MIN_SUPPORT, people_table
 from face_attributes.finder import FaceFinder
 from vision_shared.tables import Table
 
@@ -48,7 +48,7 @@ def recall_table(is_found: torch.Tensor, groups: dict[str, torch.Tensor]) -> Tab
     rates = {name: 100 * float(is_found[m].double().mean()) for name, m in groups.items()}
     rows = [[name, str(sizes[name]), f"{rate:.1f}"] for name, rate in rates.items()]
     rows.append(["all", str(len(is_found)), f"{100 * float(is_found.double().mean()):.1f}"])
-    large = [name for name in rates if sizes[name] >= LEAST]
+    large = [name for name in rates if sizes[name] >= MIN_SUPPORT]
     low, high = (choose(large, key=rates.__getitem__) for choose in (min, max))
     note = (
         "Faces of rendered people, turned and covered ones too, with a box of an IoU of 0.5. "

@@ -53,7 +53,7 @@ TAGS = (
     *("Goatee", "Mustache", "Wearing_Lipstick", "Pale_Skin", "Bushy_Eyebrows", "Chubby"),
 )
 NUMBERS = (2, 5, 10, 21)  # of tags, "face" among them
-FEW = 200  # pictures with labels
+FEW = 200  # images with labels
 UNSEEN = ["Male", "Blond_Hair", "Bangs", "Mouth_Slightly_Open", "Wearing_Earrings"]
 
 Scores = dict[str, list[dict[str, float]]]
@@ -188,7 +188,7 @@ LAYERS: dict[str, Look] = {"FC": fully_connected, "C4": layer("c4"), "C3": layer
 
 
 def same_steps(start: Trained, number: int) -> list[str]:
-    """Train on few pictures for as many steps as on all."""
+    """Train on few images for as many steps as on all."""
     whole = len(start.data.faces("train"))
     number = min(number, whole)
     return [f"data.num_train={number}", f"data.epoch_size={whole}"]
@@ -284,7 +284,7 @@ def table(
         for name, runs in found.items()
     ]
     how = f"--epochs {options.epochs}, {options.seeds} seeds"
-    note = f"Rendered people, test part, in %; {how}.{more}"
+    note = f"Rendered people, test split, in %; {how}.{more}"
     return Table(title, ["", *columns.values()], rows, note)
 
 

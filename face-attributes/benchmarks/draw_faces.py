@@ -1,4 +1,4 @@
-"""Draw what a checkpoint finds in pictures: the response, the box, and what is said of the face.
+"""Draw what a checkpoint finds in images: the response, the box, and what is said of the face.
 
 python face-attributes/benchmarks/draw_faces.py CKPT PICTURE... -o docs/faces.png
 """
@@ -17,11 +17,11 @@ from vision_shared.images import read_image
 from vision_shared.inputs import new_file
 
 SIDE, STRIP = 180, 130
-"""Pixels: of a picture's height, and of the width of the list of attributes."""
+"""Pixels: of an image's height, and of the width of the list of attributes."""
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Draw what a checkpoint finds in pictures.")
+    parser = argparse.ArgumentParser(description="Draw what a checkpoint finds in images.")
     parser.add_argument("checkpoint")
     parser.add_argument("pictures", nargs="+", type=Path)
     parser.add_argument("-o", "--output", type=Path, required=True)
@@ -34,7 +34,7 @@ def main() -> None:
 
 
 def draw(finder: FaceFinder, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Return the response, the picture with its best face, and what that is said to have."""
+    """Return the response, the image with its best face, and what that is said to have."""
     size = SIDE, round(SIDE * image.shape[1] / image.shape[0])
     large = resize(image, size)
     found = finder(large)

@@ -40,8 +40,10 @@ LISTS = (
     HERE / "photographs/portraits.json",
 )
 SMALLEST = 30  # pixels from brows to chin: smaller faces show no expression
-LEAST = 0.75  # balanced accuracy on development photographs: 70 % is promised, and they are few
-LEAST_FOUND = 0.7  # the same in the boxes of the finder, which is what a user gets
+MIN_ACCURACY = (
+    0.75  # balanced accuracy on development photographs: 70 % is promised, and they are few
+)
+MIN_FOUND_ACCURACY = 0.7  # the same in the boxes of the finder, which is what a user gets
 BY_LANDMARKS = "by landmarks"
 OWN_BOXES = "those found, the finder's boxes"
 PLACES = ("root", "folder", "sets", "backgrounds")  # of the machine that trained
@@ -85,7 +87,7 @@ def tables(finder: FaceFinder, folder: Path | None, split: str) -> list[Table]:
 def choose(answers: Mapping[str, tuple[Answers, list[str]]]) -> list[str]:
     """Return the attributes that are right often enough in boxes by landmarks and in found ones."""
     chosen = []
-    for boxes, least in ((BY_LANDMARKS, LEAST), (OWN_BOXES, LEAST_FOUND)):
+    for boxes, least in ((BY_LANDMARKS, MIN_ACCURACY), (OWN_BOXES, MIN_FOUND_ACCURACY)):
         said, names = answers[boxes]
         right = attribute_scores(said)["balanced_accuracy"].nan_to_num(0) >= least
         few = is_rare(said)

@@ -14,18 +14,18 @@ BOX = (8, 10, 28, 36)
 """x, y, width and height of the first face; the others are a few pixels aside."""
 
 
-def write_celeba(folder: Path, people: Sequence[int], pictures: int, backgrounds: int) -> Path:
+def write_celeba(folder: Path, people: Sequence[int], images: int, backgrounds: int) -> Path:
     """Write images of noise with random labels, and return the folder.
 
     Args:
         folder: new.
         people: identities of train, val and test.
-        pictures: images of each.
+        images: images of each.
         backgrounds: images without faces.
     """
     rng = np.random.default_rng(0)
-    owners = np.repeat(np.arange(sum(people)), pictures)
-    splits = np.repeat(np.repeat(np.arange(3), people), pictures)
+    owners = np.repeat(np.arange(sum(people)), images)
+    splits = np.repeat(np.repeat(np.arange(3), people), images)
     names = np.array([f"{n:06d}.jpg" for n in range(1, len(owners) + 1)]).astype("S")
     for directory in ("Img/img_celeba", "Anno", "Eval", "backgrounds"):
         (folder / directory).mkdir(parents=True)

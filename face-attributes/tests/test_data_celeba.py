@@ -8,7 +8,7 @@ from PIL import Image
 
 from face_attributes.data.celeba import (
     CelebaFiles,
-    Pictures,
+    Images,
     celeba_faces,
     find_celeba,
     read_boxes,
@@ -52,8 +52,8 @@ def write_pictures(folder: Path, suffix: str = ".jpg") -> None:
         Image.new("RGB", (60, 80), (80 * number, 0, 0)).save(folder / f"{number:06d}{suffix}")
 
 
-def load(root: Path, pictures: Pictures = "wild") -> Faces:
-    return celeba_faces(root, pictures, root / "cache")
+def load(root: Path, images: Images = "wild") -> Faces:
+    return celeba_faces(root, images, root / "cache")
 
 
 def faults_of(files: CelebaFiles) -> list[str]:

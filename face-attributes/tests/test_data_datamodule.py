@@ -24,14 +24,14 @@ from face_attributes.data.text import write_table
 from vision_shared.inputs import InputError
 from vision_shared.testing import are_equal, epochs, expect_epochs_to_repeat
 
-RENDER = {"side": 48, "people": [1, 1, 1], "pictures": 1, "backgrounds": 2, "seed": 0}
+RENDER = {"side": 48, "people": [1, 1, 1], "images": 1, "backgrounds": 2, "seed": 0}
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small data set in CelebA's layout."""
     folder = tmp_path_factory.mktemp("data") / "celeba"
-    return write_celeba(folder, people=(4, 2, 2), pictures=5, backgrounds=5)
+    return write_celeba(folder, people=(4, 2, 2), images=5, backgrounds=5)
 
 
 def arguments(folder: Path, **changes: Any) -> dict[str, Any]:
@@ -49,7 +49,7 @@ def arguments(folder: Path, **changes: Any) -> dict[str, Any]:
         "batch_size": 4,
         "eval_batch_size": 6,
         "epoch_size": None,
-        "pictures_per_identity": None,
+        "images_per_identity": None,
         "backgrounds": str(folder / "backgrounds"),
         "num_workers": 0,
         "seed": 0,
@@ -58,7 +58,7 @@ def arguments(folder: Path, **changes: Any) -> dict[str, Any]:
 
 
 def wild(folder: Path, **changes: Any) -> CelebaData:
-    return CelebaData(pictures="wild", **arguments(folder, **changes))
+    return CelebaData(images="wild", **arguments(folder, **changes))
 
 
 def prepared(data: FaceData, stage: str = "fit") -> Any:
@@ -80,12 +80,12 @@ def test_training_batch_holds_pictures_tags_and_people_but_no_places(folder: Pat
 
 
 @pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")  # DataLoader, Python 3.12+
-@pytest.mark.parametrize("pictures_per_identity", [None, 2])
+@pytest.mark.parametrize("images_per_identity", [None, 2])
 def test_epochs_repeat_whatever_the_workers_and_after_a_resume(
-    folder: Path, pictures_per_identity: int | None
+    folder: Path, images_per_identity: int | None
 ) -> None:
     def load(**changes: Any) -> FaceData:
-        changes["pictures_per_identity"] = pictures_per_identity
+        changes["images_per_identity"] = images_per_identity
         return prepared(wild(folder, **changes))
 
     expect_epochs_to_repeat(load)
@@ -129,10 +129,10 @@ def test_regions_come_from_a_file_by_name(folder: Path, tmp_path: Path) -> None:
 
 
 def test_regions_that_networks_find_are_looked_for_once(folder: Path) -> None:
-    pictures = []
+    images = []
 
     def find(batch: Sequence[torch.Tensor]) -> torch.Tensor:
-        pictures.extend(batch)
+        images.extend(batch)
         return torch.tensor([8.0, 10, 28, 30]).expand(len(batch), 4)
 
     def show(finder: str, **changes: Any) -> FaceData:
@@ -142,19 +142,19 @@ def test_regions_that_networks_find_are_looked_for_once(folder: Path) -> None:
 
     data = show("some networks")
     number = len(data.faces("train")) + len(data.faces("val"))
-    assert [tuple(picture.shape) for picture in pictures] == [(3, 48, 48)] * number
+    assert [tuple(picture.shape) for picture in images] == [(3, 48, 48)] * number
     assert data.val_set[3]["cut"].tolist() == [6, 8, 30, 32]
     assert len(epochs(data, 0)) == 5
     show("some networks")
     show("some networks", attributes=["Smiling"])  # other labels, the same images
-    assert len(pictures) == number
+    assert len(images) == number
     replaced = next((folder / "Img/img_celeba").iterdir())
     replaced.touch()
     show("some networks")
-    assert len(pictures) == number + 1
-    pictures.clear()
+    assert len(images) == number + 1
+    images.clear()
     show("others")
-    assert len(pictures) == number
+    assert len(images) == number
 
 
 def test_interrupted_search_resumes(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -212,14 +212,14 @@ def test_attributes_are_known_before_the_data_is_there(tmp_path: Path) -> None:
     absent = arguments(tmp_path / "absent")
     people = PeopleData(render=RENDER | {"close_ups": 0}, sets=str(tmp_path), **absent)
     assert people.facts == {"attributes": [*PEOPLE_ATTRIBUTES]}
-    celeba = CelebaData(pictures="aligned", **absent)
+    celeba = CelebaData(images="aligned", **absent)
     assert celeba.facts == {"attributes": list(CELEBA_ATTRIBUTES)}
     with pytest.raises(FileNotFoundError, match="get CelebA at http"):
         celeba.setup("fit")
 
 
 def test_identity_batches_validate_on_held_out_pictures_of_training_people(folder: Path) -> None:
-    data = prepared(wild(folder, pictures_per_identity=2, batch_size=6))
+    data = prepared(wild(folder, images_per_identity=2, batch_size=6))
     assert data.facts["num_identities"] == 4
     assert len(data.train_set) == 16 and len(data.val_set) == 4
     assert not {*data.train_set.faces.names} & {*data.val_set.faces.names}
@@ -247,7 +247,7 @@ def test_backgrounds_are_halved(folder: Path) -> None:
     ]
     assert len(first) == 2 and first[0]["image"].shape == (3, 24, 24)
     assert sum(len(batch["image"]) for batch in data.loader(second)) == 3
-    with pytest.raises(FileNotFoundError, match="expected a folder of pictures without faces"):
+    with pytest.raises(FileNotFoundError, match="expected a folder of images without faces"):
         wild(folder, backgrounds=str(folder / "absent")).background_samples("val")
 
 
@@ -287,10 +287,10 @@ def test_own_folder_tests_on_its_validation_part(tmp_path: Path) -> None:
     [
         ({"size": [24]}, r"data\.size"),
         ({"eval_size": [0, 3]}, r"data\.eval_size"),
-        ({"pictures_per_identity": 3}, r"data\.pictures_per_identity"),
-        ({"pictures_per_identity": 2, "epoch_size": 10}, r"data\.epoch_size"),
-        ({"pictures_per_identity": 2, "batch_size": 10}, r"5 identities.*lower data\.batch_size"),
-        ({"batch_size": 30}, r"20 pictures.*data\.batch_size=30"),
+        ({"images_per_identity": 3}, r"data\.images_per_identity"),
+        ({"images_per_identity": 2, "epoch_size": 10}, r"data\.epoch_size"),
+        ({"images_per_identity": 2, "batch_size": 10}, r"5 identities.*lower data\.batch_size"),
+        ({"batch_size": 30}, r"20 images.*data\.batch_size=30"),
     ],
 )
 def test_impossible_choice_names_its_key(
@@ -319,13 +319,13 @@ def test_parts_and_identities_that_are_not_there_are_said_before_training(tmp_pa
         FolderData(**arguments(tmp_path, **{"batch_size": 1, **changes})).setup("fit")
 
     setup()
-    with pytest.raises(InputError, match="no person of a training picture is known, whom"):
-        setup(pictures_per_identity=2, batch_size=2)
+    with pytest.raises(InputError, match="no person of a training image is known, whom"):
+        setup(images_per_identity=2, batch_size=2)
     (tmp_path / "partition.csv").write_text("image,partition\na.jpg,test\nb.jpg,train\n")
-    with pytest.raises(InputError, match=r"attributes\.csv: no attribute of a picture to train on"):
+    with pytest.raises(InputError, match=r"attributes\.csv: no attribute of an image to train on"):
         setup()
     (tmp_path / "partition.csv").write_text("image,partition\na.jpg,train\nb.jpg,test\n")
-    with pytest.raises(InputError, match=r"attributes\.csv: lists no picture of the part val"):
+    with pytest.raises(InputError, match=r"attributes\.csv: lists no image of the split val"):
         setup()
 
 

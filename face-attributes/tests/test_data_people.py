@@ -11,7 +11,7 @@ from synthetic_people import dataset
 from vision_shared.inputs import InputError
 from vision_shared.rendering import render_people
 
-RECIPE = Recipe(side=48, people=(3, 2, 2), pictures=2, close_ups=2, backgrounds=4, seed=0)
+RECIPE = Recipe(side=48, people=(3, 2, 2), images=2, close_ups=2, backgrounds=4, seed=0)
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +81,7 @@ def test_a_folder_without_photographs_is_one_line(tmp_path: Path) -> None:
     recipe = Recipe(
         side=48,
         people=(1, 1, 1),
-        pictures=1,
+        images=1,
         close_ups=0,
         backgrounds=2,
         seed=0,

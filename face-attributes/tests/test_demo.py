@@ -17,6 +17,6 @@ def test_faces_are_rows_of_probabilities(whole_method: Path) -> None:
     assert answer.faces.shape == answer.response.shape == blob().shape
 
 
-def test_faces_below_the_least_score_are_not_shown(whole_method: Path) -> None:
+def test_faces_below_the_min_score_are_not_shown(whole_method: Path) -> None:
     finder = FaceFinder.from_checkpoint(whole_method, device="cpu")
     assert describe(finder, blob(), 1e9).table == []

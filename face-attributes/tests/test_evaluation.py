@@ -292,7 +292,7 @@ def test_table_of_contradictions_stands_beside_the_labels() -> None:
 
 
 def data_of(kind: str, tmp_path: Path, groups: Sequence[str] = ()) -> FaceData:
-    """A data set of 200 listed pictures, none of which is there: labels are all it is asked."""
+    """A data set of 200 listed images, none of which is there: labels are all it is asked."""
     folder = tmp_path / kind
     names = np.array([f"{number:06d}.jpg" for number in range(200)]).astype("S")
     labels = some_answers(attributes=len(GROUPED)).labels.numpy()
@@ -305,12 +305,12 @@ def data_of(kind: str, tmp_path: Path, groups: Sequence[str] = ()) -> FaceData:
         **{"root": str(tmp_path / "data"), "folder": str(folder), "attributes": list(GROUPED)},
         **{"region": "whole", "context": 1.0, "size": (64, 64), "eval_size": None},
         **{"scale": (1, 1), "jitter": 0, "num_train": None, "batch_size": 4, "eval_batch_size": 4},
-        **{"epoch_size": None, "pictures_per_identity": None, "backgrounds": None},
+        **{"epoch_size": None, "images_per_identity": None, "backgrounds": None},
         **{"num_workers": 0, "seed": 0, "groups": groups},
     }
     if kind == "celeba":
-        return CelebaData(pictures="aligned", **common)
-    recipe = {"side": 32, "people": [1, 1, 1], "pictures": 1, "close_ups": 0}
+        return CelebaData(images="aligned", **common)
+    recipe = {"side": 32, "people": [1, 1, 1], "images": 1, "close_ups": 0}
     recipe |= {"backgrounds": 2, "seed": 0}
     return PeopleData(render=recipe, sets=str(tmp_path / "sets"), **common)
 

@@ -29,4 +29,4 @@ def test_identities_table_counts_who_is_known() -> None:
     features = torch.tensor([[0.0], [0.1], [5.0], [5.1], [9.0]])
     table = identities_table({"ours": features}, torch.tensor([0, 0, 1, 1, -1]))
     assert table.rows == [["ours", "1.000"]]
-    assert "5 pictures of 2 people" in table.note
+    assert "5 images of 2 people" in table.note

@@ -135,10 +135,10 @@ def test_step_that_is_null_is_left_out(tmp_path: Path) -> None:
 def test_every_step_is_checked_before_the_first_trains(rendered: Path, tmp_path: Path) -> None:
     """As of Kaggle's CelebA, which does not say who is who."""
     with pytest.raises(InputError, match=r"step identities: .*; steps\.identities=null leaves it"):
-        run(tmp_path, rendered, "steps.identities.data.pictures_per_identity=7")
+        run(tmp_path, rendered, "steps.identities.data.images_per_identity=7")
     assert not list(tmp_path.rglob("*.ckpt"))
 
 
 def test_identities_for_lnet_are_refused_in_one_line(rendered: Path, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"^data\.pictures_per_identity is for ANet"):
-        run(tmp_path, rendered, "module=lnet", "data.pictures_per_identity=4", small=())
+    with pytest.raises(InputError, match=r"^data\.images_per_identity is for ANet"):
+        run(tmp_path, rendered, "module=lnet", "data.images_per_identity=4", small=())

@@ -31,7 +31,7 @@ def test_table_is_sound() -> None:
 def test_celeba_is_unpacked_and_checked(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    root = write_celeba(tmp_path / "celeba", people=(3, 1, 1), pictures=2, backgrounds=0)
+    root = write_celeba(tmp_path / "celeba", people=(3, 1, 1), images=2, backgrounds=0)
     lists = root / "Anno"
     (lists / "list_landmarks_celeba.txt").rename(lists / "list_landmarks_align_celeba.txt")
     images = (root / "Img" / "img_celeba").rename(tmp_path / "img_align_celeba")

@@ -9,7 +9,7 @@ rivals     retrieval by WTBI, DARN and FashionNet, with landmarks found, annotat
 all        these six; a network that several ask for is trained once
 
 Garments are the same for every seed, and training is told all of their attributes but where losses
-are compared. Figures are of the test part: mean +- half of its 95 % interval over seeds, reported
+are compared. Figures are of the test split: mean +- half of its 95 % interval over seeds, reported
 whichever way they fall. The last weights are tested; settings are chosen with ``--tested val``.
 Trunks have half of the channels of the small one, so that as many images cost less.
 """
@@ -147,7 +147,7 @@ def one_stage(number: int, epochs: int) -> list[str]:
     """Return what trains direct regression by networks whose answers are averaged."""
     phases = "module.phases=[{name: stage1, share: 1.0, learning_rate: 2.0e-3}]"
     plan = [f"module.network.branches=[{number}]", "module.network.num_labels=0", phases]
-    return ["module=dfa", "data.pictures_per_item=null", f"trainer.max_epochs={epochs}", *plan]
+    return ["module=dfa", "data.images_per_item=null", f"trainer.max_epochs={epochs}", *plan]
 
 
 def three_stages(unit: int, *settings: str) -> list[str]:
@@ -157,7 +157,7 @@ def three_stages(unit: int, *settings: str) -> list[str]:
         f"{{name: {step}, share: {share}, learning_rate: 2.0e-3}}" for step, share in shares.items()
     ]
     plan = [f"module.phases=[{', '.join(phases)}]", *(f"module.network.{s}" for s in settings)]
-    return ["module=dfa", "data.pictures_per_item=null", f"trainer.max_epochs={5 * unit}", *plan]
+    return ["module=dfa", "data.images_per_item=null", f"trainer.max_epochs={5 * unit}", *plan]
 
 
 def losses(options: argparse.Namespace) -> list[Table]:

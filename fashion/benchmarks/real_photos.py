@@ -31,11 +31,9 @@ def main() -> None:
     parser.add_argument("--fashion-mnist", type=Path, default=DEBIAN, metavar="DIR")
     parser.add_argument("--split", choices=("development", "test"), default="test")
     parser.add_argument("--sheet", type=Path, help="write the photographs with what was found")
-    parser.add_argument("--least-score", type=float, default=MIN_SCORE)
+    parser.add_argument("--min-score", type=float, default=MIN_SCORE)
     options = parser.parse_args()
-    recogniser = GarmentRecogniser.from_checkpoint(
-        options.checkpoint, least_score=options.least_score
-    )
+    recogniser = GarmentRecogniser.from_checkpoint(options.checkpoint, min_score=options.min_score)
     photographs = look(recogniser, options.split, options.photos)
     tables = [
         people_table(photographs),

@@ -52,7 +52,7 @@ class PairMetric(nn.Module):
 
 
 def match_pictures(run: Run, seed: int) -> dict[str, Ranking]:
-    """Train the metrics on a network's features and return the rankings of the test part.
+    """Train the metrics on a network's features and return the rankings of the test split.
 
     Args:
         run: of a FashionNet that has learnt labels alone.

@@ -57,7 +57,7 @@ NETWORKS: dict[str, dict[str, Any]] = {
     },
     "dfa": {"name": "dfa", "trunk": TRUNK, "num_labels": 3, "width": 16, "previous_width": 8},
 }
-DETECTOR = {"trunk": TRUNK, "size": 48, "width": 32, "num_convs": 1, "least_score": 0.0}
+DETECTOR = {"trunk": TRUNK, "size": 48, "width": 32, "num_convs": 1, "min_score": 0.0}
 
 
 def make_checkpoint(path: Path, name: str = "fashionnet", *, finds: bool = True) -> Path:

@@ -44,7 +44,7 @@ def test_type_category_and_landmarks_of_an_answer_agree(checkpoint: Path) -> Non
     write_checkpoint(
         checkpoint, task="fashion", hyper_parameters=settings, state_dict=content.state_dict
     )
-    recogniser = GarmentRecogniser.from_checkpoint(checkpoint, least_score=0)
+    recogniser = GarmentRecogniser.from_checkpoint(checkpoint, min_score=0)
     image = np.random.default_rng(0).integers(0, 256, (70, 200, 3), np.uint8)
     garments = [*recogniser(image), *recogniser(image, (5, 5, 60, 60))]
     assert len({garment.type for garment in garments}) > 1

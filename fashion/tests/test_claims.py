@@ -24,7 +24,7 @@ TINY = (
     "experiment=smoke",
     "++module.network.trunk.channels=[4,8,8,8]",
     "++module.network.trunk.branch=8",
-    "data.pictures_per_item=2",
+    "data.images_per_item=2",
 )
 
 

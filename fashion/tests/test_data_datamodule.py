@@ -44,7 +44,7 @@ def arguments(folder: Path, **changes: Any) -> dict[str, Any]:
         "batch_size": 8,
         "eval_batch_size": 16,
         "epoch_size": None,
-        "pictures_per_item": None,
+        "images_per_item": None,
         "num_workers": 0,
         "seed": 0,
     }
@@ -102,18 +102,18 @@ def test_facts_are_those_of_the_data(make: Any) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")  # DataLoader, Python 3.12+
-@pytest.mark.parametrize("pictures_per_item", [None, 2])
+@pytest.mark.parametrize("images_per_item", [None, 2])
 def test_epochs_repeat_whatever_the_workers_and_after_a_resume(
-    make: Any, pictures_per_item: int | None
+    make: Any, images_per_item: int | None
 ) -> None:
     def load(**changes: Any) -> FashionData:
-        return prepared(make(pictures_per_item=pictures_per_item, **changes))
+        return prepared(make(images_per_item=images_per_item, **changes))
 
     expect_epochs_to_repeat(load)
 
 
 def test_item_batches_hold_k_pictures_of_items_below_the_number_of_items(make: Any) -> None:
-    data = prepared(make(pictures_per_item=4))
+    data = prepared(make(images_per_item=4))
     assert data.num_items == 4
     for batch in epochs(data, 0):
         items, counts = batch["item"].unique(return_counts=True)
@@ -224,9 +224,9 @@ def test_own_folder_tests_on_its_validation_split(rendered: Path, tmp_path: Path
         ({"benchmark": "mnist"}, r"data\.benchmark to be one of cap, .*got 'mnist'"),
         ({"region": "face"}, r"data\.region"),
         ({"size": [24]}, r"data\.size"),
-        ({"pictures_per_item": 3}, r"data\.pictures_per_item"),
-        ({"pictures_per_item": 2, "epoch_size": 10}, r"data\.epoch_size"),
-        ({"pictures_per_item": 4, "batch_size": 20}, r"lower data\.batch_size"),
+        ({"images_per_item": 3}, r"data\.images_per_item"),
+        ({"images_per_item": 2, "epoch_size": 10}, r"data\.epoch_size"),
+        ({"images_per_item": 4, "batch_size": 20}, r"lower data\.batch_size"),
         ({"batch_size": 30}, r"data\.batch_size=30"),
         ({"num_train": 0}, r"data\.num_train"),
     ],

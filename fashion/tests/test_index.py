@@ -248,7 +248,9 @@ def test_another_network_is_refused_in_one_line(
     asked = (built, query, "-o", out)
     assert run(search, *asked, "--checkpoint", other) == ExitCode.NOTHING_DONE
     said = capsys.readouterr().err
-    assert said.count("\n") == 1 and "other.ckpt: network" in said and "make the index anew" in said
+    assert (
+        said.count("\n") == 1 and "other.ckpt: network" in said and "build the index again" in said
+    )
     assert run(index, "add", built, tmp_path, "--checkpoint", other) == ExitCode.NOTHING_DONE
     capsys.readouterr()
     changed = search.main([str(a) for a in asked], lambda *_: ColourRecogniser(bins=5))

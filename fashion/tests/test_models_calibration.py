@@ -51,7 +51,7 @@ def test_types_without_both_kinds_of_boxes_stay() -> None:
 def test_a_detector_answers_probabilities_the_surest_first() -> None:
     torch.manual_seed(0)
     trunk = {"name": "small", "channels": (4, 4, 8, 8), "branch": 8}
-    detector = build_detector(trunk, size=48, width=32, num_convs=1, least_score=0.0).eval()
+    detector = build_detector(trunk, size=48, width=32, num_convs=1, min_score=0.0).eval()
     detector.calibration.offsets.copy_(torch.tensor([0.0, 2.0, 4.0]))
     image = [torch.rand(3, 48, 48)]
     with torch.no_grad():

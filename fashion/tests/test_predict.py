@@ -46,9 +46,9 @@ def test_picture_becomes_garments_and_a_drawing(
     checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture
 ) -> None:
     source, out = write_picture(tmp_path / "photo.png"), tmp_path / "out"
-    assert run(checkpoint, source, "-o", out, "--least-score", "0") == ExitCode.DONE
+    assert run(checkpoint, source, "-o", out, "--min-score", "0") == ExitCode.DONE
     garments = json.loads((out / "photo.json").read_text())["garments"]
-    expected = GarmentRecogniser.from_checkpoint(checkpoint, least_score=0)(read_image(source))
+    expected = GarmentRecogniser.from_checkpoint(checkpoint, min_score=0)(read_image(source))
     assert len(garments) == len(expected) > 0
     best = garments[0]
     assert best["box"] == pytest.approx(expected[0].box, abs=0.1) and best["type"] in TYPES
@@ -64,7 +64,7 @@ def test_a_picture_can_be_the_garment_or_show_none(checkpoint: Path, tmp_path: P
     assert run(checkpoint, source, "-o", out, "--whole") == ExitCode.DONE
     (garment,) = json.loads((out / "photo.json").read_text())["garments"]
     assert garment["box"] == [0, 0, 50, 37] and garment["type"] == "garment"
-    again = ("--overwrite", "--least-score", "1")
+    again = ("--overwrite", "--min-score", "1")
     assert run(checkpoint, source, "-o", out, *again) == ExitCode.DONE
     assert json.loads((out / "photo.json").read_text())["garments"] == []
 
@@ -135,7 +135,7 @@ def test_existing_outputs_are_kept(checkpoint: Path, tmp_path: Path) -> None:
         (["a.png", "-o", "out", "--checkpoint", "none.ckpt"], "no such checkpoint"),
         (["a.png", "a.jpg", "a_jpg.png", "-o", "out"], "would both become a_jpg*"),
         (["a.png"], "-o/--output"),
-        (["a.png", "-o", "out", "--least-score", "2"], "from 0 to 1"),
+        (["a.png", "-o", "out", "--min-score", "2"], "from 0 to 1"),
         (["a.png", "-o", "out", "--checkpoint", "last"], "make train TASK=fashion"),
     ],
 )

@@ -45,14 +45,14 @@ def test_a_garment_is_described_in_full(checkpoint: Path) -> None:
 
 def test_found_garments_lie_in_the_picture_best_first(checkpoint: Path) -> None:
     image = noise(70, 200)
-    garments = GarmentRecogniser.from_checkpoint(checkpoint, least_score=ALWAYS)(image)
+    garments = GarmentRecogniser.from_checkpoint(checkpoint, min_score=ALWAYS)(image)
     assert len(garments) > 1
     boxes = np.array([garment.box for garment in garments])
     assert (boxes >= 0).all() and (boxes <= [200, 70, 200, 70]).all()
     scores = [garment.score for garment in garments]
     assert scores == sorted(scores, reverse=True)
     assert all(garment.type in (0, 1, 2) for garment in garments)
-    assert GarmentRecogniser.from_checkpoint(checkpoint, least_score=NEVER)(image) == []
+    assert GarmentRecogniser.from_checkpoint(checkpoint, min_score=NEVER)(image) == []
 
 
 def test_a_cascade_without_a_detector_aligns_the_whole_picture(cascade_checkpoint: Path) -> None:
@@ -68,7 +68,7 @@ def test_a_cascade_without_a_detector_aligns_the_whole_picture(cascade_checkpoin
 
 
 def test_transform_says_all_that_pictures_go_through(checkpoint: Path) -> None:
-    one, other = (GarmentRecogniser.from_checkpoint(checkpoint, least_score=p) for p in (0.2, 0.4))
+    one, other = (GarmentRecogniser.from_checkpoint(checkpoint, min_score=p) for p in (0.2, 0.4))
     plain = json.loads(json.dumps(one.transform))
     assert plain["size"] == [32, 24] and plain["context"] == 1.2 and plain["detector"]["size"] == 48
     assert json.loads(json.dumps(other.transform)) != plain

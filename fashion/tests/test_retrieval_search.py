@@ -371,6 +371,47 @@ def test_files_of_an_index_are_trusted_in_nothing(folder: Path) -> None:
     for path, content in damage.items():
         whole = path.read_bytes()
         path.write_bytes(content)
-        with pytest.raises(InputError, match=rf"{path}: .*make the index anew"):
+        with pytest.raises(InputError, match=rf"{path}: .*build the index again"):
             use(folder)
         path.write_bytes(whole)
+
+
+def test_lists_are_trusted_in_nothing(folder: Path) -> None:
+    fill(folder, clusters(1200), lists_from=1000)
+    lists = next(folder.glob("inverted.*.lists"))
+    settings = IndexFiles(folder).manifest.inverted
+    assert settings is not None
+    whole, num_lists = lists.read_bytes(), settings.num_lists
+    centres = len(whole) - num_lists * 16 * 4
+    sizes = np.frombuffer(whole, "<i8", num_lists, centres - num_lists * 8)
+    negative = bytearray(whole)
+    first = 0
+    for size in sizes.tolist():
+        negative[first + size * 16 * 4 : first + size * (16 * 4 + 8)] = b"\xf0" * (8 * size)
+        first += size * (16 * 4 + 8)
+    for content, words in (
+        (whole[:centres] + b"\xff" * (len(whole) - centres), "centres that are no numbers"),
+        (bytes(negative), "ids that no garment has"),
+    ):
+        lists.write_bytes(content)
+        with pytest.raises(InputError, match=f"{lists}: damaged: {words}; make the index anew"):
+            use(folder)
+
+
+def test_empty_list_hides_no_garment(folder: Path) -> None:
+    vectors = clusters(1200)
+    fill(folder, vectors, lists_from=1000)
+    lists, files = next(folder.glob("inverted.*.lists")), IndexFiles(folder)
+    settings = files.manifest.inverted
+    assert settings is not None
+    content, num_lists = bytearray(lists.read_bytes()), settings.num_lists
+    at = len(content) - num_lists * (16 * 4 + 8)
+    sizes = np.frombuffer(content, "<i8", num_lists, at).copy()
+    sizes[:2] = 0, sizes[:2].sum()  # the first list's garments, where the second one's are
+    content[at : at + 8 * num_lists] = sizes.tobytes()
+    centre = np.frombuffer(content, "<f4", 16, at + 8 * num_lists).copy()
+    lists.write_bytes(content)
+    replace(files.manifest, inverted=replace(settings, num_probes=1)).write(folder)
+    (found,) = GarmentIndex(folder).nearest(unit(centre[None]), 3)
+    (expected,) = GarmentIndex(folder, faiss=None).nearest(unit(centre[None]), 3)
+    assert [hit.row for hit in found] == [hit.row for hit in expected]

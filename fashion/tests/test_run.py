@@ -147,7 +147,7 @@ def test_best_weights_are_of_the_last_phase(smoke: Config, tmp_path: Path) -> No
 )
 def test_every_objective_trains(smoke: Config, tmp_path: Path, choices: tuple[str, ...]) -> None:
     overrides = [f"module.objective.{choice}" for choice in choices]
-    train(smoke(*overrides, "module.detector=null", "data.pictures_per_item=2"))
+    train(smoke(*overrides, "module.detector=null", "data.images_per_item=2"))
     checkpoint = read_checkpoint(tmp_path / "checkpoints/best.ckpt")
     proxies = [key for key in checkpoint.state_dict if "proxies" in key]
     assert bool(proxies) == ("identities=proxy" in choices)

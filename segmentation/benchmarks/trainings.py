@@ -164,7 +164,7 @@ def milliseconds(works: dict[str, Work], images: Tensor) -> Scores:
 
 
 def test_images(run: Trained) -> Tensor:
-    """Return the first images of the test part, (N, 3, H, W)."""
+    """Return the first images of the test split, (N, 3, H, W)."""
     return next(iter(run.data.test_dataloader()))["image"][:TIMED]
 
 

@@ -77,5 +77,5 @@ def test_unusable_masks_and_splits_are_refused(root: Path) -> None:
     Image.fromarray(np.full((2, 17), 19, np.uint8)).save(train_ids)
     with pytest.raises(InputError, match=r"labelTrainIds\.png: holds 19, expected 0 to 18"):
         cityscapes_set(root, "train").read(0)
-    with pytest.raises(InputError, match=r"part of Cityscapes \(train, val, test\), got 'extra'"):
+    with pytest.raises(InputError, match=r"split of Cityscapes \(train, val, test\), got 'extra'"):
         cityscapes_set(root, "extra")

@@ -140,7 +140,7 @@ def test_missing_data_names_page_and_layout(tmp_path: Path) -> None:
     write(tmp_path, []).unlink()
     with pytest.raises(FileNotFoundError, match=r"instances_train2017\.json: .*cocodataset\.org"):
         coco_set(tmp_path, "train")
-    with pytest.raises(InputError, match=r"part of COCO \(train, val\), got 'test'"):
+    with pytest.raises(InputError, match=r"split of COCO \(train, val\), got 'test'"):
         coco_set(tmp_path, "test")
 
 

@@ -99,7 +99,7 @@ def test_parts_are_predicted_where_they_have_enough_together() -> None:
 
     image = torch.rand(1, 3, 2, 3)
     found = {
-        least: Inference(least_parts=least)(Fixed(), image).logits.argmax(1)[0, 0].tolist()
+        least: Inference(min_part_score=least)(Fixed(), image).logits.argmax(1)[0, 0].tolist()
         for least in (None, 0.5, 0.6)
     }
     assert found[0.5] == [1, 2, 1]

@@ -47,7 +47,7 @@ def test_pair_is_read_as_it_was_written(tmp_path: Path) -> None:
 
 def test_mask_of_another_size_is_refused(tmp_path: Path) -> None:
     write_pair(tmp_path, "a", (4, 6), (2, 3))
-    with pytest.raises(InputError, match=r"a\.png: a mask of 3x2 pixels, expected 6x4 as its pict"):
+    with pytest.raises(InputError, match=r"a\.png: a mask of 3x2 pixels, expected 6x4 as its image"):
         pairs(tmp_path, "a").read(0)
 
 

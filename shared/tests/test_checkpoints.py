@@ -12,7 +12,6 @@ from safetensors.torch import save_file
 from vision_shared.checkpoints import (
     ENTRY,
     CheckpointError,
-    newest_checkpoint,
     read_checkpoint,
     record,
     without_sources,
@@ -20,6 +19,7 @@ from vision_shared.checkpoints import (
     write_weights,
 )
 from vision_shared.inputs import InputError
+from vision_shared.newest_checkpoint import newest_checkpoint
 
 
 def write(path: Path, **changes: object) -> Path:

@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import av
 import numpy as np
 import pytest
@@ -133,3 +136,31 @@ def test_change_of_layout_keeps_levels() -> None:
 def test_unknown_matrix_is_refused() -> None:
     with pytest.raises(InputError, match="colour matrix 8"):
         to_rgb(like("yuv420p", 8, LIMITED))
+
+
+AT_ONCE = """
+import threading, av, numpy as np
+from vision_shared.video.colour import to_format, to_levels
+
+levels = np.random.default_rng(0).integers(0, 65536, (256, 256, 4), np.uint16)
+frame = av.VideoFrame.from_ndarray(levels, "rgba64le").reformat(format="yuva444p12le")
+expected = to_levels(frame)
+
+def write():
+    for _ in range(40):
+        to_format(frame, "yuva444p10le")
+
+writer = threading.Thread(target=write)
+writer.start()
+for _ in range(40):
+    assert (to_levels(frame) == expected).all()
+writer.join()
+print("equal")
+"""
+
+
+def test_threads_convert_one_frame_at_once() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", AT_ONCE], capture_output=True, text=True, timeout=60
+    )
+    assert done.stdout == "equal\n", done.stderr

@@ -105,3 +105,8 @@ def test_value_that_needs_quotes_is_shown_with_them(value: str) -> None:
     (hint,) = shlex.split(str(caught.value).partition("write ")[2].partition("; --multi")[0])
     check_overrides([hint])
     assert OverridesParser.create().parse_override(hint).value() == value
+
+
+def test_renamed_key_is_refused_with_its_new_name() -> None:
+    with pytest.raises(InputError, match=r"pictures=wild: the key pictures is called images now"):
+        check_overrides(["data.pictures=wild"])

@@ -23,7 +23,7 @@ def test_no_photograph_and_no_image_are_one_line(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="upload one first"):
         read_upload(None)
     (tmp_path / "broken.png").write_text("not an image")
-    with pytest.raises(InputError, match=r"broken.png: not a picture"):
+    with pytest.raises(InputError, match=r"broken.png: not an image"):
         read_upload(str(tmp_path / "broken.png"))
 
 

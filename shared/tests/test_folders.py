@@ -85,6 +85,9 @@ def test_equal_names_are_told_apart(tmp_path: Path) -> None:
         *(tmp_path / name for name in ("a", "b", "c/3.jpg", "c/3.png")), output=tmp_path / "out"
     )
     assert list(names.values()) == ["a/1", "b/1", "2", "3_jpg", "3_png"]
+    touch(tmp_path, "shop/b/3.jpg", "shop/b/3.png", "shop/c/3.jpg", "shop/c/3.png")
+    within, _ = expand(tmp_path / "shop", output=tmp_path / "out")
+    assert list(within.values()) == ["b/3_jpg", "b/3_png", "c/3_jpg", "c/3_png"]
     touch(tmp_path, "c/3_png.jpg")
     with pytest.raises(InputError, match="would both become"):
         expand(tmp_path / "c", output=tmp_path / "out")

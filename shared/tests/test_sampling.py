@@ -217,6 +217,44 @@ def test_autocast_computes_in_float32() -> None:
     assert flow.grad.dtype == torch.bfloat16
 
 
+def test_whatever_is_float64_makes_all_of_it_float64() -> None:
+    image = torch.rand(1, 2, 3, 4001, generator=torch.Generator().manual_seed(0)).double() / 3
+    points = torch.tensor([[[[3000.3, 1.7], [17.1, 0.2]]]], dtype=torch.double)
+    exact = sample_bilinear(image, points)
+    torch.testing.assert_close(
+        sample_bilinear(image.float(), points), exact.float(), rtol=0, atol=1e-7
+    )
+    rounded = points.float()
+    expected = sample_bilinear(image, rounded.double())
+    torch.testing.assert_close(sample_bilinear(image, rounded), expected, rtol=0, atol=1e-12)
+    frames, flow, weights = (x.float() for x in random_inputs(1, 2, 3, 8, 900, reach=300))
+    expected = sample_voxel_flow(frames.double(), flow.double(), weights.double(), (0, 1), 0.3)
+    for chosen in range(3):
+        inputs = [frames, flow, weights]
+        inputs[chosen] = inputs[chosen].double()
+        result = sample_voxel_flow(*inputs, times=(0, 1), time=0.3)
+        torch.testing.assert_close(result, expected.to(result.dtype), rtol=0, atol=1e-7)
+
+
+def test_half_precision_points_are_positions_too() -> None:
+    image = torch.arange(12.0).view(1, 1, 3, 4)
+    points = torch.tensor([[[[0.5, 1.0], [2.25, 0.5]]]])
+    assert torch.equal(sample_bilinear(image, points.half()), sample_bilinear(image, points))
+
+
+def test_broken_points_read_nan_and_the_farthest_the_border() -> None:
+    image = torch.arange(12.0).view(1, 1, 3, 4)
+    values = [torch.nan, torch.inf, -torch.inf]
+    points = torch.tensor([[[[value, 1.0] for value in values], [[1.0, v] for v in values]]])
+    assert sample_bilinear(image, points).isnan().all()
+    far = torch.finfo(torch.float32).max
+    points = torch.tensor([[[[far, far], [-far, -far]]]], requires_grad=True)
+    result = sample_bilinear(image, points)
+    assert result.flatten().tolist() == [11, 0]
+    result.sum().backward()
+    assert points.grad is not None and not points.grad.any()
+
+
 BROKEN_FLOW = """
 import math, sys, torch
 from vision_shared.layers import sample_bilinear, sample_voxel_flow
@@ -329,7 +367,11 @@ def test_voxel_flow_names_what_does_not_fit(changed: dict[str, object], message:
     [
         (torch.zeros(1, 2, 3), torch.zeros(1, 1, 1, 2), r"image .* got \(1, 2, 3\)"),
         (torch.zeros(1, 2, 0, 3), torch.zeros(1, 1, 1, 2), r"image .* got \(1, 2, 0, 3\)"),
-        (torch.zeros(2, 1, 3, 3), torch.zeros(1, 1, 1, 2), r"points .* got \(1, 1, 1, 2\)"),
+        (
+            torch.zeros(2, 1, 3, 3),
+            torch.zeros(1, 1, 1, 2),
+            r"points .* sizes \(2, >0, >0, 2\), got \(1, 1, 1, 2\)",
+        ),
         (torch.zeros(1, 1, 3, 3), torch.zeros(1, 1, 1, 3), r"points .* got \(1, 1, 1, 3\)"),
         (torch.zeros(1, 1, 3, 3).int(), torch.zeros(1, 1, 1, 2), r"image .* got torch.int32"),
         (torch.zeros(1, 1, 3, 3), torch.zeros(1, 1, 1, 2).long(), r"points .* got torch.int64"),

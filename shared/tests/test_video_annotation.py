@@ -9,6 +9,7 @@ import pytest
 
 from vision_shared.inputs import InputError
 from vision_shared.video.annotation import annotate_video
+from vision_shared.video.colour import to_rgb
 from vision_shared.video.reader import VideoReader
 
 NUM_FRAMES = 5
@@ -59,3 +60,18 @@ def test_what_drawing_refuses_leaves_no_video(clip: Path, tmp_path: Path) -> Non
     with pytest.raises(InputError, match="too dark"):
         annotate_video(clip, {"drawn": tmp_path / "drawn.mp4"}, draw, overwrite=False)
     assert [path.name for path in tmp_path.iterdir()] == ["clip.mov"]
+
+
+@pytest.mark.parametrize("deep", ["yuv444p12le", "gbrp10le", "gbrp16le", "bgra", "yuva444p12le"])
+def test_videos_that_mp4_cannot_hold_are_drawn_on_like_others(tmp_path: Path, deep: str) -> None:
+    with av.open(str(tmp_path / "deep.mkv"), "w") as container:
+        stream = container.add_stream("ffv1", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, deep
+        frame = av.VideoFrame.from_ndarray(np.full((48, 64, 3), 220, np.uint8), "rgb24")
+        container.mux([*stream.encode(frame.reformat(format=deep)), *stream.encode(None)])
+    target = tmp_path / "drawn.mp4"
+    annotate_video(
+        tmp_path / "deep.mkv", {"same": target}, lambda image, _: {"same": image}, overwrite=False
+    )
+    with VideoReader(target) as reader:
+        assert abs(int(to_rgb(reader.first)[24, 32, 0]) - 220) < 4

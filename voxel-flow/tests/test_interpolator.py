@@ -1,6 +1,7 @@
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -304,3 +305,29 @@ def test_gpu_that_is_not_there_is_refused() -> None:
     with pytest.raises(ValueError, match="no CUDA GPU"):
         FrameInterpolator(build_network(**SETTINGS), "cuda")
     assert FrameInterpolator(build_network(**SETTINGS)).device.type == "cpu"
+
+
+@pytest.mark.parametrize("settings", [{}, {"scale": 0.5, "quality": "best"}, {"tile": 384}])
+@pytest.mark.parametrize("pixel_format", ["gbrp", "gbrap"])
+def test_times_that_are_made_together_are_those_made_one_by_one(
+    settings: dict[str, Any], pixel_format: str
+) -> None:
+    class Together(FrameInterpolator):
+        def _at_once(self, image: torch.Tensor) -> int:
+            return 2
+
+    torch.manual_seed(0)
+    network = build_network("compact", width=4, trust=1.0)
+    rng, frames = np.random.default_rng(0), []
+    for time in range(2):
+        like = av.VideoFrame(416, 32, pixel_format)
+        image = rng.integers(0, 255, to_levels(like).shape, dtype=np.uint8)
+        frames.append(TimedFrame(from_levels(image, like), Fraction(time)))
+    alone, together = (
+        list(kind(network, "cpu", **settings).multiply(frames, 4))
+        for kind in (FrameInterpolator, Together)
+    )
+    for one, other in zip(alone, together, strict=True):
+        assert one.time == other.time
+        difference = to_levels(one.frame).astype(int) - to_levels(other.frame)
+        assert abs(difference).max() <= 1  # a level, by rounding

@@ -221,14 +221,14 @@ def test_extrapolation_of_one_frame_is_refused(
 
 
 @pytest.mark.parametrize("rotation", [0, 90])
-def test_compare_draws_a_figure_upright(
+def test_compare_draws_a_plot_upright(
     checkpoint: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], rotation: int
 ) -> None:
     source = make_clip(tmp_path / "clip.mp4", moving(6), rotation=rotation)
-    target = tmp_path / "figure.png"
+    target = tmp_path / "plot.png"
     arguments = [str(source), "-o", str(target), "--checkpoint", checkpoint, "--compare"]
     assert main(arguments) == DONE
-    assert capsys.readouterr().out == f"{target}: a figure\n"
+    assert capsys.readouterr().out == f"{target}: a plot\n"
     height, width = (48, 64) if rotation == 0 else (64, 48)
     with Image.open(target) as figure:
         assert figure.size == (7 * (width + 4) - 4, 18 + 4 * (height + 4) - 4)

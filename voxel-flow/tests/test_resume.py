@@ -53,14 +53,14 @@ def content(path: Path) -> tuple[list, list[bytes], str]:
 
 def stop_after(monkeypatch: pytest.MonkeyPatch, count: int) -> None:
     """Interrupt, as Ctrl-C does, when a model has made so many frames."""
-    estimate, made = FrameInterpolator.estimate, iter(range(count))
+    estimate, made = FrameInterpolator._estimate_all, iter(range(count))
 
     def counted(*arguments):
         if next(made, None) is None:
             raise KeyboardInterrupt
         return estimate(*arguments)
 
-    monkeypatch.setattr(FrameInterpolator, "estimate", counted)
+    monkeypatch.setattr(FrameInterpolator, "_estimate_all", counted)
 
 
 @pytest.mark.parametrize(

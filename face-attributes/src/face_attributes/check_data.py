@@ -29,8 +29,8 @@ def check_faces(data: str, root: Path, report: Report) -> list[Table]:
 
     Args:
         data: one of `DATA_SETS`.
-        root: where it lies.
-        report: takes a fault.
+        root: folder of the data set.
+        report: function that takes a fault.
 
     Raises:
         InputError, OSError: the faces cannot be listed.
@@ -46,7 +46,7 @@ def check_faces(data: str, root: Path, report: Report) -> list[Table]:
         faces.read(index)
 
     check_each(f"{data} {root}", len(faces), check_picture, report)
-    return [_summary(f"{data}: {len(faces)} pictures", faces)]
+    return [_summary(f"{data}: {len(faces)} images", faces)]
 
 
 def _load(data: str, root: Path, report: Report) -> Faces:
@@ -64,7 +64,7 @@ def _load(data: str, root: Path, report: Report) -> Faces:
 
 
 def _summary(title: str, faces: Faces) -> Table:
-    """How often each attribute is there, and how many pictures each part has."""
+    """How often each attribute is there, and how many images each part has."""
     import numpy as np
 
     from face_attributes.data.names import PARTS

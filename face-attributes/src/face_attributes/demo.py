@@ -41,9 +41,9 @@ class Answer(NamedTuple):
 
     Attributes:
         faces: the photograph with numbered boxes.
-        response: of the finder; None where nothing was searched.
+        response: response of the finder; None where nothing was searched.
         table: a row a face: number, score, and the probability of each attribute in %.
-        columns: of the table.
+        columns: columns of the table.
     """
 
     faces: NDArray[np.uint8]
@@ -59,19 +59,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def describe(
-    finder: FaceFinder, image: NDArray[np.uint8], least_score: float = -float("inf")
+    finder: FaceFinder, image: NDArray[np.uint8], min_score: float = -float("inf")
 ) -> Answer:
     """Find and describe the faces of a photograph (H, W, 3) RGB uint8.
 
     Args:
         finder: the networks.
         image: the photograph.
-        least_score: of the faces that are shown, in units of the response.
+        min_score: smallest score of the faces that are shown, in units of the response.
     """
     from face_attributes.drawing import annotate_frame, resize, response_map
 
     found = finder(image)
-    faces = [face for face in found.faces if face.score is None or face.score >= least_score]
+    faces = [face for face in found.faces if face.score is None or face.score >= min_score]
     response = None
     if found.response is not None:
         response = resize(response_map(found.response), (image.shape[0], image.shape[1]))
@@ -97,9 +97,9 @@ def _build(options: Namespace, path: str) -> gr.Blocks:
     names = () if finder.tagger is None else finder.tagger.names
 
     @one_line_errors
-    def work(upload: str | None, least_score: float, shows_all: bool) -> list:
+    def work(upload: str | None, min_score: float, shows_all: bool) -> list:
         said = finder.only(names) if shows_all else finder
-        answer = describe(said, read_upload(upload), least_score)
+        answer = describe(said, read_upload(upload), min_score)
         table = {"headers": answer.columns, "data": answer.table}
         return [answer.faces, answer.response, table]
 
@@ -108,7 +108,7 @@ def _build(options: Namespace, path: str) -> gr.Blocks:
         with gr.Row():
             with gr.Column():
                 photograph = photograph_input(sources=["upload", "webcam", "clipboard"])
-                least_score = gr.Slider(
+                min_score = gr.Slider(
                     *(-10.0, 20.0, -10.0), step=0.25, label="least score of a face that is shown"
                 )
                 shows_all = gr.Checkbox(label="all attributes, those too that did not hold")
@@ -117,9 +117,9 @@ def _build(options: Namespace, path: str) -> gr.Blocks:
                 faces = image_output("faces")
                 response = image_output("response of the finder")
         table = gr.Dataframe(label="probabilities", interactive=False, wrap=True)
-        inputs, outputs = [photograph, least_score, shows_all], [faces, response, table]
+        inputs, outputs = [photograph, min_score, shows_all], [faces, response, table]
         start.click(work, inputs, outputs)
-        least_score.release(work, inputs, outputs)
+        min_score.release(work, inputs, outputs)
     return page
 
 

@@ -27,12 +27,12 @@ def draw_tagging(
     names: Sequence[str],
     localisations: Sequence[Localisation] | None,
 ) -> dict[str, Picture]:
-    """Draw the first samples of a batch: picture with boxes, response, and attributes.
+    """Draw the first samples of a batch: image with boxes, response, and attributes.
 
     Args:
         batch: ``image`` (B, 3, H, W), ``attributes`` (B, A) and ``box`` (B, 4).
         probabilities: (N, A), of the first N samples.
-        names: of the A attributes.
+        names: names of the A attributes.
         localisations: N; None of a network without a response.
     """
     side = max(LINE * len(names), 96)
@@ -54,7 +54,7 @@ def draw_tagging(
 
 
 def draw_boxes(picture: Picture, boxes: Tensor, colour: tuple[int, int, int]) -> Picture:
-    """Draw (N, 4), in pixels of the picture; those that are not known are left out."""
+    """Draw (N, 4), in pixels of the image; those that are not known are left out."""
     drawn = Image.fromarray(picture)
     pen = ImageDraw.Draw(drawn)
     width = max(1, round(min(picture.shape[:2]) / 100))
@@ -64,7 +64,7 @@ def draw_boxes(picture: Picture, boxes: Tensor, colour: tuple[int, int, int]) ->
 
 
 def annotate(picture: Picture, faces: Sequence[FoundFace]) -> Picture:
-    """Draw the faces' numbered boxes, and right of the picture what each is said to have."""
+    """Draw the faces' numbered boxes, and right of the image what each is said to have."""
     line = max(LINE, picture.shape[0] // 25)
     font = ImageFont.load_default(line - 3)
     lines = []
@@ -84,7 +84,7 @@ def annotate(picture: Picture, faces: Sequence[FoundFace]) -> Picture:
 def annotate_frame(picture: Picture, faces: Sequence[FoundFace]) -> Picture:
     """Draw the faces' numbered boxes, and within each what it is said to have, as far as it fits.
 
-    The picture keeps its size, as the frames of a video have to.
+    The image keeps its size, as the frames of a video have to.
     """
     line = max(LINE, picture.shape[0] // 40)
     font = ImageFont.load_default(line - 3)
@@ -142,5 +142,5 @@ def list_attributes(
 
 
 def resize(picture: Picture, size: tuple[int, int]) -> Picture:
-    """Scale a picture to (H, W)."""
+    """Scale an image to (H, W)."""
     return np.asarray(Image.fromarray(picture).resize((size[1], size[0])))

@@ -20,14 +20,14 @@ GAP, WIDE_GAP, STRIP, LINE = 2, 14, 170, 14
 
 @dataclass(frozen=True)
 class NeuronRow:
-    """What a sheet shows of a neuron; pictures are (3, H, W) in [0, 1].
+    """What a sheet shows of a neuron; images are (3, H, W) in [0, 1].
 
     Attributes:
-        lines: of text, at the left.
-        lowest: the pictures of the lowest responses, the lowest first.
-        mean_low: the mean of the third of all pictures with the lowest.
-        mean_high: of that with the highest.
-        highest: the pictures of the highest responses, the highest last.
+        lines: lines of text, at the left.
+        lowest: the images of the lowest responses, the lowest first.
+        mean_low: the mean of the third of all images with the lowest.
+        mean_high: mean of that with the highest.
+        highest: the images of the highest responses, the highest last.
     """
 
     lines: Sequence[str]
@@ -38,7 +38,7 @@ class NeuronRow:
 
 
 def contact_sheet(rows: Sequence[NeuronRow]) -> Picture:
-    """Draw one row a neuron: text, lowest pictures, the two means, highest pictures."""
+    """Draw one row a neuron: text, lowest images, the two means, highest images."""
     drawn = [_draw_row(row) for row in rows]
     height, width = drawn[0].shape[:2]
     canvas = np.full((LINE + 4 + len(rows) * (height + GAP), width, 3), 255, np.uint8)

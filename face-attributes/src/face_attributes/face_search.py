@@ -16,7 +16,7 @@ NUM_SCORED = 200
 
 OF_PYRAMID = 64
 CLOSER = 2
-"""LNet_s is tested on pictures with so many times the pixels a side that LNet_o looks at; a search
+"""LNet_s is tested on images with so many times the pixels a side that LNet_o looks at; a search
 over a pyramid, which has no such side, on as many pixels."""
 
 
@@ -26,7 +26,7 @@ class FaceSearch:
     Args:
         settings: the arguments of `Localizer`, or of `PyramidSearch` for a `TagMaps`, but for
             networks and threshold.
-        part: of `LNetsANet`, which trains; None for a network of one part.
+        part: part of `LNetsANet`, which trains; None for a network of one part.
     """
 
     def __init__(self, settings: Mapping[str, Any], part: str | None) -> None:
@@ -36,7 +36,7 @@ class FaceSearch:
 
     @property
     def trains(self) -> bool:
-        """Whether what trains is the network that looks at whole pictures."""
+        """Whether what trains is the network that looks at whole images."""
         return self.part in (None, "lnet_o")
 
     def localizer(self, net: Any, *, closer: bool = False) -> Localizer | PyramidSearch:
@@ -60,7 +60,7 @@ class FaceSearch:
             )
 
     def set_threshold(self, net: Any, faces: Tensor, data: FaceData) -> Decision:
-        """Let pictures with faces, of scores (N,), and backgrounds say what a face is."""
+        """Let images with faces, of scores (N,), and backgrounds say what a face is."""
         samples = data.background_samples("val")
         images = [samples[i]["image"] for i in range(min(len(faces), len(samples)))]
         localizer = self.localizer(net)
@@ -81,7 +81,7 @@ class FaceSearch:
     def test(
         self, finders: FinderComparison, data: FaceData, number: int, device: torch.device
     ) -> None:
-        """Look at up to so many whole pictures of the test, and at its backgrounds."""
+        """Look at up to so many whole images of the test, and at its backgrounds."""
         samples = data.whole_samples("test", self._whole_size(data))
         for sample in map(samples.__getitem__, range(min(number, len(samples)))):
             if sample["box"].isfinite().all():

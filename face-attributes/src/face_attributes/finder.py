@@ -1,4 +1,4 @@
-"""Finding faces in pictures and describing them, with trained networks.
+"""Finding faces in images and describing them, with trained networks.
 
 found = FaceFinder.shipped()(read_image("photo.jpg"))
 finder = FaceFinder.from_checkpoint("lnet.ckpt", anet="anet.ckpt")
@@ -39,7 +39,7 @@ SHIPPED_FINDER, SHIPPED_ANET = WEIGHTS / "finder.safetensors", WEIGHTS / "anet.s
 
 ALIGNED_SIZE = (218, 178)
 ALIGNED_LANDMARKS = ((69.5, 111.0), (107.5, 111.0), (88.5, 137.0), (71.5, 152.0), (105.5, 152.0))
-"""Where CelebA's aligned pictures have eyes, nose and mouth, in pixels."""
+"""Where CelebA's aligned images have eyes, nose and mouth, in pixels."""
 
 Crop = Literal["aligned", "whole"]
 """Pictures of one face each, where nothing has to be found: aligned as CelebA's are, or cut out."""
@@ -50,8 +50,8 @@ class FoundFace:
     """A face.
 
     Attributes:
-        box: left, top, right, bottom, pixels of the picture.
-        score: of LNet, in units of its response; None where nothing was searched.
+        box: left, top, right, bottom, pixels of the image.
+        score: score of LNet, in units of its response; None where nothing was searched.
         attributes: probabilities in [0, 1] by name.
     """
 
@@ -62,10 +62,10 @@ class FoundFace:
 
 @dataclass(frozen=True)
 class Found:
-    """What is in a picture.
+    """What is in an image.
 
     Attributes:
-        faces: best first; none is an answer.
+        faces: sorted by score, descending; none is an answer.
         response: (H, W), LNet's averaged response; None where nothing was searched.
     """
 
@@ -74,17 +74,18 @@ class Found:
 
 
 class FaceFinder:
-    """Finds and describes the faces of pictures of any size.
+    """Finds and describes the faces of images of any size.
 
     Args:
-        localizer: where faces are; None takes each picture for one face.
+        localizer: finder of the faces; None takes each image for one face.
         tagger: describes them; None tells where they are and no more.
         device: ``auto`` (a GPU where there is one), ``cpu`` or ``cuda``.
         crop: do not look for faces, see `Crop`; None looks, if there is a localizer.
         trained_on: the names of the data that the networks learned from, as far as they are known.
 
     Attributes:
-        told: names of the attributes that answers hold; at first those that are not `unreliable`.
+        told: names of the attributes that answers hold; at first those that are not
+            `unreliable`.
         looks: whether faces are looked for.
 
     Raises:
@@ -137,12 +138,13 @@ class FaceFinder:
         """Rebuild what training runs of face-attributes wrote; the files alone are needed.
 
         Args:
-            path: of the networks of the method in one, of which those are used that have learned;
-                or of an LNet, which finds faces, and describes them where there is no ANet; or of
-                an ANet, which describes pictures that are cut out already.
-            anet: of an ANet that describes what is found, in place of whatever else would.
-            device: as for the class.
-            crop: as for the class.
+            path: path of the networks of the method in one, of which those are used that have
+                learned; or of an LNet, which finds faces, and describes them where there is no
+                ANet; or of an ANet, which describes images that are cut out already.
+            anet: checkpoint of an ANet that describes what is found, in place of whatever else
+                would.
+            device: device as for the class.
+            crop: region as for the class.
 
         Raises:
             FileNotFoundError: no such file.
@@ -172,7 +174,7 @@ class FaceFinder:
 
     @torch.no_grad()
     def __call__(self, image: NDArray[np.uint8]) -> Found:
-        """Look at a picture (H, W, 3), RGB uint8."""
+        """Look at an image (H, W, 3), RGB uint8."""
         pixels = self._to_device(image)
         if self.localizer is None or not self.looks:
             return Found(self._describe_one(pixels, image), None)
@@ -181,7 +183,7 @@ class FaceFinder:
         return Found(self._faces(found.boxes, found.scores.tolist(), said), found.response)
 
     def find(self, image: NDArray[np.uint8]) -> Localisation:
-        """Look for the faces of a picture (H, W, 3), RGB uint8, without describing them.
+        """Look for the faces of an image (H, W, 3), RGB uint8, without describing them.
 
         Raises:
             ValueError: there is no network that finds faces.
@@ -201,7 +203,7 @@ class FaceFinder:
         return self.tagger(pixels, enlarge_boxes(boxes, self.tagger.context))
 
     def _describe_one(self, pixels: Tensor, image: NDArray[np.uint8]) -> list[FoundFace]:
-        """Take the picture for a face, and show the tagger what it learned from."""
+        """Take the image for a face, and show the tagger what it learned from."""
         box = aligned_box(image) if self.crop == "aligned" else whole(image)
         boxes = torch.from_numpy(box)[None].to(self.device)
         if self.tagger is None:
@@ -235,6 +237,6 @@ def unreliable(tagger: Tagger | None) -> frozenset[str]:
 
 
 def aligned_box(image: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Return the box (4,) of the head in a picture (H, W, 3) that is aligned as CelebA's are."""
+    """Return the box (4,) of the head in an image (H, W, 3) that is aligned as CelebA's are."""
     scale = np.array(image.shape[1::-1]) / np.array(ALIGNED_SIZE[::-1])
     return box_of_landmarks(np.array(ALIGNED_LANDMARKS) * scale)

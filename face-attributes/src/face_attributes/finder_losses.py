@@ -36,8 +36,8 @@ def cell_loss(response: Tensor, squares: list[Tensor], grid: ResponseGrid) -> Te
 
     Args:
         response: (B, h, w), logits.
-        squares: of each image (N, 3), centre x, y and side of its faces in pixels.
-        grid: where cells lie.
+        squares: squares of each image (N, 3), centre x, y and side of its faces in pixels.
+        grid: positions of the cells.
     """
     target = cell_targets(squares, response.shape[1:], grid)
     smooth = target.clamp(0, 1) * (1 - 2 * SMOOTH) + SMOOTH

@@ -43,8 +43,8 @@ def identity_loss(
     Args:
         features: (B, D).
         logits: (B, I), a linear function of them.
-        identities: (B,) int64 in [0, I), -1 where not known: such pictures count for nothing.
-        similarity_weight: of the similarity.
+        identities: (B,) int64 in [0, I), -1 where not known: such images count for nothing.
+        similarity_weight: weight of the similarity loss.
 
     Returns:
         A scalar; 0, with a zero gradient, where no identity is known.
@@ -57,10 +57,10 @@ def identity_loss(
 
 
 def similarity_loss(features: Tensor, identities: Tensor) -> Tensor:
-    """Mean squared distance of the features of one person's pictures (section 3.2).
+    """Mean squared distance of the features of one person's images (section 3.2).
 
     The paper sums over pairs; divided by their number it does not depend on the batch. It pulls
-    alone: there is no margin and no pair of different persons. Batches need several pictures of
+    alone: there is no margin and no pair of different persons. Batches need several images of
     each of a few persons, or there are hardly any pairs.
 
     Args:
@@ -68,7 +68,7 @@ def similarity_loss(features: Tensor, identities: Tensor) -> Tensor:
         identities: (B,), any integers.
 
     Returns:
-        A scalar; 0, with a zero gradient, where no two pictures show one person.
+        A scalar; 0, with a zero gradient, where no two images show one person.
 
     Raises:
         ValueError: the shapes do not fit.

@@ -20,7 +20,7 @@ TERMS = {
         "belong to others",
         RESEARCH_ONLY,
         "Celebrities, most of them posing, light-skinned, and young by their labels: of others, "
-        "and of pictures of another kind, it knows little.",
+        "and of images of another kind, it knows little.",
     ),
     "lfwa": Terms(
         "LFWA (Liu, Luo, Wang, Tang, ICCV 2015): Labeled Faces in the Wild, photographs from news "
@@ -59,12 +59,12 @@ LIMITS = """\
 * It was made to study a method. It is not for identification, surveillance, or decisions about
   people."""
 
-SHOWN = ("region", "context", "size", "eval_size", "pictures", "num_attributes", "num_train")
+SHOWN = ("region", "context", "size", "eval_size", "images", "num_attributes", "num_train")
 
 
 ABOUT = """\
 * Task: face attributes by LNet and ANet, after Liu, Luo, Wang, Tang, ICCV 2015.
-* In: pictures, float32 RGB in [0, 1], (B, 3, H, W). Out: a logit for each attribute, (B, A), in the
+* In: images, float32 RGB in [0, 1], (B, 3, H, W). Out: a logit for each attribute, (B, A), in the
   order below; a sigmoid gives the probability."""
 
 

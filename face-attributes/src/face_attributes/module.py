@@ -1,4 +1,4 @@
-"""The Lightning module: objective, metrics, optimiser and pictures of LNets and ANet."""
+"""The Lightning module: objective, metrics, optimiser and images of LNets and ANet."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -26,6 +26,7 @@ from face_attributes.losses import attribute_loss, identity_loss
 from face_attributes.machine_fitting import MachineFitting
 from face_attributes.models import LNetsANet, Tagging, TagMaps, build_network
 from face_attributes.models.face_layers import PaperLayers
+from face_attributes.optimizer import one_cycle_optimizer
 from face_attributes.report import attribute_tables
 from vision_shared.checkpoints import without_sources
 from vision_shared.inputs import InputError
@@ -49,15 +50,15 @@ class FaceAttributesModule(pl.LightningModule):
     Args:
         attributes: their names, which the data brings.
         network: the arguments of `face_attributes.models.build_network`, but for the outputs.
-        localizer: of `face_attributes.localize.Localizer`, but for networks and threshold; None of
-            a network that tags faces that others cut out.
+        localizer: localizer of `face_attributes.localize.Localizer`, but for networks and
+            threshold; None of a network that tags faces that others cut out.
         learning_rate: the highest of one cycle (Smith, Topin 2018).
-        weight_decay: of AdamW.
-        part: of `LNetsANet`, which trains; the others find what it is shown. None for a network
-            of one part.
+        weight_decay: weight decay of AdamW.
+        part: part of `LNetsANet`, which trains; the others find what it is shown. None for a
+            network of one part.
         num_identities: people to tell apart, which the data brings; None learns attributes.
-        similarity_weight: of `face_attributes.losses.identity_loss`.
-        objective: of a `TagMaps` on composed images, see `FinderObjective`.
+        similarity_weight: similarity weight of `face_attributes.losses.identity_loss`.
+        objective: objective of a `TagMaps` on composed images, see `FinderObjective`.
         machines: the arguments of `MachineFitting`: then the layers of ANet rest, and its support
             vector machines are fitted to what they make; None trains the layers.
 
@@ -87,7 +88,7 @@ class FaceAttributesModule(pl.LightningModule):
         self.num_identities = num_identities
         if num_identities is not None and "anet" not in (part, network["name"]):
             raise InputError(
-                "data.pictures_per_identity is for ANet, which learns identities: set it to null"
+                "data.images_per_identity is for ANet, which learns identities: set it to null"
             )
         self.net: Any = self._build(network)
         self.search = None if localizer is None else FaceSearch(localizer, part)
@@ -120,12 +121,14 @@ class FaceAttributesModule(pl.LightningModule):
         return self.net if self.part is None else getattr(self.net, self.part)
 
     def setup(self, stage: str) -> None:
+        """Check the data against the search, and show the finds before a test."""
         if self.search is not None and self.num_identities is None:
             self.search.check(self._data)
         if stage != "fit":  # of a resumed training, the weights are not there yet
             self._show_found()
 
     def on_fit_start(self) -> None:
+        """Show the finds, and begin the objective of a new run."""
         self._show_found()
         if self.objective is not None and self.trainer.global_step == 0:
             self.objective.begin(self.learner)
@@ -147,6 +150,7 @@ class FaceAttributesModule(pl.LightningModule):
         )
 
     def training_step(self, batch: dict[str, Tensor], _: int) -> Tensor | None:
+        """Return the loss of a batch; None where machines are fitted instead."""
         if self.fitting is not None:
             self.fitting.add(self.learner, batch)
             self.optimizers().step()  # type: ignore[union-attr]  # of no gradient: counts the steps
@@ -167,10 +171,12 @@ class FaceAttributesModule(pl.LightningModule):
         return loss
 
     def on_validation_epoch_start(self) -> None:
+        """Fit the machines, where there are some."""
         if self.fitting is not None:
             self.fitting.fit(self.learner)
 
     def validation_step(self, batch: dict[str, Tensor], _: int) -> None:
+        """Update the metrics of validation with a batch."""
         image = batch["image"]
         if self.objective is not None:
             self._validate_finder(batch)
@@ -209,6 +215,7 @@ class FaceAttributesModule(pl.LightningModule):
                 self.learner.offset.fill_(fit_offset(self.learner, faces))
 
     def on_validation_epoch_end(self) -> None:
+        """Log the metrics of validation."""
         if self.num_identities is not None:
             return
         if self.fitting is not None:
@@ -223,6 +230,7 @@ class FaceAttributesModule(pl.LightningModule):
         self.val_answers.reset()
 
     def on_test_start(self) -> None:
+        """Reset the metrics of the test."""
         for metric in (self.test_answers, self.linear_answers):
             metric.reset()
         self.test_features.reset()
@@ -237,6 +245,7 @@ class FaceAttributesModule(pl.LightningModule):
             self.finders = self.search.comparison(finders, self._data)
 
     def test_step(self, batch: dict[str, Tensor], _: int) -> None:
+        """Update the metrics of the test with a batch."""
         image, labels = batch["image"], batch["attributes"]
         tagging: Tagging = self.learner(image)
         if self.num_identities is not None:
@@ -251,6 +260,7 @@ class FaceAttributesModule(pl.LightningModule):
         self.linear_answers.update(linear.sigmoid(), labels)
 
     def on_test_epoch_end(self) -> None:
+        """Log the metrics of the test."""
         if self.search is not None and self.finders is not None:
             number = int(self.trainer.num_test_batches[0]) * self._data.eval_batch_size
             self.search.test(self.finders, self._data, number, self.device)
@@ -292,25 +302,17 @@ class FaceAttributesModule(pl.LightningModule):
         return isinstance(layers, PaperLayers) and self.learner.svms is not None
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
+        """Return the optimiser, a group of rates for each trunk, and its schedule."""
         groups: list[dict[str, Any]] = [
             {"params": [*self.learner.parameters()], "lr": self.learning_rate}
         ]
         if isinstance(self.learner, TagMaps):
             groups = self.learner.parameter_groups(self.learning_rate)
-        optimizer = torch.optim.AdamW(groups, weight_decay=self.weight_decay)
-        schedule = torch.optim.lr_scheduler.OneCycleLR(
-            optimizer,
-            [group["lr"] for group in groups],
-            total_steps=int(self.trainer.estimated_stepping_batches),
-            cycle_momentum=False,
-        )
-        return {
-            "optimizer": optimizer,
-            "lr_scheduler": {"scheduler": schedule, "interval": "step"},
-        }
+        num_steps = int(self.trainer.estimated_stepping_batches)
+        return one_cycle_optimizer(groups, self.weight_decay, num_steps)
 
     def panels(self, batch: dict[str, Any]) -> dict[str, np.ndarray]:
-        """Draw up to four samples: picture with boxes, response, attributes."""
+        """Draw up to four samples: image with boxes, response, attributes."""
         if self.num_identities is not None:
             return {}
         images = batch["image"][:4]

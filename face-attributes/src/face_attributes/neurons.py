@@ -1,10 +1,10 @@
-"""Show what single neurons tell: python -m face_attributes.neurons CKPT [data=... ...] -o OUT
+"""Plot of single neurons and their attributes: python -m face_attributes.neurons CKPT -o OUT
 
 The images of lowest and highest response of neurons of the features (FC of ANet), the mean faces of
 the third of all images with the lowest and with the highest, and the attribute that each neuron
-tells best. The data is the test part of what the checkpoint was trained with, unless overrides in
-Hydra's syntax say otherwise. With --before CKPT, of the same network before it was fine-tuned, the
-same neurons are shown as they were then.
+predicts best. The data is the test split of the checkpoint's data set, unless overrides in Hydra's
+syntax name another. With --before CKPT, of the same network before it was fine-tuned, the same
+neurons are shown as they were then.
 """
 
 # Nothing heavy is imported before the arguments are known to be good: --help has to be quick.
@@ -43,7 +43,7 @@ class Responses(NamedTuple):
     Attributes:
         features: (N, D), by `AFTER`, `BEFORE` and `UNTRAINED`.
         labels: (N, A).
-        names: of the N images.
+        names: names of the N images.
     """
 
     features: dict[str, Tensor]
@@ -63,11 +63,24 @@ def _parse(arguments: Sequence[str] | None) -> Namespace:
         formatter_class=RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
-    add("checkpoint", metavar="CKPT", help="of an ANet or LNet, or `last`: the newest under ./runs")
+    add(
+        "checkpoint",
+        metavar="CKPT",
+        help="checkpoint of an ANet or LNet, or `last`: the newest under ./runs",
+    )
     add("overrides", nargs="*", metavar="data=...", help="Hydra overrides, e.g. data=celeba")
-    add("-o", "--output", type=Path, required=True, metavar="OUT", help=f"folder: {SHEET}, {FACTS}")
-    add("--before", metavar="CKPT", help="the same network before it was fine-tuned")
-    add("--neurons", type=int, default=8, metavar="N", help="that are drawn (default: 8)")
+    add(
+        "-o",
+        "--output",
+        type=Path,
+        required=True,
+        metavar="OUT",
+        help=f"output folder, for {SHEET} and {FACTS}",
+    )
+    add("--before", metavar="CKPT", help="checkpoint of the same network before it was fine-tuned")
+    add(
+        "--neurons", type=int, default=8, metavar="N", help="number of neurons to draw (default: 8)"
+    )
     add("--device", choices=("auto", "cpu", "cuda"), default="auto")
     add("--overwrite", action="store_true", help="replace existing outputs")
     options = parser.parse_intermixed_args(arguments)
@@ -206,10 +219,10 @@ def draw_rows(
     """Return the rows of a sheet: each neuron before, where there is a before, and now.
 
     Args:
-        responses: of the networks.
-        data: whose images they are.
+        responses: responses of the networks.
+        data: data set whose images they are.
         shown: neurons, and for each the attribute that is written beside it.
-        told: which way the neurons go, see `face_attributes.evaluation.concepts`.
+        told: direction of each neuron, see `face_attributes.evaluation.concepts`.
     """
     from face_attributes.drawing_neurons import NeuronRow
     from face_attributes.evaluation.concepts import neuron_aucs

@@ -1,4 +1,4 @@
-"""What prediction writes: for a picture, and for a video."""
+"""What prediction writes: for an image, and for a video."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ from vision_shared.video.annotation import annotate_video
 Picture = NDArray[np.uint8]
 
 LONGEST = 20
-"""A picture's longer side over its shorter one, at most: every picture is scaled by the shorter."""
+"""An image's longer side over its shorter one, at most: every image is scaled by the shorter."""
 
 
 ENDINGS = tuple(f"_{name}{end}" for name in ("faces", "response") for end in (".png", ".mp4"))
-"""Of the names of all pictures and videos that are written."""
+"""Of the names of all images and videos that are written."""
 
 
 def targets(name: Path, *, is_video: bool, has_maps: bool) -> dict[str, Path]:
     """Return what an input becomes beside its lines: ``faces``, and ``response`` of a search.
 
     Args:
-        name: of both, without what each one's own name ends in.
-        is_video: what the input is.
+        name: name of both, without what each one's own name ends in.
+        is_video: whether the input is a video.
         has_maps: whether there is a search whose maps are wanted.
     """
     suffix = ".mp4" if is_video else ".png"
@@ -45,20 +45,20 @@ def targets(name: Path, *, is_video: bool, has_maps: bool) -> dict[str, Path]:
 def describe_picture(
     source: Path, written: dict[str, Path], finder: FaceFinder, lines: TextIO, *, overwrite: bool
 ) -> dict[str, Any]:
-    """Find the faces of a picture and write all of its outputs, or none.
+    """Find the faces of an image and write all of its outputs, or none.
 
     Args:
-        source: the picture.
-        written: from `targets`.
+        source: the image.
+        written: output paths from `targets`.
         finder: the networks.
-        lines: takes one line of JSON.
-        overwrite: replace files of those names.
+        lines: function that takes one line of JSON.
+        overwrite: whether to replace files of those names.
 
     Returns:
         Plain values: how many ``faces``.
 
     Raises:
-        InputError: the picture cannot be used, or an output may not be written.
+        InputError: the image cannot be used, or an output may not be written.
     """
     image = read_image(source)
     _expect_shape(source, image)

@@ -32,19 +32,18 @@ HELD_IN_MEMORY = 1 << 24
 
 EPILOG = """\
 INPUT is images, videos (animated GIF, WebP and PNG, too), and folders of them; OUT is a folder,
-in which what comes of folders in folders keeps their names. It gets
+in which the outputs of nested folders keep their names. It gets
   faces.jsonl         a line for each image and each frame of a video: the file, of a frame its
                       number and its time in seconds, and the faces, each with its box (left, top,
                       right, bottom, in pixels), its score, and its attributes with probabilities
   NAME_faces.png      the image with boxes, and beside it the attributes above 50 %
   NAME_faces.mp4      of a video: the same in its frames
-  NAME_response.png   where LNet looked (--maps), or .mp4
-An image without a face has an empty list. With --crop no faces are searched, each image is one:
+  NAME_response.png   the response map of LNet (--maps), or .mp4
+An image without a face has an empty list. With --crop no face is searched, each image is one:
   --crop aligned      images aligned as CelebA's are (178x218, or of that shape)
   --crop whole        images that are cut out already; so is every image for an ANet alone
 
-Without --checkpoint the weights that come with the package are used; `--checkpoint last` takes the
-newest run under ./runs. Without an ANet faces have no attributes.
+Without an ANet faces have no attributes.
 
 Attributes that did not hold on photographs are left out; --all-attributes reports them, too, apart
 from the others, as "unreliable".
@@ -61,11 +60,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def chosen(wanted: str | None, names: Sequence[str]) -> list[str]:
-    """Return the names to tell of, in the network's order.
+    """Return the names of the attributes to report, in the network's order.
 
     Args:
-        wanted: names with commas between them, these alone; after a minus, all but these.
-        names: that the network knows.
+        wanted: names with commas between them, these alone; after a minus, all but
+            these.
+        names: names that the network knows.
 
     Raises:
         InputError: a name that it does not know.
@@ -97,17 +97,25 @@ def _parse(arguments: Sequence[str] | None) -> Namespace:
         "python -m face_attributes.predict",
         "Find the faces of images and videos, and describe them.",
         EPILOG,
+        has_weights=True,
     )
-    parser.set_defaults(checkpoint=None)
     add = parser.add_argument
-    add("--anet", metavar="CKPT", help="of an ANet, which describes what LNet finds")
-    add("--crop", choices=("aligned", "whole"), help="each image is one face, see below")
-    add("--attributes", metavar="NAME,...", help="tell of these only; =-NAME,... all but these")
-    add("--all-attributes", action="store_true", help="also those that did not hold on photographs")
-    add("--maps", action="store_true", help="write response maps")
+    add(
+        "--anet",
+        metavar="CKPT",
+        help="checkpoint of an ANet, which describes the faces that LNet finds",
+    )
+    add("--crop", choices=("aligned", "whole"), help="images are faces already, see below")
+    add("--attributes", metavar="NAME,...", help="attributes to report; =-NAME,...: all but these")
+    add(
+        "--all-attributes",
+        action="store_true",
+        help="report those that did not hold on photographs, too",
+    )
+    add("--maps", action="store_true", help="write the response maps, too")
     options = parser.parse_args(arguments)
     if options.crop and options.maps:
-        parser.error("--maps are of a search for faces, and --crop does not search: choose one")
+        parser.error("--maps needs a search for faces, which --crop omits: choose one")
     return options
 
 

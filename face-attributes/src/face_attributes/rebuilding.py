@@ -70,6 +70,7 @@ def localizer_of(
 
 
 def data_of(*checkpoints: Checkpoint) -> list[str]:
+    """Return the names of the data sets that checkpoints were trained on, each once."""
     choices = [checkpoint.data.get("choice") for checkpoint in checkpoints]
     return sorted({choice for choice in choices if choice is not None})
 

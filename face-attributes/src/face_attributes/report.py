@@ -24,10 +24,12 @@ def attribute_tables(
     """Return all tables of attributes that a test has: means, each, published, groups.
 
     Args:
-        systems: answers to the test's images by name, ours first; all but the means are of ours.
-        names: of the attributes.
-        data: that was tested on; its validation part says what the majority is, its official test
-            is what the paper's figures are of, and its groups divide recall and false alarms.
+        systems: predictions of each system for the test's images, by name, ours first; all but the
+            means
+            are of ours.
+        names: names of the attributes.
+        data: data that was tested on; its validation split says what the majority is, its official
+            test is what the paper's figures are of, and its groups divide recall and false alarms.
     """
     ours, rates = next(iter(systems.values())), data.positive_rates()
     tables = [attributes_table(ours, names, rates), systems_table(systems, rates)]

@@ -21,8 +21,8 @@ def fit_machines(
     Args:
         features: (N, P, D), of N images' patches.
         labels: (N, A), 1 present, -1 absent, 0 not known: left out.
-        costs: as `fit_svms`.
-        balanced: as `fit_svms`.
+        costs: costs as `fit_svms`.
+        balanced: balanced as `fit_svms`.
 
     Returns:
         Weights (A, P * D) of the patches' features one after another, and biases (A,).
@@ -44,7 +44,7 @@ def fit_svms(
     Args:
         features: (N, D).
         labels: (N, A), 1 present, -1 absent, 0 not known: left out.
-        costs: of a margin that is violated; of several every third example decides, for each
+        costs: costs of a margin that is violated; of several every third example decides, for each
             attribute, which one.
         balanced: whether both classes weigh as much, however frequent they are.
 

@@ -11,20 +11,21 @@ from torch import Tensor, nn
 from face_attributes.localize import crop_regions
 
 SURROUNDINGS = 2.0
-"""What LNet is shown of a face that it found, times the box: it learned from heads in pictures."""
+"""What LNet is shown of a face that it found, times the box: it learned from heads in images."""
 
 
 @dataclass(frozen=True)
 class Tagger:
-    """A network that describes regions of pictures.
+    """A network that describes regions of images.
 
     Attributes:
-        network: from `face_attributes.models.build_network`.
-        names: of its attributes.
+        network: network from `face_attributes.models.build_network`.
+        names: names of its attributes.
         size: height and width of what it is shown, pixels.
-        context: what it is shown of a face's box, times the box's sides.
-        learned_from: what its training pictures showed: the ``box`` of a face, or ``whole`` ones.
-        reliable: names of the attributes that held on photographs; None where no one measured it.
+        context: side of the region that it is shown, times the box's sides.
+        learned_from: region of its training images: the ``box`` of a face, or ``whole`` ones.
+        reliable: names of the attributes that held on photographs; None where no one
+            measured it.
     """
 
     network: nn.Module

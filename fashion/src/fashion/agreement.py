@@ -16,7 +16,7 @@ def of_type(logits: Tensor, category_types: Sequence[int], kind: int) -> Tensor:
     Args:
         logits: (C,).
         category_types: C types, or UNKNOWN; empty where nothing is known.
-        kind: of the garment, or UNKNOWN.
+        kind: kind of the garment, or UNKNOWN.
 
     Returns:
         (C,); as they were where no category would be left.

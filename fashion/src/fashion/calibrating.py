@@ -41,8 +41,9 @@ def calibrate_detector(detector: ClothesDetector, garments: Garments) -> None:
     garment is a false alarm, and a garment over another one is none.
 
     Args:
-        detector: in evaluation.
-        garments: that did not train; images with a garment whose box is not known are left out.
+        detector: detector in evaluation.
+        garments: garments that did not train; images with a garment whose box is not known are left
+            out.
     """
     seen = list(_seen(detector, garments))
     if not sum(len(each.found.scores) for each in seen):

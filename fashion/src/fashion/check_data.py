@@ -27,8 +27,8 @@ def check_garments(data: str, root: Path, report: Report) -> list[Table]:
 
     Args:
         data: one of `ROOTS`.
-        root: where it lies.
-        report: takes a fault.
+        root: folder of the data set.
+        report: function that takes a fault.
 
     Returns:
         How many garments each split has, and how often each attribute is there.

@@ -28,10 +28,10 @@ class Comparison(nn.Module):
     """Streams a test.
 
     Args:
-        name: of the system that is tested.
-        categories: names.
+        name: name of the system that is tested.
+        categories: names of the categories.
         attribute_types: the number of each attribute's type.
-        type_names: of these types.
+        type_names: type names of these types.
         stages: names of a cascade's stages, each of which is measured.
     """
 

@@ -46,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Serve the page; return the exit code."""
     parser = demo_parser("python -m fashion.demo", "A fashion assistant on a page.")
     parser.add_argument(
-        "--index", type=Path, metavar="INDEX", help="made by fashion.index of your photographs"
+        "--index", type=Path, metavar="INDEX", help="index of your photos, made by fashion.index"
     )
     return demo_command(TASK, lambda: parser.parse_args(arguments), SHIPPED, _build)
 
@@ -70,8 +70,8 @@ def look_up(index: GarmentIndex, garment: Garment, how: str) -> Gallery:
     """Return small images of an index's garments, each with what is said of it.
 
     Args:
-        index: what is searched.
-        garment: what is searched for.
+        index: index that is searched.
+        garment: query.
         how: `LOOKS`, `STYLE` or `BESIDE`.
     """
     from fashion.retrieval.companions import goes_with

@@ -24,7 +24,7 @@ NUM_NAMED = 10
 """Attributes that a panel lists, the likeliest."""
 
 NUM_NEIGHBOURS = 5
-MOST_SAID = 4
+MAX_ATTRIBUTES = 4
 """Attributes that stand beside a box, the likeliest above one half."""
 
 
@@ -37,10 +37,10 @@ def draw_garments(
     """Draw four samples of a batch: true and found landmarks, category and attributes.
 
     Args:
-        batch: of garments.
-        answer: of its samples.
-        categories: names.
-        attributes: names.
+        batch: batch of garments.
+        answer: label of its samples.
+        categories: names of the categories.
+        attributes: names of the attributes.
     """
     rows = []
     for i in _spread(len(answer.landmarks)):
@@ -65,7 +65,7 @@ def draw_neighbours(batch: Mapping[str, Tensor], embedding: Tensor) -> Picture |
     A green frame: the same item. None where the batch has less than two.
 
     Args:
-        batch: of garments.
+        batch: batch of garments.
         embedding: (B, D), of its images.
     """
     known = (batch["item"] >= 0).nonzero()[:, 0].cpu()
@@ -108,7 +108,7 @@ def describe_lines(garment: Garment) -> list[str]:
     kind = TYPES[garment.type] if garment.type >= 0 else ""
     lines = [f"{garment.category or kind} {100 * (garment.probability or garment.score):.0f} %"]
     said = sorted(garment.attributes.items(), key=lambda item: -item[1])
-    return lines + [name for name, probability in said[:MOST_SAID] if probability >= 0.5]
+    return lines + [name for name, probability in said[:MAX_ATTRIBUTES] if probability >= 0.5]
 
 
 def draw_landmarks(

@@ -23,9 +23,9 @@ class FoundGarments(NamedTuple):
     """What a test on whole images gave.
 
     Attributes:
-        boxes: by system: ours, and the box of the whole image.
+        boxes: boxes by system: ours, and the box of the whole image.
         reported: ours, one box a garment.
-        retrieval: of garments cut out by the boxes that were found.
+        retrieval: rankings of garments cut out by the boxes that were found.
     """
 
     boxes: dict[str, BoxScores]
@@ -42,9 +42,9 @@ def measure_whole_images(
     overlaps the garment most; the whole image where nothing was found.
 
     Args:
-        recogniser: with a detector.
-        garments: whose images are looked at.
-        name: of the system.
+        recogniser: recogniser with a detector.
+        garments: garments whose images are looked at.
+        name: name of the system.
 
     Returns:
         None where no box is known.

@@ -20,12 +20,12 @@ class Garment:
     Attributes:
         box: left, top, right, bottom, pixels of the image.
         type: place in `fashion.data.taxonomy.TYPES`; -1 is not known.
-        score: of the detector, in [0, 1]; 1 where the box was given.
+        score: score of the detector, in [0, 1]; 1 where the box was given.
         landmarks: (8, 2) float32, x then y, pixels of the image, in the order of
             `fashion.data.taxonomy.SLOTS`.
         states: (8,) int64, of `fashion.data.taxonomy`; only visible and occluded ones have a place.
         category: its likeliest category.
-        probability: of that category, in [0, 1].
+        probability: probability of that category, in [0, 1].
         attributes: probability in [0, 1] of every attribute that the network knows, by name, in the
             network's order.
         embedding: (D,) float32, of length 1.
@@ -54,11 +54,11 @@ class Recogniser(Protocol):
         ...
 
     def __call__(self, image: Picture, box: Box | None = None) -> list[Garment]:
-        """Return the garments of (H, W, 3) RGB uint8, best first; none is an answer.
+        """Return the garments of (H, W, 3) RGB uint8, sorted by score, descending.
 
         Args:
             image: the image.
-            box: of the one garment to describe, in pixels, in place of what a detector finds.
+            box: box of the one garment to describe, in pixels, in place of what a detector finds.
         """
         ...
 

@@ -22,15 +22,15 @@ if TYPE_CHECKING:
 TASK = "fashion"
 
 EPILOG = """\
-  build FOLDER... -o INDEX   look for the garments of all images in folders, and in the folders
-                             in them, and make an index of them
+  build FOLDER... -o INDEX   detect the garments of all images in folders, nested ones too, and make
+                             an index of them
   add INDEX FOLDER...        add new images; those that are there already are left alone
   remove INDEX PATH...       remove the garments of images, or of all images of folders
 
-An index is a folder: embeddings, a line of JSON for each garment, small images, and which network
-made it. When a command is killed the index holds what was done so far, and the same command, or
-`add`, goes on. `add` looks again at images that were replaced under their names, and names those
-that are gone.
+An index is a folder: embeddings, a line of JSON for each garment, small images, and the name of the
+network. When a command is killed the index holds what was done so far, and the same command, or
+`add`, goes on. `add` processes images again that were replaced under their names, and names
+those that are gone.
 
 Exit codes: 0 all done; 2 nothing done; 3 some images left out; 130 interrupted."""
 
@@ -39,8 +39,9 @@ def main(arguments: Sequence[str] | None = None, load: Load | None = None) -> in
     """Do what the command line names; return the exit code.
 
     Args:
-        arguments: of the command line.
-        load: makes recognisers, in place of `fashion.retrieval.identity.load_recogniser`.
+        arguments: arguments of the command line.
+        load: function that makes recognisers, in place of
+            `fashion.retrieval.identity.load_recogniser`.
     """
     options = _parse(arguments)
     commands = {"build": _build, "add": _add, "remove": _remove}
@@ -60,11 +61,11 @@ def _parse(arguments: Sequence[str] | None) -> Namespace:
     build.add_argument("-o", "--output", type=Path, required=True, metavar="INDEX")
     text = "a checkpoint, its address, or `last`; default: the weights that come with the package"
     build.add_argument("--checkpoint", metavar="CKPT", help=text)
-    build.add_argument("--whole", action="store_true", help="an image is a garment, cut out")
+    build.add_argument("--whole", action="store_true", help="images are cropped garments")
     add = commands.add_parser("add", help="add images")
     add.add_argument("index", type=Path, metavar="INDEX")
     add.add_argument("inputs", nargs="+", type=Path, metavar="FOLDER")
-    add.add_argument("--checkpoint", metavar="CKPT", help="where its network is, if it moved")
+    add.add_argument("--checkpoint", metavar="CKPT", help="checkpoint of its network, if it moved")
     remove = commands.add_parser("remove", help="remove images")
     remove.add_argument("index", type=Path, metavar="INDEX")
     remove.add_argument("inputs", nargs="+", type=Path, metavar="PATH")

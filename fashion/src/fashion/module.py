@@ -39,20 +39,20 @@ class FashionModule(pl.LightningModule):
         categories: names of the C categories; these four the data brings.
         attributes: names of the A attributes.
         attribute_types: the number of each attribute's type; empty where there are none.
-        type_names: of these types.
+        type_names: type names of these types.
         network: the arguments of `fashion.models.build_network`, but for the two numbers.
         detector: those of `fashion.models.build_detector`; None has none.
         framing: the fields of `fashion.recogniser.Framing`: what the data shows the network.
         phases: the fields of each `vision_shared.phases.Phase`; their ``name`` is the network's.
-        weights: of the terms of the loss, by the phase; terms without a weight are omitted.
+        weights: weights of the terms of the loss, by the phase; terms without a weight are omitted.
         objective: settings of `fashion.objectives.RecognitionObjective`; DFA has none.
         optimizer: ``adamw``, or ``sgd`` with momentum 0.9.
-        weight_decay: of the optimiser.
-        poly_power: within a phase the rate falls as (1 - progress) ** power.
+        weight_decay: weight decay of the optimiser.
+        poly_power: exponent: within a phase the rate falls as (1 - progress) ** power.
         detector_batch: images that the detector sees in a step.
         detector_trunk_rate: factor of the learning rate for the detector's trunk.
-        seed: of dropout and pseudo-labels.
-        num_items: that have proxies in a checkpoint; a training asks its data.
+        seed: seed of dropout and pseudo-labels.
+        num_items: number of items that have proxies in a checkpoint; a training asks its data.
         category_types: the type of each category in a checkpoint, likewise.
 
     Raises:

@@ -42,16 +42,16 @@ class RecognitionObjective(nn.Module):
         num_attributes: A.
         attributes: ``weighted`` by how frequent each is, the paper's; ``plain``; or one of the
             rankings of `fashion.losses`.
-        shrinkage: of these weights towards 1 where few labels are known, see
+        shrinkage: shrinkage of these weights towards 1 where few labels are known, see
             `fashion.losses.balanced_weights`; 0 is the paper's.
         mean_over: the ``batch``, in which what an image has no labels for counts 0; or what is
             ``known`` alone.
         identities: ``triplet``, the paper's, or ``proxy``.
-        margin: of the triplets.
-        mining: of the triplets, see `fashion.losses.triplet_loss`.
+        margin: margin of the triplets.
+        mining: mining of the triplets, see `fashion.losses.triplet_loss`.
         across_domains: triplets go from street to shop and back.
-        num_items: that have a proxy, with ``proxy``.
-        width: of the embedding, with ``proxy``.
+        num_items: number of items that have a proxy, with ``proxy``.
+        width: width of the embedding, with ``proxy``.
 
     Raises:
         ValueError: another loss.
@@ -94,8 +94,8 @@ class RecognitionObjective(nn.Module):
         """Return the wanted ones of `RECOGNITION_TERMS`; those of which the data knows nothing not.
 
         Args:
-            answer: of the network in training.
-            batch: of garments.
+            answer: output of the network in training.
+            batch: batch of garments.
             wanted: names of terms.
         """
         landmarks, states = batch["landmarks"], batch["states"]
@@ -163,10 +163,10 @@ def fit_pseudo_labels(
     """Fit the pseudo-labels of the phase that begins on all that trains, without augmentation.
 
     Args:
-        network: in training, whose phase has begun.
-        data: whose training garments are looked at.
-        device: of the network.
-        seed: of k-means.
+        network: network in training, whose phase has begun.
+        data: data whose training garments are looked at.
+        device: device of the network.
+        seed: seed of k-means.
     """
     samples = data.evaluation_samples(data.training_garments())
     truth: list[tuple[Tensor, Tensor]] = []

@@ -35,8 +35,8 @@ def targets(name: Path, *, is_video: bool) -> dict[str, Path]:
     """Return what an input becomes: ``picture`` and ``facts``, a line a frame of a video.
 
     Args:
-        name: of both, without what each one's own name ends in.
-        is_video: what the input is.
+        name: name of both, without what each one's own name ends in.
+        is_video: whether the input is a video.
     """
     picture, facts = ("_garments.mp4", ".jsonl") if is_video else ("_garments.png", ".json")
     return {
@@ -52,9 +52,9 @@ def describe_picture(
 
     Args:
         source: the image.
-        written: from `targets`.
-        look: from `looker`.
-        overwrite: replace files of those names.
+        written: output paths from `targets`.
+        look: function from `looker`.
+        overwrite: whether to replace files of those names.
 
     Returns:
         Plain values: what the ``garments`` are, a word each.

@@ -21,14 +21,14 @@ TASK = "fashion"
 
 EPILOG = """\
 INPUT is images, videos (animated GIF, WebP and PNG, too), and folders of them; OUT is a folder,
-in which what comes of folders in folders keeps their names. Of an image NAME it gets
-  NAME.json           the garments, best first: box (left, top, right, bottom), type and score;
-                      landmarks, x and y, and whether each is visible or occluded; category and
-                      attributes with their probabilities. All places are in pixels
+in which the outputs of nested folders keep their names. Of an image NAME it gets
+  NAME.json           the garments, sorted by score, descending: box (left, top, right, bottom),
+                      type and score; landmarks, x and y, each visible or occluded; category and
+                      attributes with their probabilities. All coordinates are in pixels
   NAME_garments.png   the image with boxes, landmarks, categories and attributes
 and of a video NAME.jsonl, a line for each frame with its time in seconds, and NAME_garments.mp4.
-An image without a garment has an empty list. With --whole no garments are searched: each image
-is one, cut out. A cascade (DFA) says where landmarks are, and nothing of categories.
+An image without a garment has an empty list. With --whole no garment is searched: each image
+is one, cropped. A cascade (DFA) predicts landmarks, and no categories.
 
 Exit codes: 0 all done; 2 nothing done; 3 some inputs, or the rest of a damaged one, left out;
 130 interrupted."""
@@ -48,7 +48,7 @@ def _parse(arguments: Sequence[str] | None) -> Namespace:
     )
     add = parser.add_argument
     add("--whole", action="store_true", help="each image is one garment, see below")
-    add("--least-score", type=_share, metavar="P", help="of garments that are reported, in [0, 1]")
+    add("--min-score", type=_share, metavar="P", help="lowest score of a garment, in [0, 1]")
     return parser.parse_args(arguments)
 
 
@@ -91,7 +91,7 @@ class _Run:
     def _load(self, path: str) -> GarmentRecogniser:
         from fashion.recogniser import MIN_SCORE, GarmentRecogniser
 
-        score = self._options.least_score
+        score = self._options.min_score
         return GarmentRecogniser.from_checkpoint(
             path, self._options.device, MIN_SCORE if score is None else score
         )

@@ -43,7 +43,7 @@ class Framing:
 
     Attributes:
         region: ``box``, what is in a garment's box, or ``whole`` images.
-        context: enlarges boxes around their centres.
+        context: factor that enlarges boxes around their centres.
         size: height and width that it is letterboxed to.
     """
 
@@ -75,9 +75,9 @@ class GarmentRecogniser:
         network: the networks; they are put into evaluation.
         categories: names of the C categories.
         attributes: names of the A attributes.
-        framing: what the network is shown.
+        framing: region that the network is shown.
         device: ``auto`` (a GPU where there is one), ``cpu`` or ``cuda``; or where they are.
-        least_score: of the garments that are reported.
+        min_score: smallest score of the garments that are reported.
         category_types: the type of each category, which category and landmarks of one answer agree
             about; empty where that is not known.
 
@@ -92,19 +92,19 @@ class GarmentRecogniser:
         attributes: Sequence[str],
         framing: Framing,
         device: str | torch.device = "auto",
-        least_score: float = MIN_SCORE,
+        min_score: float = MIN_SCORE,
         category_types: Sequence[int] = (),
     ) -> None:
         self.device = find_device(device) if isinstance(device, str) else device
         self.network = network.to(self.device).eval()
         self.categories, self.attributes = tuple(categories), tuple(attributes)
         self.framing = framing
-        self.least_score = least_score
+        self.min_score = min_score
         self.category_types = tuple(category_types)
 
     @classmethod
     def from_checkpoint(
-        cls, path: str | Path, device: str = "auto", least_score: float = MIN_SCORE
+        cls, path: str | Path, device: str = "auto", min_score: float = MIN_SCORE
     ) -> Self:
         """Rebuild what a training run of fashion wrote; the file alone is needed.
 
@@ -121,7 +121,7 @@ class GarmentRecogniser:
             framing = Framing(**settings["framing"])
         names = settings["categories"], settings["attributes"]
         types = settings.get("category_types", ())
-        return cls(network, *names, framing, device, least_score, types)
+        return cls(network, *names, framing, device, min_score, types)
 
     @classmethod
     def shipped(cls, device: str = "auto") -> Self:
@@ -134,7 +134,7 @@ class GarmentRecogniser:
         detector = self.network.detector
         looked_for = None
         if detector is not None:
-            looked_for = {"size": detector.size, "least_score": self.least_score}
+            looked_for = {"size": detector.size, "min_score": self.min_score}
         return {**asdict(self.framing), "padding": PADDING, "detector": looked_for}
 
     @property
@@ -144,11 +144,11 @@ class GarmentRecogniser:
 
     @torch.no_grad()
     def __call__(self, image: Picture, box: Box | None = None) -> list[Garment]:
-        """Describe the garments of an image (H, W, 3) RGB uint8, best first.
+        """Describe the garments of an image (H, W, 3) RGB uint8, sorted by score, descending.
 
         Args:
             image: the image.
-            box: of the one garment to describe, in pixels, in place of what the detector finds.
+            box: box of the one garment to describe, in pixels, in place of what the detector finds.
         """
         found = self._reported(image, box)
         if not len(found.boxes):
@@ -204,7 +204,7 @@ class GarmentRecogniser:
     def _reported(self, image: Picture, box: Box | None) -> Boxes:
         if box is None and self.network.detector is not None:
             found = self.one_each(self.find(image))
-            kept = found.scores >= self.least_score
+            kept = found.scores >= self.min_score
             return Boxes(*(values[kept] for values in found))
         only = whole(image) if box is None else np.array(box, np.float32)
         return Boxes(torch.from_numpy(only)[None], torch.ones(1), torch.tensor([UNKNOWN]))

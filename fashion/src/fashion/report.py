@@ -25,9 +25,9 @@ def garment_tables(
     """Return the tables of categories, attributes and landmarks, of what was measured.
 
     Args:
-        systems: by name, ours first.
-        type_names: of attributes.
-        benchmark: whose published figures stand below; None of other data.
+        systems: systems by name, ours first.
+        type_names: type names of attributes.
+        benchmark: benchmark whose published figures stand below; None of other data.
     """
     tables = []
     categories = {name: m.category for name, m in systems.items() if m.category is not None}
@@ -51,9 +51,9 @@ def retrieval_tables(
     """Return the tables of In-shop and of consumers' queries, of whichever there are.
 
     Args:
-        systems: by name.
+        systems: systems by name.
         categories: their names.
-        benchmark: whose published figures stand below; None of other data.
+        benchmark: benchmark whose published figures stand below; None of other data.
     """
     tables = []
     in_shop = _rankings(systems, lambda results: results.in_shop())

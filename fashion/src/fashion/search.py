@@ -18,12 +18,11 @@ if TYPE_CHECKING:
 
 EPILOG = """\
 PHOTO is images and folders of them; OUT is a folder. Of a photo NAME it gets
-  NAME.json          the garments that were searched for, and what is similar, best first: the
-                     image, the box, the category, likely attributes
+  NAME.json          the queries, and the similar garments, sorted by score, descending: image,
+                     box, category, likely attributes
   NAME_similar.png   a contact sheet
-A photo is taken for one garment, as the images of the index were: the best garment found in it,
-or all of it where the index was built with --whole. With --street every garment that is found in it
-is searched for.
+The query is one garment, as in the images of the index: that of the highest score, or the whole
+photo where the index was built with --whole. With --street every garment of the photo is a query.
 
 Exit codes: 0 all done; 2 nothing done; 3 some photos left out; 130 interrupted."""
 
@@ -32,8 +31,9 @@ def main(arguments: Sequence[str] | None = None, load: Load | None = None) -> in
     """Do what the command line names; return the exit code.
 
     Args:
-        arguments: of the command line.
-        load: makes recognisers, in place of `fashion.retrieval.identity.load_recogniser`.
+        arguments: arguments of the command line.
+        load: function that makes recognisers, in place of
+            `fashion.retrieval.identity.load_recogniser`.
     """
     return answer(lambda: _search(_parse(arguments), load), _report)
 
@@ -46,15 +46,33 @@ def _parse(arguments: Sequence[str] | None) -> Namespace:
         formatter_class=RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
-    add("index", type=Path, metavar="INDEX", help="made by fashion.index")
+    add("index", type=Path, metavar="INDEX", help="index made by fashion.index")
     add("photos", nargs="+", type=Path, metavar="PHOTO", help="see below")
     add("-o", "--output", type=Path, required=True, metavar="OUT", help="a folder, see below")
-    add("--top", type=_count, default=20, metavar="K", help="how many garments; default 20")
-    add("--category", type=_words, default=(), metavar="NAME,...", help="of one of these alone")
-    add("--attributes", type=_words, default=(), metavar="WORD,...", help="with all of these")
-    add("--style", action="store_true", help="of similar style: attributes count as well")
-    add("--street", action="store_true", help="look for garments first, search for each")
-    add("--checkpoint", metavar="CKPT", help="where the index's network is, if it moved")
+    add(
+        "--top",
+        type=_count,
+        default=20,
+        metavar="K",
+        help="number of garments to report (default: 20)",
+    )
+    add(
+        "--category",
+        type=_words,
+        default=(),
+        metavar="NAME,...",
+        help="categories to search, else all",
+    )
+    add(
+        "--attributes",
+        type=_words,
+        default=(),
+        metavar="WORD,...",
+        help="attributes that a result has, all of them",
+    )
+    add("--style", action="store_true", help="rank by style: attributes count as well")
+    add("--street", action="store_true", help="detect the garments of a photo, search for each")
+    add("--checkpoint", metavar="CKPT", help="checkpoint of the index's network, if it moved")
     add("--device", choices=("auto", "cpu", "cuda"), default="auto")
     add("--overwrite", action="store_true", help="replace existing outputs")
     return parser.parse_args(arguments)

@@ -24,13 +24,13 @@ if TYPE_CHECKING:
 
 EPILOG = """\
 VIDEO is videos and folders of them; OUT is a folder. Of a video NAME it gets
-  NAME_timeline.json  its garments: when each is seen first and last, how it looks where it is seen
-                      best, and what of the index it is like
+  NAME_timeline.json  its garments: first and last time of each, its best frame, and the similar
+                      garments of the index
   NAME_spots.html     the same as a page with small images, and the video, in which a click on a
                       bar or an image seeks; it refers to the video where that is now, and browsers
                       play MP4 and WebM
-A garment is followed from frame to frame by its place and its looks, also if it is hidden for two
-seconds.
+A garment is tracked from frame to frame by its position and appearance, also if it is hidden for
+two seconds.
 
 Exit codes: 0 all done; 2 nothing done; 3 some videos, or the rest of a damaged one, left out;
 130 interrupted."""
@@ -40,8 +40,9 @@ def main(arguments: Sequence[str] | None = None, load: Load | None = None) -> in
     """Do what the command line names; return the exit code.
 
     Args:
-        arguments: of the command line.
-        load: makes recognisers, in place of `fashion.retrieval.identity.load_recogniser`.
+        arguments: arguments of the command line.
+        load: function that makes recognisers, in place of
+            `fashion.retrieval.identity.load_recogniser`.
     """
     return answer(lambda: _spot(_parse(arguments), load), _report)
 
@@ -54,12 +55,25 @@ def _parse(arguments: Sequence[str] | None) -> Namespace:
         formatter_class=RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
-    add("index", type=Path, metavar="INDEX", help="made by fashion.index")
+    add("index", type=Path, metavar="INDEX", help="index made by fashion.index")
     add("videos", nargs="+", type=Path, metavar="VIDEO", help="see below")
     add("-o", "--output", type=Path, required=True, metavar="OUT", help="a folder, see below")
-    add("--top", type=int, choices=range(1, 51), default=5, metavar="K", help="similar garments")
-    add("--per-second", type=_rate, default=2.0, metavar="N", help="frames looked at; default 2")
-    add("--checkpoint", metavar="CKPT", help="where the index's network is, if it moved")
+    add(
+        "--top",
+        type=int,
+        choices=range(1, 51),
+        default=5,
+        metavar="K",
+        help="number of similar garments",
+    )
+    add(
+        "--per-second",
+        type=_rate,
+        default=2.0,
+        metavar="N",
+        help="frames processed per second of video (default: 2)",
+    )
+    add("--checkpoint", metavar="CKPT", help="checkpoint of the index's network, if it moved")
     add("--device", choices=("auto", "cpu", "cuda"), default="auto")
     add("--overwrite", action="store_true", help="replace existing outputs")
     return parser.parse_args(arguments)

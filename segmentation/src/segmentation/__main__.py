@@ -8,6 +8,7 @@ COMMANDS = {
     "validate": "segmentation.validate",
     "calibrate": "segmentation.calibrate",
     "submit": "segmentation.submit",
+    "import-weights": "segmentation.import_weights",
     "check-data": "segmentation.check_data",
     "prepare-data": "segmentation.data.prepare",
 }

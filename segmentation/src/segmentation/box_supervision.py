@@ -21,7 +21,7 @@ class BoxSupervision(pl.Callback):
             +callbacks.boxes._target_=segmentation.box_supervision.BoxSupervision
 
     Args:
-        rounds: how often the network's view is taken into account, evenly over the epochs.
+        rounds: number of times that the network's view is used, evenly over the epochs.
     """
 
     def __init__(self, rounds: int = 2) -> None:
@@ -29,7 +29,7 @@ class BoxSupervision(pl.Callback):
         self.true_set: SegmentationSet | None = None
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Estimate the masks anew, every so many epochs, from boxes and the network's scores."""
+        """Estimate the masks again, every so many epochs, from boxes and the network's scores."""
         every = max(1, (trainer.max_epochs or 1) // (self.rounds + 1))
         data: Any = trainer.datamodule  # type: ignore[attr-defined]
         if self.true_set is not None and trainer.current_epoch % every:
@@ -56,7 +56,7 @@ def estimate(pictures: SegmentationSet, module: Any = None) -> dict[str, Mask]:
     """Return a mask for each image, estimated from boxes of its true one.
 
     Args:
-        pictures: with masks, of which the boxes alone are used.
+        pictures: images with masks, of which the boxes alone are used.
         module: a module whose ``net`` sees the images; None before it has learned anything.
     """
     masks = {}

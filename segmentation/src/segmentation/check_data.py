@@ -31,8 +31,8 @@ def check_splits(data: str, root: Path, report: Report) -> list[Table]:
 
     Args:
         data: one of `DATA_SETS`.
-        root: where it lies.
-        report: takes a fault.
+        root: folder of the data set.
+        report: function that takes a fault.
     """
     tables = []
     for split in DATA_SETS[data].splits:

@@ -24,8 +24,8 @@ def draw_parsing(
 
     Args:
         batch: ``image`` (B, 3, H, W) in [0, 1] and ``mask`` (B, H, W), of at least as many samples.
-        parsing: of the first samples.
-        classes: whose colours are used.
+        parsing: parsing of the first samples.
+        classes: classes whose colours are used.
     """
     titles = ["image", "truth", "prediction", "errors"]
     titles += ["stage (yellow: last)"] if parsing.stages is not None else []

@@ -23,7 +23,7 @@ def draw_label_contexts(
 
     Args:
         kernels: (L, L, rows, columns), of `LabelContexts.matrices`: [u, v, dy, dx].
-        names: of the L classes.
+        names: names of the L classes.
         tap: the size of a weight, pixels.
 
     Returns:

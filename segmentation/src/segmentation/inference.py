@@ -1,7 +1,8 @@
 """Segmenting an image of any size: whole or in windows, at several scales, mirrored."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import product
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
@@ -13,19 +14,18 @@ STRIDE = 32
 
 
 class Inference:
-    """How a network is asked at test time.
+    """The procedure that applies a network at test time.
 
     Args:
         window: side of the square windows that slide over the image; None takes it whole.
-        overlap: of neighbouring windows, the least, in [0, 1).
-        scales: of the image, one look at each.
-        mirrored: look at the mirrored image as well, at each scale.
-        long_side: pixels; an image whose longer side has more is reduced to it first, for people
-            in photographs of telephones are far larger than a network has learned. None reduces
-            nothing.
-        least_parts: class 0 stands for all but one kind of thing, whose parts the others are: they
-            are predicted where together they have this probability, for each alone has less at the
-            borders between them. None asks for the likeliest class.
+        overlap: smallest overlap of neighbouring windows, in [0, 1).
+        scales: factors of the image's size, with one pass at each.
+        mirrored: whether the mirrored image is used as well, at each scale.
+        long_side: longest side in pixels; a larger image is reduced to it first, for people in
+            photos of telephones are far larger than a network has learned. None reduces nothing.
+        min_part_score: lowest summed probability of the classes above 0, where they are parts of
+            one thing and class 0 is all else: each part alone has less at the borders between
+            them. None predicts the likeliest class.
 
     Raises:
         ValueError: a value out of range.
@@ -38,7 +38,7 @@ class Inference:
         scales: Sequence[float] = (1.0,),
         mirrored: bool = False,
         long_side: int | None = None,
-        least_parts: float | None = None,
+        min_part_score: float | None = None,
     ) -> None:
         if window is not None and window < 1:
             raise ValueError(f"expected a window of at least 1 pixel, got {window}")
@@ -53,7 +53,13 @@ class Inference:
         self.scales = tuple(scales)
         self.mirrored = mirrored
         self.long_side = long_side
-        self.least_parts = least_parts
+        self.min_part_score = min_part_score
+
+    @classmethod
+    def recorded(cls, settings: Mapping[str, Any] | None) -> Self:
+        """Return the procedure that a checkpoint records; older ones say ``least_parts``."""
+        names = {"least_parts": "min_part_score"}
+        return cls(**{names.get(key, key): value for key, value in (settings or {}).items()})
 
     @property
     def looks_once(self) -> bool:
@@ -64,8 +70,8 @@ class Inference:
         """Segment images (B, 3, H, W), RGB in [0, 1], without gradients.
 
         Returns:
-            What the network returns, where it looks once. Else ``logits`` alone, the logarithm of
-            the probabilities' mean over all looks that a pixel got, each look weighing the same.
+            The network's output, where there is one pass. Else ``logits`` alone, the logarithm of
+            the mean probability over all passes that a pixel got, each weighing the same.
         """
         size = image.shape[-2:]
         with torch.no_grad():
@@ -84,9 +90,9 @@ class Inference:
         """Return scores at an image's own size whose largest is what is predicted."""
         if logits.shape[-2:] != size:
             logits = enlarge(logits, size)
-        if self.least_parts is not None:
+        if self.min_part_score is not None:
             rest, parts = logits[:, 0], logits[:, 1:].amax(1)
-            is_part = logits.float().softmax(1)[:, 0] <= 1 - self.least_parts
+            is_part = logits.float().softmax(1)[:, 0] <= 1 - self.min_part_score
             rest = torch.where(is_part, torch.minimum(rest, parts - 1e-3), parts + 1e-3)
             logits = torch.cat([rest[:, None], logits[:, 1:]], 1)
         return logits

@@ -45,15 +45,16 @@ class SegmentationModule(pl.LightningModule):
         network: the arguments of `segmentation.models.build_network`, but for the classes.
         phases: the fields of each `vision_shared.phases.Phase`; their ``name`` is the network's.
         optimizer: ``adamw``, or ``sgd`` with momentum 0.9.
-        weight_decay: of the optimiser.
-        poly_power: within a phase the rate falls as (1 - progress) ** power; the authors use steps.
+        weight_decay: weight decay of the optimiser.
+        poly_power: exponent: within a phase the rate falls as (1 - progress) ** power; the authors
+            use steps.
         hardest: share of each image's pixels, those of the largest loss, that train.
-        class_weights: of the loss, one a class; null weighs all alike.
+        class_weights: class weights of the loss, one a class; null weighs all alike.
         inference: the arguments of `segmentation.inference.Inference`: windows, scales, mirroring.
         pretrained_rate: learning rate of a pretrained encoder, as a share of the phase's; others
             than trunk ``pyramid`` have none.
-        precision: of classes on held-out images by name, recorded with weights that ship; see
-            `segmentation.segmenter.Segmenter`. A training has none.
+        precision: precision of classes on held-out images by name, recorded with weights that ship;
+            see `segmentation.segmenter.Segmenter`. A training has none.
     """
 
     def __init__(
@@ -82,7 +83,7 @@ class SegmentationModule(pl.LightningModule):
         self.hardest = hardest
         self.class_weights = class_weights
         self.pretrained_rate = pretrained_rate
-        self.inference = Inference(**(inference or {}))
+        self.inference = Inference.recorded(inference)
         self.val_confusion = MulticlassConfusionMatrix(len(self.classes), ignore_index=IGNORE)
         self.comparison = Comparison(self.classes)
         self.person_tables: list[Table] = []

@@ -17,8 +17,8 @@ def targets(name: Path, *, is_video: bool, has_stages: bool) -> dict[str, Path]:
     Videos have their areas in JSON lines, one a frame.
 
     Args:
-        name: of all of it, without what each one's own name ends in.
-        is_video: what the input is.
+        name: name of all of it, without what each one's own name ends in.
+        is_video: whether the input is a video.
         has_stages: whether the network has a cascade.
     """
     moving = ".mp4" if is_video else ".png"

@@ -30,9 +30,9 @@ def segment_picture(
 
     Args:
         source: the image.
-        written: from `targets`.
+        written: output paths from `targets`.
         segmenter: the network.
-        overwrite: replace files of those names.
+        overwrite: whether to replace files of those names.
 
     Returns:
         Plain values: ``areas`` of the classes, the network's ``seconds``, a cascade's ``stages``.
@@ -108,7 +108,7 @@ def compare_video(
         source: the video.
         target: the video to write.
         segmenters: the two, by the name that is burnt in.
-        overwrite: replace a file of that name.
+        overwrite: whether to replace a file of that name.
 
     Returns:
         ``frames`` and ``frames_per_second`` by name; and damage, as `segment_video`.

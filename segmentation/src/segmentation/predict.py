@@ -21,10 +21,10 @@ TASK = "segmentation"
 
 EPILOG = """\
 INPUT is images, videos (animated GIF, WebP and PNG, too), and folders of them; OUT is a folder,
-in which what comes of folders in folders keeps their names. Of an image NAME it gets
+in which the outputs of nested folders keep their names. Of an image NAME it gets
   NAME.png           the class of each pixel, a PNG of indices with the classes' palette
   NAME_overlay.png   the classes' colours over the image
-  NAME_stages.png    how hard each pixel was: the stage of the cascade that decided it
+  NAME_stages.png    the stage of the cascade that decided each pixel: its difficulty
   NAME.json          the share of each class
 and of a video NAME_overlay.mp4, NAME_stages.mp4 and NAME.jsonl, a line for each frame. With
 --compare it gets NAME_compare.mp4 of a video instead: two checkpoints side by side.
@@ -46,16 +46,21 @@ def _parse(arguments: Sequence[str] | None) -> Namespace:
         has_weights=True,
     )
     add = parser.add_argument
-    add("--compare", metavar="CKPT", help="a second checkpoint, for a video of both")
+    add("--compare", metavar="CKPT", help="second checkpoint, for a video of both")
     add(
         "--milliseconds",
         type=float,
         metavar="MS",
-        help="hold a cascade's network to a time an image: its thresholds adapt, of a video by the "
-        "last frames",
+        help="time budget per image of a cascade, whose thresholds adapt to it; of a video by "
+        "the last frames",
     )
-    add("--window", type=int, metavar="PIXELS", help="slide a window over larger images")
-    add("--mirrored", action="store_true", help="look at the mirrored image as well")
+    add(
+        "--window",
+        type=int,
+        metavar="PIXELS",
+        help="side of the window that slides over larger images",
+    )
+    add("--mirrored", action="store_true", help="average with the mirrored image")
     options = parser.parse_args(arguments)
     if options.milliseconds is not None and not options.milliseconds > 0:
         parser.error(f"expected --milliseconds above 0, got {options.milliseconds:g}")

@@ -40,7 +40,7 @@ class Segmented:
     Attributes:
         labels: (H, W) uint8, the class of each pixel.
         stages: (h, w) uint8, of a cascade: the stage, from 0, that decided each cell.
-        seconds: that the network took, wall time.
+        seconds: seconds that the network took, wall time.
     """
 
     labels: NDArray[np.uint8]
@@ -58,11 +58,12 @@ class Segmenter:
     """Segments images of any size.
 
     Args:
-        network: from `segmentation.models.build_network`.
-        classes: of its answers.
+        network: network from `segmentation.models.build_network`.
+        classes: classes of its outputs.
         device: ``auto`` (a GPU where there is one), ``cpu`` or ``cuda``.
-        inference: how the network is asked; by default the image whole, once.
-        unreliable: names of classes that are not predicted: their pixels get the next best class.
+        inference: procedure that applies the network; by default the image whole, once.
+        unreliable: names of classes that are not predicted: their pixels get the
+            next best class.
         milliseconds: time of an image that a cascade is held to, see
             `segmentation.models.budget.TimeBudget`; its thresholds are then upper ends.
 
@@ -118,8 +119,8 @@ class Segmenter:
             classes = read_classes(checkpoint.hyper_parameters)
             precision = dict(checkpoint.hyper_parameters.get("precision") or {})
             unreliable = [name for name, value in precision.items() if value < MIN_PRECISION]
-            recorded = checkpoint.hyper_parameters.get("inference") or {}
-            inference = inference or Inference(**recorded)
+            recorded = checkpoint.hyper_parameters.get("inference")
+            inference = inference or Inference.recorded(recorded)
         network = rebuild_network(checkpoint, _build)
         return cls(network, classes, device, inference, milliseconds, unreliable)
 

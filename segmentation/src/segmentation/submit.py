@@ -44,8 +44,13 @@ def _parse(arguments: Sequence[str] | None) -> Namespace:
     add("--checkpoint", metavar="CKPT", default="last", help="default: the newest under ./runs")
     add("--split", choices=("test", "val"), default="test")
     add("--competition", choices=("comp5", "comp6"), default="comp6", help="of VOC")
-    add("--window", type=int, metavar="PIXELS", help="slide a window over larger images")
-    add("--mirrored", action="store_true", help="look at the mirrored image as well")
+    add(
+        "--window",
+        type=int,
+        metavar="PIXELS",
+        help="side of the window that slides over larger images",
+    )
+    add("--mirrored", action="store_true", help="average with the mirrored image")
     add("--device", choices=("auto", "cpu", "cuda"), default="auto")
     return parser.parse_args(arguments)
 

@@ -27,7 +27,7 @@ class Point:
 
     Attributes:
         rho: one for every stage but the last.
-        miou: on the validation set, %.
+        miou: mIoU on the validation set, %.
         milliseconds: an image, wall time, each alone as `predict` has it; the median.
         macs: an image, multiply-adds.
         computed: share of the cells that each stage computes, blocks included.
@@ -72,8 +72,9 @@ class Target:
     """The aim of a calibration.
 
     Attributes:
-        lose: at most so many points of mIoU below the best of the sweep; None for a time instead.
-        milliseconds: at most so many an image; used where ``lose`` is None.
+        lose: largest loss in points of mIoU below the best of the sweep; None for a time
+            instead.
+        milliseconds: largest time per image; used where ``lose`` is None.
     """
 
     lose: float | None
@@ -112,8 +113,8 @@ def refine(measure: Measure, points: list[Point], target: Target) -> Point:
     """Move one stage's threshold at a time by a step of the sweep while the target gains by it.
 
     Args:
-        measure: from `measure_on`.
-        points: of the sweep; what is measured is added.
+        measure: measure from `measure_on`.
+        points: points of the sweep; what is measured is added.
         target: the aim.
     """
     chosen, tried = target.choose(points), {point.rho for point in points}

@@ -1,4 +1,4 @@
-"""Record how far each class can be trusted: python -m segmentation.validate CKPT [OVERRIDES]
+"""Precision of each class, stored in a checkpoint: python -m segmentation.validate CKPT [OVERRIDES]
 
 The precision of a class is the share of its predicted pixels that have it. It is measured on the
 validation split and stored in a checkpoint; `segmentation.segmenter.Segmenter` does not predict
@@ -37,11 +37,17 @@ def _parse(arguments: Sequence[str] | None) -> Namespace:
     parser = validation_parser(
         "validate", "Store the precision of each class on a validation set in a checkpoint.", ENDING
     )
-    parser.add_argument("--long-side", type=int, help="larger images are reduced to these pixels")
     parser.add_argument(
-        "--least-parts",
+        "--long-side",
+        type=int,
+        metavar="PIXELS",
+        help="longest side of an image, in pixels; larger ones are reduced",
+    )
+    parser.add_argument(
+        "--min-part-score",
         type=float,
-        help="classes but the first are parts of one thing, predicted from this probability on",
+        metavar="P",
+        help="lowest probability of classes but the first, which are parts of one thing",
     )
     return parser.parse_intermixed_args(arguments)
 
@@ -56,10 +62,10 @@ def _validate(options: Namespace) -> ExitCode:
 
     checkpoint = read_checkpoint(path, task=TASK)
     settings: dict[str, Any] = checkpoint.hyper_parameters | {"precision": None}
-    asked = {"long_side": options.long_side, "least_parts": options.least_parts}
+    asked = {"long_side": options.long_side, "min_part_score": options.min_part_score}
     chosen = {name: value for name, value in asked.items() if value}
     settings["inference"] = {**(settings["inference"] or {}), **chosen}
-    segmenter = Segmenter.from_checkpoint(path, inference=Inference(**settings["inference"]))
+    segmenter = Segmenter.from_checkpoint(path, inference=Inference.recorded(settings["inference"]))
     segmenter.unreliable = []
     data = validation_data(checkpoint, options.overrides)
     precision = measure_precision(segmenter, data.val_dataloader())

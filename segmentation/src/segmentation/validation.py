@@ -21,7 +21,7 @@ def validation_parser(command: str, description: str, ending: str) -> CommandPar
     Args:
         command: name of the module, e.g. ``validate``.
         description: purpose of the command.
-        ending: what the name of its checkpoint ends in, e.g. ``validated``.
+        ending: suffix of its checkpoint's name, e.g. ``validated``.
     """
     parser = CommandParser(prog=f"python -m segmentation.{command}", description=description)
     add = parser.add_argument

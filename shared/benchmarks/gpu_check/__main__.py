@@ -1,7 +1,7 @@
 """Show in minutes whether everything works on a GPU, and how fast: ``make gpu-check``.
 
 Each step is a process of its own with a limit of its own; one that fails or hangs ends no other.
-After each, ``gpu.json`` and ``gpu.md`` are written anew, so that what is known survives whatever
+After each, ``gpu.json`` and ``gpu.md`` are written again, so that what is known survives whatever
 happens. Packages that the machine lacks come from the folder that ``make gpu-wheels`` fills; ours
 are used from the sources. ``--device cpu`` is a dry run: every step that does not need CUDA runs
 tiny, the others say that they were skipped.

@@ -60,7 +60,13 @@ def tests(limit: float, project: str, *names: str) -> Step:
     return Step(limit, command, command, folder)
 
 
-TESTED = ("sampling_triton", "region_triton", "region_operators", "sampling_operators")
+TESTED = (
+    "sampling_triton",
+    "region_triton",
+    "region_operators",
+    "sampling_operators",
+    "region_graphs",
+)
 
 STEPS = {
     "machine": both(40, "machine"),

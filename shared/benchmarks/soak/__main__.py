@@ -57,6 +57,8 @@ def _parse() -> argparse.Namespace:
     add("--seed", type=int, default=0, help="of the moments and of the damage")
     add("--write", type=Path, metavar="FILE", help="put the tables into this document")
     options = parser.parse_args()
+    if shutil.which("ffmpeg") is None:
+        parser.error("no command `ffmpeg`, which makes the clips: install FFmpeg")
     for name, value in (QUICK if options.quick else USUAL).items():
         if getattr(options, name) is None:
             setattr(options, name, value)

@@ -17,7 +17,7 @@ from victims import Digest, Victim, strays
 KILLS_PER_LIFE = 4
 """At most, before a victim is left to end."""
 
-MOST_LIVES = 3
+MAX_LIVES = 3
 """For each kill: a victim may end before its moment, then it has lived in vain."""
 
 POLL = 0.02
@@ -92,7 +92,7 @@ def _kill(victim: Victim, folder: Path, place: Path, kills: int, jobs: int, seed
         return lives
     rng = random.Random(f"{seed} {victim.name} {place}")
     with ThreadPoolExecutor(jobs) as pool:
-        while lives.kills < kills and lives.lives < MOST_LIVES * kills:
+        while lives.kills < kills and lives.lives < MAX_LIVES * kills:
             plans = [_plan(rng, unkilled) for _ in range(jobs)]
             for result in pool.map(lambda plan: _live(victim, folder, unkilled, plan), plans):
                 lives.kills += result.kills

@@ -1,4 +1,4 @@
-"""Tables of docs/reliability.md, each between two marks that its command writes anew."""
+"""Tables of docs/reliability.md, each between two marks that its command writes again."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from synthetic_people.design import FAMILY, design, item_number
+from synthetic_people.design_attributes import ATTRIBUTES, TYPES, attributes
 from synthetic_people.outfit import OUTFIT_STYLES, outfit
-from synthetic_people.wardrobe import ATTRIBUTES, CATEGORIES, NAMES, TYPES, attributes
+from synthetic_people.wardrobe import CATEGORIES, NAMES
 
 DESIGNS = [design(item_number(name, index)) for name in NAMES for index in range(0, 120, FAMILY)]
 

@@ -64,7 +64,7 @@ def fetch(address: str) -> Path:
     """Return the file at an address, fetched unless it is kept.
 
     Args:
-        address: of a web page's file or of the hub's.
+        address: address of a web page's file or of the hub's.
 
     Raises:
         InputError: an address that `check_address` refuses, a file that cannot be fetched, or one

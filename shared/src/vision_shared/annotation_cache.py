@@ -95,10 +95,10 @@ def expect_array(array: NDArray, kind: str, shape: Sequence[int]) -> None:
     """Raise ValueError unless a loaded array is of this type and shape.
 
     Args:
-        array: as it was loaded.
+        array: array as it was loaded.
         kind: its dtype in NumPy's short form without the byte order, ``f4`` for example; ``S`` is
             bytes of any length.
-        shape: of it.
+        shape: shape of it.
 
     >>> expect_array(np.zeros((2, 4), np.float32), "f4", (2, 4))
     """

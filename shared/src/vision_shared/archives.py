@@ -28,7 +28,7 @@ def unpack(archive: Path, folder: Path, *, max_bytes: int, ask_password: Callabl
     Args:
         archive: zip, or tar, compressed or not.
         folder: an empty one.
-        max_bytes: of all that is unpacked.
+        max_bytes: limit of all that is unpacked.
         ask_password: called where the archive is encrypted, again after a wrong one.
 
     Raises:

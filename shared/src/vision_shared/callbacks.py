@@ -11,7 +11,7 @@ import numpy as np
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import Callback, ModelCheckpoint, RichProgressBar
-from pytorch_lightning.loggers import TensorBoardLogger, WandbLogger
+from pytorch_lightning.loggers import Logger
 from torch import Tensor
 
 from vision_shared.checkpoints import ENTRY
@@ -67,12 +67,19 @@ class Panels(Callback):
             path.parent.mkdir(parents=True, exist_ok=True)
             write_image(path, picture, overwrite=True)
             for logger in trainer.loggers:
-                if isinstance(logger, WandbLogger):
-                    logger.log_image(f"{split}/{name}", [picture])
-                elif isinstance(logger, TensorBoardLogger):
-                    logger.experiment.add_image(
-                        f"{split}/{name}", picture, trainer.global_step, dataformats="HWC"
-                    )
+                _log_image(logger, f"{split}/{name}", picture, trainer.global_step)
+
+
+def _log_image(logger: Logger, name: str, image: np.ndarray, step: int) -> None:
+    """Send an image (H, W, 3), uint8, to a logger that takes some.
+
+    Such a logger has ``log_image``, as Lightning's of wandb; or its writer has ``add_image``, as
+    TensorBoard's.
+    """
+    if hasattr(logger, "log_image"):
+        logger.log_image(name, [image])
+    elif hasattr(writer := getattr(logger, "experiment", None), "add_image"):
+        writer.add_image(name, image, step, dataformats="HWC")
 
 
 class BestAndLast(ModelCheckpoint):
@@ -222,7 +229,7 @@ class ExactResume(Callback):
     """Have a resumed run take the batch and draw the numbers that an uninterrupted one does.
 
     Args:
-        seed: of the run, from which dropout follows with the step and the process.
+        seed: seed of the run, from which dropout follows with the step and the process.
     """
 
     def __init__(self, seed: int) -> None:

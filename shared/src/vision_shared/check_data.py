@@ -32,7 +32,7 @@ def check_data(
     Args:
         roots: the data sets by name, and where each lies unless it is said.
         check: see `Check`; raises InputError or OSError for a fault that ends it.
-        arguments: of the command line; None is the process's own.
+        arguments: arguments of the command line; None is the process's own.
 
     Returns:
         The exit code: 0 for no fault, else 2.
@@ -54,10 +54,11 @@ def check_each(name: str, number: int, check: Callable[[int], None], report: Rep
     """Check every sample, with its progress on standard error.
 
     Args:
-        name: of what is read.
-        number: of samples.
-        check: takes an index; raises InputError or OSError for a fault, which is reported.
-        report: takes a fault.
+        name: name of what is read.
+        number: number of samples.
+        check: function that takes an index; raises InputError or OSError for a fault, which is
+            reported.
+        report: function that takes a fault.
     """
     from vision_shared.progress import show_progress
 
@@ -74,10 +75,10 @@ def check_unlisted(folder: Path, names: Sequence[bytes], listed_in: Path, report
     """Report, in one line, the images below a folder that a list has no row for.
 
     Args:
-        folder: of the images.
-        names: of those that are listed, as `vision_shared.inputs.missing_files` takes them.
+        folder: folder of the images.
+        names: names of those that are listed, as `vision_shared.inputs.missing_files` takes them.
         listed_in: the list; a folder lists what is in it.
-        report: takes the fault.
+        report: function that takes the fault.
     """
     from vision_shared.images import READABLE
 

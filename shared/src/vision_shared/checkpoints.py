@@ -16,7 +16,6 @@ the hyper-parameters as JSON in its metadata. What reads a checkpoint reads eith
 from __future__ import annotations
 
 import json
-import os
 import pickle
 import re
 import warnings
@@ -37,8 +36,6 @@ if TYPE_CHECKING:
 FORMAT = 1
 ENTRY = "vision"
 WEIGHTS_SUFFIX = ".safetensors"
-IN_A_RUN = frozenset({".hydra", "checkpoints", "csv", "panels", "tensorboard", "wandb"})
-"""Folders of a run, in which there is no other run."""
 
 
 class CheckpointError(InputError):
@@ -50,7 +47,7 @@ class Checkpoint:
     """What a checkpoint holds, read without Lightning.
 
     Attributes:
-        path: where it was read from.
+        path: path of the file.
         task: the task that wrote it, e.g. ``voxel-flow``.
         hyper_parameters: the plain keyword arguments of the task's Lightning module.
         state_dict: the Lightning module's tensors, on the CPU.
@@ -200,10 +197,11 @@ def write_weights(
     """Write a checkpoint's network alone, as safetensors.
 
     Args:
-        path: of the file.
-        checkpoint: whose network it is.
-        overwrite: replace a file that is there.
-        half: write float32 tensors as float16, half the size; a network that loads them is float32.
+        path: path of the file.
+        checkpoint: checkpoint whose network it is.
+        overwrite: whether to replace a file that is there.
+        half: whether to write float32 tensors as float16, half the size; a network that loads them
+            is float32.
 
     Raises:
         InputError: ``path`` is there and ``overwrite`` is false.
@@ -211,68 +209,20 @@ def write_weights(
     import torch
     from safetensors.torch import save_file
 
-    entry = record(checkpoint.task, data=checkpoint.data, commit=None)
-    entry["hyper_parameters"] = checkpoint.hyper_parameters
     state = checkpoint.state_dict.items()
     # safetensors takes no other memory format, which networks trained with channels_last have
     tensors = {name: v.contiguous() for name, v in state if name.startswith("net.")}
     if half:
         tensors = {n: v.half() if v.dtype == torch.float32 else v for n, v in tensors.items()}
     with new_file(path, overwrite=overwrite) as temporary:
-        save_file(tensors, temporary, metadata={ENTRY: json.dumps(entry)})
+        save_file(tensors, temporary, metadata=metadata_of(checkpoint))
 
 
-def newest_checkpoint(
-    task: str, *folders: Path, name: str = "best.ckpt", without: Path | None = None
-) -> Path:
-    """Return the newest checkpoint ``name`` of the task's runs, however deep they lie.
-
-    A run is of the task that its ``config.yaml`` names, whatever its folder is called.
-
-    Args:
-        task: its name.
-        folders: to look into; by default ``runs``.
-        name: of the file, in a run's folder ``checkpoints``.
-        without: a folder that is not looked into.
-
-    Raises:
-        FileNotFoundError: no run of the task has written one.
-    """
-    folders = folders or (Path("runs"),)
-    found = {path for folder in folders for path in _checkpoints(folder, name, without)}
-    for path in sorted(found, key=lambda path: path.stat().st_mtime, reverse=True):
-        if _task_of(path) == task:
-            return path
-    raise FileNotFoundError(
-        f"no {name} of {task} under {folders[0]}; train one with `make train TASK={task}`"
-    )
-
-
-def _checkpoints(folder: Path, name: str, without: Path | None) -> Iterator[Path]:
-    """Find files in the folders ``checkpoints`` below a folder."""
-    for inside, names, _ in os.walk(folder):
-        here = Path(inside)
-        if without is not None and here.absolute() == without.absolute():
-            names.clear()
-        elif "checkpoints" in names:
-            if (here / "checkpoints" / name).is_file():
-                yield here / "checkpoints" / name
-            names[:] = [n for n in names if n not in IN_A_RUN]
-
-
-def _task_of(path: Path) -> str | None:
-    """The task of a run's checkpoint; None if it is not one of ours."""
-    try:
-        lines = (path.parent.parent / "config.yaml").read_text().splitlines()
-    except (OSError, UnicodeDecodeError):
-        lines = []
-    for line in lines:
-        if line.startswith("task: "):
-            return line.removeprefix("task: ").strip()
-    try:
-        return read_checkpoint(path).task
-    except CheckpointError:
-        return None
+def metadata_of(checkpoint: Checkpoint) -> dict[str, str]:
+    """Return what a file of another format keeps of a checkpoint beside its tensors, as JSON."""
+    entry = record(checkpoint.task, data=checkpoint.data, commit=None)
+    entry["hyper_parameters"] = checkpoint.hyper_parameters
+    return {ENTRY: json.dumps(entry)}
 
 
 def _load_weights(path: Path) -> dict[str, Any]:

@@ -28,10 +28,10 @@ def run_claim(
     """Parse the command line, run one claim or all on one thread, print and write each's tables.
 
     Args:
-        description: what the script says of itself.
-        claims: by name; each takes the options and returns its tables. Of all, in one process,
-            one can use what another has trained.
-        add_options: adds the script's own options to the parser.
+        description: description of the script.
+        claims: claims by name; each takes the options and returns its tables. Of all, in one
+            process, one can use what another has trained.
+        add_options: function that adds the script's own options to the parser.
     """
     parser = argparse.ArgumentParser(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -56,10 +56,10 @@ def configure(package: str, folder: Path, overrides: Sequence[str], seed: int) -
     """Compose a task's config as its command line would.
 
     Args:
-        package: of the task, e.g. ``voxel_flow``.
-        folder: for the outputs of the runs that differ in the seed alone.
-        overrides: in Hydra's syntax.
-        seed: of the run.
+        package: package of the task, e.g. ``voxel_flow``.
+        folder: folder for the outputs of the runs that differ in the seed alone.
+        overrides: overrides in Hydra's syntax.
+        seed: seed of the run.
     """
     with initialize_config_module(f"{package}.conf", version_base="1.3"):
         cfg = compose("train", [f"seed={seed}", "logger=csv", *overrides], return_hydra_config=True)
@@ -74,9 +74,9 @@ def fit_and_test(cfg: DictConfig, *callbacks: pl.Callback, checkpoint: Path | No
     """Train a config for its fixed number of steps and test the last weights; keep no checkpoint.
 
     Args:
-        cfg: from `configure`.
-        callbacks: beside those of the config.
-        checkpoint: what the training goes on from; None starts it.
+        cfg: config from `configure`.
+        callbacks: callbacks beside those of the config.
+        checkpoint: checkpoint that the training starts from; None starts it.
     """
     silence_libraries(cfg)
     pl.seed_everything(cfg.seed, workers=True, verbose=False)

@@ -15,7 +15,7 @@ def compile_network(network: nn.Module, **options: Any) -> None:
 
     Args:
         network: it, or its parts, all of which may name parts of their own.
-        options: of torch.compile.
+        options: options of torch.compile.
     """
     for part in parts_of(network):
         part.compile(**options)

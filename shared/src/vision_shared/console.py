@@ -37,7 +37,7 @@ def _run(task: str, others: Mapping[str, str]) -> int:
     modules |= others
     name, *arguments = sys.argv[1:] or ["--help"]
     if name in ("-h", "--help"):
-        print(f"{task} COMMAND ...; `{task} COMMAND --help` says more\n")
+        print(f"{task} COMMAND ...; `{task} COMMAND --help` lists the options\n")
         width = max(map(len, modules))
         for command, module in modules.items():
             print(f"  {command:{width}}  {_summary(module)}")

@@ -47,10 +47,10 @@ class CsvRow(NamedTuple):
     """A row of a table.
 
     Attributes:
-        path: of the table.
-        line: in the file, from 1.
+        path: path of the table.
+        line: number of the line in the file, from 1.
         image: name of the image's file, "/" between folders.
-        fields: without the image's, in the order of the table's columns.
+        fields: fields without the image's, in the order of the table's columns.
     """
 
     path: Path
@@ -69,13 +69,13 @@ class CsvTable:
     """A CSV file whose heading has been read; `rows` reads on.
 
     Attributes:
-        path: of the file.
+        path: path of the file.
         columns: their names, without the image's.
         where: ``path:line`` of the heading.
-        delimiter: between fields.
-        positions: in the heading: of the image's column, then of the others.
+        delimiter: delimiter between fields.
+        positions: positions in the heading: of the image's column, then of the others.
         unnamed: positions of columns without a name, but for a first one, which is an index.
-        num_fields: in every row.
+        num_fields: number of fields in every row.
     """
 
     path: Path

@@ -18,17 +18,18 @@ class TaskData(pl.LightningDataModule):
     """Loaders of the sets of samples that a task's `setup` makes.
 
     Attributes:
-        train_set: takes the ``(index, sample_seed)`` pairs of `vision_shared.samplers`.
-        val_set: takes indices.
+        train_set: function that takes the ``(index, sample_seed)`` pairs of
+            `vision_shared.samplers`.
+        val_set: function that takes indices.
         test_set: likewise.
 
     Args:
         root: folder of all data.
-        batch_size: of training, in each process.
+        batch_size: batch size of training, in each process.
         eval_batch_size: most samples in a batch of validation and test.
         epoch_size: training samples in an epoch, over all processes; `None` is each one once.
         num_workers: processes that load, for each process that trains.
-        seed: of order and augmentation.
+        seed: seed of order and augmentation.
         on_fault: ``stop`` at a sample that cannot be read, or ``skip`` it
             (`vision_shared.faulty_samples`).
 
@@ -92,7 +93,7 @@ class TaskData(pl.LightningDataModule):
         """Return samples as a loader is to take them: as they are, or with faulty ones left out.
 
         Args:
-            samples: of the task.
+            samples: samples of the task.
             is_training: whether batches have to keep their size.
         """
         if not self.skips_faults:
@@ -116,7 +117,7 @@ class TaskData(pl.LightningDataModule):
         Args:
             identities: (N,), of the training samples.
             num_pictures: K; a batch holds batch_size / K identities.
-            folder: where they come from.
+            folder: source of the images.
 
         Raises:
             InputError: too few identities.
@@ -138,7 +139,7 @@ class TaskData(pl.LightningDataModule):
         """Raise InputError unless batches can hold K images of each identity.
 
         Args:
-            key: of the config, which says K.
+            key: key of the config that holds K.
             num_pictures: K; `None` for plain batches.
         """
         if num_pictures is None:

@@ -33,11 +33,11 @@ LONGEST_SIDE = 1600
 """Pixels of the longer side of what a page looks at; larger photographs are reduced to it."""
 
 LARGEST_UPLOAD = "200mb"
-MOST_WAITING = 100
+MAX_WAITING = 100
 """Visitors whose work waits; one is served at a time, for the cores are the same."""
 
 EPILOG = """\
-The page is served on this machine (127.0.0.1) unless --host says otherwise. Uploads lie in a
+The page is served on this machine (127.0.0.1) unless --host names another address. Uploads lie in a
 temporary folder and are removed when the command ends. Ctrl-C ends it.
 
 Exit codes: 0 ended; 2 it cannot be served."""
@@ -59,7 +59,7 @@ def demo_parser(prog: str, description: str) -> CommandParser:
     )
     add("--device", choices=("auto", "cpu", "cuda"), default="auto")
     add("--host", default="127.0.0.1", help="address that is listened on (default: 127.0.0.1)")
-    add("--port", type=int, default=7860, help="of the page (default: 7860; 0: a free one)")
+    add("--port", type=int, default=7860, help="port of the page (default: 7860; 0: a free one)")
     return parser
 
 
@@ -176,7 +176,7 @@ def _serve(page: gr.Blocks, options: Namespace) -> None:
     """Serve until a signal or Ctrl-C ends the command, of which the caller tells."""
     import gradio as gr
 
-    page.queue(max_size=MOST_WAITING, default_concurrency_limit=1)
+    page.queue(max_size=MAX_WAITING, default_concurrency_limit=1)
     try:
         page.launch(
             server_name=options.host,

@@ -32,7 +32,7 @@ class File:
         name: name of the file.
         makes: path that it leaves below the root of the data set: its own, or, of an archive, one
             of what it holds, by which an unpacked archive is known.
-        address: of the web; None where a form stands before it.
+        address: address of the web; None where a form stands before it.
         digest: ``sha256:...`` or ``md5:...`` in hexadecimal digits; None where none is known.
         num_bytes: its size; None where it is not known.
         is_archive: whether it is unpacked; zip and tar, compressed or not.
@@ -55,7 +55,7 @@ def download(file: File, target: Path) -> str:
     """Fetch a file that has an address; a broken connection, or an earlier call, is resumed.
 
     Args:
-        file: of a data set.
+        file: file of a data set.
         target: path of the file to write; its folder is made where it is missing.
 
     Returns:

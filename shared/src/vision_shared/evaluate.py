@@ -66,7 +66,8 @@ def find_checkpoint(path: str, task: str | None) -> Checkpoint:
         FileNotFoundError, CheckpointError: as `vision_shared.checkpoints.read_checkpoint`.
         InputError: as `vision_shared.addresses.fetch`; or ``last``, of no task.
     """
-    from vision_shared.checkpoints import newest_checkpoint, read_checkpoint
+    from vision_shared.checkpoints import read_checkpoint
+    from vision_shared.newest_checkpoint import newest_checkpoint
 
     if path != "last":
         path = str(fetch(path)) if is_address(path) else path

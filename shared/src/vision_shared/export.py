@@ -1,11 +1,13 @@
 """Export a checkpoint's network: as a program that runs without the task's package, or as weights.
 
     python -m vision_shared.export CHECKPOINT -o network.pt2
+    python -m vision_shared.export CHECKPOINT -o network.onnx
     python -m vision_shared.export CHECKPOINT -o network.safetensors [--half]
 
-The program takes any size (and batch) the network takes. To run it: ``import vision_shared.layers``
-and, for a layer cascade, ``vision_shared.region`` (they register our operators), then
-``torch.export.load("network.pt2").module()(*tensors)``.
+A program takes any size (and batch) the network takes. To run a .pt2: ``import
+vision_shared.layers`` and, for a layer cascade, ``vision_shared.region`` (they register our
+operators), then ``torch.export.load("network.pt2").module()(*tensors)``. ONNX needs nothing of
+ours, and extra ``[onnx]`` to be written.
 
 A task whose package has a module ``model_card`` with ``model_card(checkpoint) -> str`` has its text
 written beside the model, as ``network.pt2.md``.
@@ -22,22 +24,28 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vision_shared.checkpoints import WEIGHTS_SUFFIX
+from vision_shared.checkpoints import WEIGHTS_SUFFIX, metadata_of
 from vision_shared.commands import run_command
 from vision_shared.inputs import CommandParser, ExitCode, InputError, check_output, new_file
+from vision_shared.onnx_export import SUFFIX, expect_onnx, run_onnx, write_onnx
 from vision_shared.plain import one_line
 from vision_shared.prediction import answer
 
 if TYPE_CHECKING:
-    from vision_shared.checkpoints import Checkpoint
+    from torch import Tensor
+    from torch.export import ExportedProgram
 
-SUFFIXES = (".pt2", WEIGHTS_SUFFIX)
+    from vision_shared.checkpoints import Checkpoint
+    from vision_shared.tasks import ExportSpec
+
+SUFFIXES = (".pt2", SUFFIX, WEIGHTS_SUFFIX)
 
 
 def export(checkpoint: Checkpoint, output: Path, *, overwrite: bool = False) -> float:
     """Export to ``output``, and compare the program with the network at another size.
 
     A network of many operators takes torch a minute: it proves for each that it takes every size.
+    ONNX, which is translated from the same program, takes another.
 
     Returns:
         The largest absolute difference between the two outputs.
@@ -48,37 +56,54 @@ def export(checkpoint: Checkpoint, output: Path, *, overwrite: bool = False) -> 
     """
     import torch
 
-    from vision_shared.tasks import ExportSpec, load_module
+    from vision_shared.tasks import load_module
 
-    module = load_module(checkpoint).eval()
-    spec: ExportSpec = module.export_spec()  # type: ignore[operator]
+    if output.suffix == SUFFIX:
+        expect_onnx()
+    spec: ExportSpec = load_module(checkpoint).eval().export_spec()  # type: ignore[operator]
     with new_file(output, overwrite=overwrite) as temporary, torch.no_grad():
-        try:
-            program = torch.export.export(
-                spec.network, spec.example, dynamic_shapes=spec.dynamic_shapes
-            )
-            other = program.module()(*spec.other)  # which asserts what torch took for granted
-        except (torch._dynamo.exc.UserError, AssertionError) as error:
-            raise InputError(
-                f"{checkpoint.path}: its network cannot be exported for every size ("
-                f"{one_line(error)}); {WEIGHTS_SUFFIX} is possible"
-            ) from error
-        torch.export.save(program, temporary)
-        pairs = zip(other, spec.network(*spec.other), strict=True)
+        program, found = _program(checkpoint.path, spec)
+        if output.suffix == SUFFIX:
+            write_onnx(program, temporary, spec.outputs, metadata_of(checkpoint))
+            found = run_onnx(temporary, spec.other)
+        else:
+            torch.export.save(program, temporary)
+        pairs = zip(found, _listed(spec.network(*spec.other)), strict=True)
         return max(float((ours - theirs).abs().max()) for ours, theirs in pairs)
+
+
+def _program(path: Path, spec: ExportSpec) -> tuple[ExportedProgram, list[Tensor]]:
+    """Return the network as a program, and what that returns at the other size."""
+    import torch
+
+    try:
+        program = torch.export.export(
+            spec.network, spec.example, dynamic_shapes=spec.dynamic_shapes
+        )
+        # which asserts what torch took for granted
+        return program, _listed(program.module()(*spec.other))
+    except (torch._dynamo.exc.UserError, AssertionError) as error:
+        raise InputError(
+            f"{path}: its network cannot be exported for every size ({one_line(error)}); "
+            f"{WEIGHTS_SUFFIX} is possible"
+        ) from error
+
+
+def _listed(output: Tensor | tuple[Tensor, ...]) -> list[Tensor]:
+    return list(output) if isinstance(output, tuple) else [output]
 
 
 def half_difference(checkpoint: Checkpoint) -> float:
     """Return how far outputs move, at most, where the network's weights are rounded to float16."""
     import torch
 
-    from vision_shared.tasks import ExportSpec, load_module
+    from vision_shared.tasks import load_module
 
     spec: ExportSpec = load_module(checkpoint).export_spec()  # type: ignore[operator]
     spec.network.eval()
     with torch.no_grad():
-        exact = spec.network(*spec.example)
-        rounded = spec.network.half().float()(*spec.example)
+        exact = _listed(spec.network(*spec.example))
+        rounded = _listed(spec.network.half().float()(*spec.example))
     return max(float((a - b).abs().max()) for a, b in zip(exact, rounded, strict=True))
 
 
@@ -94,7 +119,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Parse the command line and export; return the exit code."""
     parser = CommandParser(
         prog="python -m vision_shared.export",
-        description="Export a checkpoint's network as a program (.pt2) or weights (.safetensors).",
+        description="Export a checkpoint's network as a program (.pt2, .onnx) or weights.",
     )
     parser.add_argument("checkpoint", help="a checkpoint, its address, or `last` (with --task)")
     parser.add_argument(

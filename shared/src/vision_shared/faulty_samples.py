@@ -29,7 +29,7 @@ class SkippingSamples(Dataset[Any]):
 
     Args:
         samples: raise InputError or OSError for what cannot be read; have a length.
-        name: of the split, for messages.
+        name: name of the split, for messages.
         is_training: whether a batch has to keep its size.
 
     Attributes:

@@ -49,11 +49,11 @@ def test(
     """Test a checkpoint; report and save.
 
     Args:
-        cfg: of the run.
+        cfg: config of the run.
         module: the weights that are tested where there is no checkpoint.
-        data: with the test set.
-        trainer: on one device, so that no sample counts twice.
-        checkpoint: from `checkpoint_to_test`.
+        data: data with the test set.
+        trainer: trainer on one device, so that no sample counts twice.
+        checkpoint: checkpoint from `checkpoint_to_test`.
     """
     if not trainer.limit_test_batches:
         print("no test: trainer.limit_test_batches=0")
@@ -89,7 +89,7 @@ def report_files(cfg: DictConfig, checkpoint: tuple[str, str] | None, *, tested:
     if tested:
         lines.append(f"tables           {folder / 'results.md'}")
     if (folder / "panels").is_dir():
-        lines.append(f"images         {folder / 'panels'}")
+        lines.append(f"images           {folder / 'panels'}")
     lines.append(f"metrics          {folder}  (make dashboard)")
     if checkpoint is not None and checkpoint[0].startswith("best"):
         lines.append(f"use it           make predict TASK={cfg.task} CKPT=last INPUT=...")

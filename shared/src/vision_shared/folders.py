@@ -18,12 +18,12 @@ class FolderFiles:
     """Files in a folder and the folders in it.
 
     Attributes:
-        folder: which.
+        folder: folder to use.
         files: those that were looked for: of a folder by name, then those of the folders in it;
             what links lead to comes last.
-        others: how many others there are by suffix; hidden ones do not count.
-        num_folders: that were looked into.
-        links: to folders that were followed.
+        others: number of others, by suffix; hidden ones do not count.
+        num_folders: number of folders that were looked into.
+        links: links to folders that were followed.
         repeated: links to folders that were looked into already, as in a cycle.
     """
 
@@ -57,8 +57,8 @@ def find_files(folder: Path, suffixes: Collection[str], skip: Path | None = None
     Each folder is looked into once, under its own name where it has one below ``folder``.
 
     Args:
-        folder: which.
-        suffixes: of the files, in lower case.
+        folder: folder to use.
+        suffixes: suffixes of the files, in lower case.
         skip: a folder that is left out with all in it: the output, say.
     """
     walk = _Walk(FolderFiles(folder), suffixes, None if skip is None else skip.resolve())
@@ -127,10 +127,11 @@ def expand_into_folder(
 
     Args:
         paths: files and folders that the user named.
-        suffixes: of files in folders, in lower case.
+        suffixes: suffixes of files in folders, in lower case.
         output: a folder, which is not looked into where it lies in another one.
-        report: takes a line for the user about what was found in a folder, or left out.
-        endings: of outputs' names, e.g. ``_overlay.png``.
+        report: function that takes a line for the user about what was found in a folder, or left
+            out.
+        endings: endings of outputs' names, e.g. ``_overlay.png``.
         is_video: whether a file becomes other outputs than the rest: then both may have one name.
 
     Returns:
@@ -166,7 +167,7 @@ def output_names(roots: Mapping[Path, Path | None]) -> dict[Path, str]:
     """Return distinct names, without a suffix, for what inputs become; ``/`` between folders.
 
     A name is the input's path from the folder that the user named. Where that is two inputs' name
-    it begins further up, and where they lie in one folder their suffixes tell them apart.
+    it begins further up, and where they lie in one folder suffixes are added to it.
 
     Args:
         roots: the folder that each input was found in; None of a file that the user named.
@@ -177,7 +178,8 @@ def output_names(roots: Mapping[Path, Path | None]) -> dict[Path, str]:
     names = {path: _name(path, root) for path, root in roots.items()}
     for group in _alike(names):
         base = Path(os.path.commonpath([path.absolute().parent for path in group]))
-        longer = {path: _name(path.absolute(), base) for path in group}
+        from_base = {path: _name(path.absolute(), base) for path in group}
+        longer = {p: max(names[p], name, key=_depth) for p, name in from_base.items()}
         names |= longer
         for alike in _alike(longer):
             names |= {path: _with_suffix(longer[path], path) for path in alike}
@@ -188,6 +190,10 @@ def output_names(roots: Mapping[Path, Path | None]) -> dict[Path, str]:
 
 def _name(path: Path, root: Path | None) -> Path:
     return (Path(path.name) if root is None else path.relative_to(root)).with_suffix("")
+
+
+def _depth(name: Path) -> int:
+    return len(name.parts)
 
 
 def _with_suffix(name: Path, path: Path) -> Path:

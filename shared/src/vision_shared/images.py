@@ -84,9 +84,9 @@ def write_image(path: str | Path, image: NDArray[np.uint8], *, overwrite: bool =
     """Write an image whole or not at all, in the format that the suffix names.
 
     Args:
-        path: ends in one of `WRITABLE`; JPEG is written at quality 95.
+        path: path that ends in one of `WRITABLE`; JPEG is written at quality 95.
         image: (H, W, 3), RGB, uint8.
-        overwrite: replace a file of that name; false for an output the user named.
+        overwrite: whether to replace a file of that name; false for an output the user named.
 
     Raises:
         ValueError: another shape or type of array.

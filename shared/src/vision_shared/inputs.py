@@ -84,7 +84,7 @@ def missing_files(folder: Path, names: Sequence[bytes]) -> list[int]:
     """Return which of the named files are not there; 200,000 are looked for in half a second.
 
     Args:
-        folder: that the names are relative to.
+        folder: folder that the names are relative to.
         names: encoded as by `os.fsencode`, with ``/`` between folders.
 
     Returns:
@@ -126,10 +126,10 @@ def process_each(
     """Process every input; name and count those that could not be, or not whole.
 
     Args:
-        inputs: from `expand_inputs`.
-        process: does one input. Returns None, or one line that says which part was left out;
-            raises `InputError` or OSError when nothing could be written.
-        report: takes a line for the user.
+        inputs: inputs from `expand_inputs`.
+        process: function that does one input. Returns None, or one line that says which part was
+            left out; raises `InputError` or OSError when nothing could be written.
+        report: function that takes a line for the user.
     """
     skipped = incomplete = 0
     for path in inputs:
@@ -176,9 +176,9 @@ def new_folder(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
     empty folder is as good as none.
 
     Args:
-        path: of the folder.
-        overwrite: replace a folder of numbered files (``00001.png``), as such a block writes them;
-            one that holds anything else is never removed.
+        path: path of the folder.
+        overwrite: whether to replace a folder of numbered files (``00001.png``), as such a block
+            writes them; one that holds anything else is never removed.
 
     Raises:
         InputError: ``path`` is a file, or a folder that may not be replaced; in the end, too, where

@@ -22,7 +22,7 @@ def end_at_second_interrupt(command: str) -> None:
     What it was writing is removed, and the processes that it has started are killed.
 
     Args:
-        command: what the line says has ended.
+        command: name of the command, for the line.
     """
     reading, writing = os.pipe()
     os.set_blocking(writing, False)

@@ -31,12 +31,13 @@ def training_loader(
     """Load shuffled batches in an order that a resumed or distributed run repeats.
 
     Args:
-        samples: takes the ``(index, sample_seed)`` pairs of `vision_shared.samplers.EpochSampler`.
-        trainer: of the datamodule; its processes share the epoch.
-        batch_size: in each process; a last smaller batch is left out.
+        samples: function that takes the ``(index, sample_seed)`` pairs of
+            `vision_shared.samplers.EpochSampler`.
+        trainer: trainer of the datamodule; its processes share the epoch.
+        batch_size: batch size in each process; a last smaller batch is left out.
         epoch_size: samples in an epoch, over all processes; None is the length of ``samples``.
         num_workers: processes that load, for each process that trains.
-        seed: of the order and of the sample seeds.
+        seed: seed of the order and of the sample seeds.
     """
     assert isinstance(samples, Sized)
     sampler = EpochSampler.of_trainer(
@@ -58,9 +59,9 @@ def epoch_loader(
     """Load batches in the order of a task's own sampler, else as `training_loader` does.
 
     Args:
-        samples: takes the ``(index, sample_seed)`` pairs that the sampler yields.
+        samples: function that takes the ``(index, sample_seed)`` pairs that the sampler yields.
         sampler: has ``set_epoch``, as `vision_shared.samplers.EpochSampler`.
-        batch_size: in each process; a last smaller batch is left out.
+        batch_size: batch size in each process; a last smaller batch is left out.
         num_workers: processes that load, for each process that trains.
     """
     return EpochLoader(
@@ -81,7 +82,7 @@ def evaluation_loader(
     """Load samples in order.
 
     Args:
-        samples: takes indices.
+        samples: function that takes indices.
         batches: the indices of each batch, or a batch size where all samples have one shape.
         num_workers: processes that load, for each process that evaluates.
     """

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from vision_shared.renamed_keys import current_keys
+
 if TYPE_CHECKING:
     from vision_shared.checkpoints import Checkpoint
 
@@ -19,10 +21,10 @@ class Terms:
     """What is known of a data set, and what follows for weights that learned from it.
 
     Attributes:
-        data: what it is.
-        licence: of the data. What the data set's page says is to be read there.
-        weights: what that means for the weights.
-        limits: what it does not show.
+        data: description of the data set.
+        licence: licence of the data. What the data set's page says is to be read there.
+        weights: consequences for the weights.
+        limits: gaps of the data.
     """
 
     data: str
@@ -63,10 +65,10 @@ def write_card(
     """Return a card in Markdown.
 
     Args:
-        checkpoint: whose card it is.
-        terms: of the task's data sets by the choice of ``data=``; others are `UNKNOWN`.
+        checkpoint: checkpoint whose card it is.
+        terms: terms of the task's data sets by the choice of ``data=``; others are `UNKNOWN`.
         about: the task, the method and its source, input and output, as a list.
-        limits: of any network of the task, as a list.
+        limits: limits of any network of the task, a list.
         extra: sections by their titles, after the first.
         shown: the data config's values that belong on a card.
     """
@@ -92,7 +94,7 @@ def _network(checkpoint: Checkpoint) -> str:
 
 
 def _values(checkpoint: Checkpoint, names: tuple[str, ...]) -> str:
-    values = checkpoint.data.get("values", {})
+    values = current_keys(checkpoint.data.get("values", {}))
     shown = [f"`{name}={values[name]}`" for name in names if values.get(name) is not None]
     return f"Settings: {', '.join(shown)}." if shown else "Its settings are not recorded."
 

@@ -9,6 +9,7 @@ from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 
 from vision_shared.inputs import InputError
+from vision_shared.renamed_keys import RENAMED
 
 SWEEPS = ("-m", "--multirun", "hydra.mode=MULTIRUN")
 OVERRIDE = re.compile(r"(?P<key>[+~]{0,2}[\w./@-]+)=(?P<value>.*)", re.DOTALL)
@@ -18,10 +19,10 @@ def check_overrides(arguments: Sequence[str]) -> None:
     """Check overrides before Hydra does, whose errors are long and do not say how to quote.
 
     Args:
-        arguments: of the command line; what has no ``=``, and options, are left to Hydra.
+        arguments: arguments of the command line; what has no ``=``, and options, are left to Hydra.
 
     Raises:
-        InputError: one that Hydra cannot parse, or that is a choice of several.
+        InputError: one that Hydra cannot parse, a choice of several, or a key that was renamed.
     """
     parser = OverridesParser.create()
     is_sweep = any(argument in SWEEPS for argument in arguments)
@@ -32,6 +33,9 @@ def check_overrides(arguments: Sequence[str]) -> None:
             override: Override = parser.parse_override(argument)
         except HydraException as error:
             raise InputError(_explain(argument)) from error
+        name = str(override.key_or_group).rpartition(".")[2]
+        if name in RENAMED:
+            raise InputError(f"{argument}: the key {name} is called {RENAMED[name]} now")
         if override.is_sweep_override() and not is_sweep:
             raise InputError(f"{_explain(argument)}; --multirun goes through several values")
 

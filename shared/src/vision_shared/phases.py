@@ -95,11 +95,11 @@ def phased_optimizer(
     """Return what ``configure_optimizers`` does of a module trained in phases.
 
     Args:
-        parameters: that any phase trains; or groups of them as torch.optim takes them, whose ``lr``
-            is a factor of the rate.
+        parameters: parameters that any phase trains; or groups of them as torch.optim takes them,
+            whose ``lr`` is a factor of the rate.
         name: ``adamw``, or ``sgd`` with momentum 0.9.
-        weight_decay: of the optimiser.
-        learning_rate: of an optimiser step, from `Phases.learning_rate`.
+        weight_decay: weight decay of the optimiser.
+        learning_rate: learning rate of an optimiser step, from `Phases.learning_rate`.
     """
     optimizer: torch.optim.Optimizer
     if name == "adamw":

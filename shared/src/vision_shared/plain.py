@@ -22,8 +22,8 @@ def expect_plain(value: Any, name: str) -> None:
     """Raise `PlainError` unless ``value`` is plain data.
 
     Args:
-        value: as it was read.
-        name: of it, for the message.
+        value: value as it was read.
+        name: name of it, for the message.
 
     >>> expect_plain({"folder": "data", "sizes": [64, 64]}, "values")
     >>> expect_plain({"folder": {"_target_": "os.getcwd"}}, "values")

@@ -31,8 +31,8 @@ def answer(work: Callable[[], ExitCode], report: Callable[[str], None]) -> ExitC
     So does a signal that ends it, before which what is half-written is removed.
 
     Args:
-        work: returns the exit code; raises InputError, `ModelError` or OSError.
-        report: takes a line for the user.
+        work: function that returns the exit code; raises InputError, `ModelError` or OSError.
+        report: function that takes a line for the user.
     """
     if isinstance(sys.stdout, TextIOWrapper):  # a file's name may be no text: print it as it is
         sys.stdout.reconfigure(errors="surrogateescape")
@@ -64,9 +64,9 @@ def predict_parser(
     """Return the parser of a ``predict`` command, with the options that all have.
 
     Args:
-        prog: how it is called.
-        description: what it does, in a sentence.
-        epilog: what its inputs and outputs are; shown as it is.
+        prog: name of the command.
+        description: purpose, in a sentence.
+        epilog: description of inputs and outputs, shown as it is.
         has_weights: whether weights come with the package: they are the default then.
     """
     last, shipped = "the newest under ./runs", "the weights that come with the package"
@@ -97,7 +97,7 @@ class Summary:
     """Does the inputs of a command, prints a line of each, and remembers them for ``--json``.
 
     Args:
-        as_json: print nothing but, in the end, what is remembered.
+        as_json: whether to print nothing but, in the end, what is remembered.
     """
 
     def __init__(self, *, as_json: bool) -> None:
@@ -116,10 +116,10 @@ class Summary:
 
         Args:
             inputs: files.
-            work: returns plain facts of what it wrote, and a line about what of the input could
-                not be used, or None; raises InputError or OSError for one that is left out. Among
-                the facts may be ``notices``, lines for the user.
-            line: says an input's facts in one line.
+            work: function that returns plain facts of what it wrote, and a line about what of the
+                input could not be used, or None; raises InputError or OSError for one that is left
+                out. Among the facts may be ``notices``, lines for the user.
+            line: function that says an input's facts in one line.
         """
 
         self._inputs = {path.absolute() for path in inputs}
@@ -185,7 +185,7 @@ def find_checkpoint(checkpoint: str | None, task: str, shipped: Path | None = No
     Raises:
         ModelError: ``last``, and no run of the task is there; or an address that has no file.
     """
-    from vision_shared.checkpoints import newest_checkpoint
+    from vision_shared.newest_checkpoint import newest_checkpoint
 
     if checkpoint is None:
         return str(shipped)
@@ -203,8 +203,9 @@ def rebuild_network(
     """Return a checkpoint's network, on the CPU.
 
     Args:
-        checkpoint: of the task.
-        build: makes the network from the hyper-parameters of the task's Lightning module.
+        checkpoint: checkpoint of the task.
+        build: function that makes the network from the hyper-parameters of the task's Lightning
+            module.
 
     Raises:
         CheckpointError: what it holds does not fit this version of the task.

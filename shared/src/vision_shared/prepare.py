@@ -35,11 +35,12 @@ class Source:
     """Where a data set is from.
 
     Attributes:
-        root: where it lies unless another folder is named.
-        page: of its authors.
-        licence: what they allow, in a few words.
-        files: what it consists of.
-        request: of one behind a form: what to ask for at the page, and what to put into the root.
+        root: folder in which it lies unless another folder is named.
+        page: page of its authors.
+        licence: terms of its authors, in a few words.
+        files: files it consists of.
+        request: instructions for one behind a form: what to ask for at the page, and what to put
+            into the root.
         convert: ``module:function`` of what is called with the root, once all files are there.
         checks: names of it for ``check_data``, which ends the command; none where nothing reads it.
     """
@@ -69,8 +70,8 @@ def prepare(
 
     Args:
         sources: by the names of their data sets.
-        check: takes the arguments of ``check_data``, name and root.
-        arguments: of the command line; None is the process's own.
+        check: function that takes the arguments of ``check_data``, name and root.
+        arguments: those of the command line; None is the process's own.
 
     Returns:
         The exit code: that of ``check_data``, or 2 for what could not be prepared.
@@ -106,7 +107,7 @@ def prepare_files(source: Source, root: Path, *, keep: bool = False) -> None:
     """Bring the files of a data set into its folder, unpacked.
 
     Args:
-        source: of the data set.
+        source: source of the data set.
         root: its folder.
         keep: whether fetched archives stay once they are unpacked; the user's own always do.
 

@@ -33,7 +33,7 @@ def create_network(model: str, pretrained: bool | str = False, **options: Any) -
         pretrained: False for random weights; True for ImageNet's, of the installed package if there
             is one (`PACKAGES`), else of timm's hub or its cache; or a file of weights by timm's
             names or in its order (safetensors or what ``torch.save`` wrote).
-        options: of ``timm.create_model``, e.g. ``features_only=True``, ``output_stride=8``.
+        options: options of ``timm.create_model``, e.g. ``features_only=True``, ``output_stride=8``.
 
     Raises:
         InputError: timm has no network of that name, weights that do not fit, a file that is not

@@ -45,8 +45,8 @@ def single_job(arguments: Sequence[str], overrides: Sequence[str]) -> list[str]:
     """Return a sweep's command line as that of one of its jobs.
 
     Args:
-        arguments: of the sweep, the program first.
-        overrides: of the job.
+        arguments: arguments of the sweep, the program first.
+        overrides: overrides of the job.
     """
     flags = [a for a in arguments[1:] if a not in ("-m", "--multirun") and not is_override(a)]
     job = [override for override in overrides if not override.startswith("hydra.mode=")]

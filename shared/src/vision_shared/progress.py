@@ -21,9 +21,9 @@ def show_progress(
     A bar on a terminal; elsewhere (a log, a pipe) a plain line every few seconds.
 
     Args:
-        name: what is being worked on, e.g. the file's name.
-        total: how many are expected, as far as it is known.
-        unit: what is counted, e.g. ``frames``.
+        name: name of the work, e.g. the file's name.
+        total: number that is expected, as far as it is known.
+        unit: unit that is counted, e.g. ``frames``.
     """
     console = Console(stderr=True)
     return _bar(console, name, total, unit) if console.is_terminal else _lines(name, total, unit)

@@ -36,9 +36,9 @@ def write_folder(
     """Write what is published, and return its files.
 
     Args:
-        checkpoint: whose network it is.
+        checkpoint: checkpoint whose network it is.
         folder: made where it is missing.
-        overwrite: replace files that are there.
+        overwrite: whether to replace files that are there.
         half: weights as float16, half the size.
 
     Raises:

@@ -19,6 +19,7 @@ from vision_shared.checkpoints import Checkpoint, CheckpointError, fits_version
 from vision_shared.inputs import InputError
 from vision_shared.overrides import check_overrides
 from vision_shared.plain import shown
+from vision_shared.renamed_keys import current_keys
 from vision_shared.run import make
 from vision_shared.tasks import config_module
 
@@ -77,7 +78,7 @@ def _recorded_choice(checkpoint: Checkpoint) -> str:
 def _take_recorded(data: DictConfig, checkpoint: Checkpoint, given: Collection[str]) -> list[Path]:
     """Put the recorded values into the data config; return the paths that the config has not."""
     places = []
-    for key, value in checkpoint.data.get("values", {}).items():
+    for key, value in current_keys(checkpoint.data.get("values", {})).items():
         overridden = any(name == f"data.{key}" or name.startswith(f"data.{key}.") for name in given)
         if key not in data or overridden or key in OF_THE_MACHINE:
             continue

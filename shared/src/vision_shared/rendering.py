@@ -1,4 +1,4 @@
-"""Folders of rendered data: made once, whole or not at all, and anew where the recipe changed."""
+"""Folders of rendered data: made once, whole or not at all, and again where the recipe changed."""
 
 import logging
 import os
@@ -42,10 +42,10 @@ def render_once(
     process that asked for it still runs. Of processes that ask at once one renders.
 
     Args:
-        folder: of the data.
-        recipe: what is rendered, as text; it is kept in the folder's recipe.json.
+        folder: folder of the data.
+        recipe: description of the data, as text; it is kept in the folder's recipe.json.
         render: renders it into a new folder, which is there.
-        number: of what is rendered.
+        number: number of images that are rendered.
         what: it is, e.g. ``scenes``.
 
     Raises:

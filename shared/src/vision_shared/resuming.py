@@ -35,8 +35,8 @@ def restoring(trainer: pl.Trainer, path: str | None) -> Iterator[None]:
     """Turn what restoring a training's state raises into one line; for around ``trainer.fit``.
 
     Args:
-        trainer: which restores it.
-        path: of the checkpoint; None for a new run.
+        trainer: trainer that restores it.
+        path: path of the checkpoint; None for a new run.
 
     Raises:
         CheckpointError: the state in it is damaged, or is of another network or optimiser.

@@ -24,6 +24,7 @@ from vision_shared.addresses import fetch, is_address
 from vision_shared.compiling import compile_network
 from vision_shared.final_test import best_score, checkpoint_to_test, test
 from vision_shared.inputs import InputError
+from vision_shared.newest_checkpoint import newest_checkpoint
 from vision_shared.processes import processes_of_job, sweep_folder, wait_for_children
 from vision_shared.resuming import expect_training_state, restoring
 from vision_shared.signals import Terminated
@@ -183,7 +184,7 @@ def start_from(cfg: DictConfig, network: torch.nn.Module) -> None:
     """Give a network the weights of the checkpoint that the config names, if it names one.
 
     Layers whose names end in one of the network's ``replaceable`` may differ from the checkpoint's
-    in shape, or be missing on either side: they are said, and begin anew.
+    in shape, or be missing on either side: they are reported, and reinitialised.
 
     Raises:
         CheckpointError: it is of another task, or of another network.
@@ -194,11 +195,11 @@ def start_from(cfg: DictConfig, network: torch.nn.Module) -> None:
     path = fetch(cfg.weights) if is_address(cfg.weights) else cfg.weights
     checkpoint = checkpoints.read_checkpoint(path, task=cfg.task)
     weights, own = checkpoint.weights(), network.state_dict()
-    anew = differing_layers(own, weights, getattr(network, "replaceable", ()))
-    if anew:
-        print(f"{cfg.weights}: not taken over, for they differ: {', '.join(sorted(anew))}")
-    kept = {key: value for key, value in weights.items() if layer_of(key) not in anew}
-    fresh = {key: value for key, value in own.items() if layer_of(key) in anew}
+    differing = differing_layers(own, weights, getattr(network, "replaceable", ()))
+    if differing:
+        print(f"{cfg.weights}: not taken over, for they differ: {', '.join(sorted(differing))}")
+    kept = {key: value for key, value in weights.items() if layer_of(key) not in differing}
+    fresh = {key: value for key, value in own.items() if layer_of(key) in differing}
     try:
         network.load_state_dict(kept | fresh)
     except RuntimeError as error:
@@ -266,7 +267,7 @@ def find_resume(cfg: DictConfig) -> str | None:
         if Path(cfg.output_dir).absolute() != Path.cwd():  # named by the user, perhaps
             folders.append(Path(cfg.output_dir))
         sweep = sweep_folder()  # whose jobs do not go on from each other
-        path = checkpoints.newest_checkpoint(cfg.task, *folders, name="last.ckpt", without=sweep)
+        path = newest_checkpoint(cfg.task, *folders, name="last.ckpt", without=sweep)
         print(f"resuming from {path}")
     checkpoints.read_checkpoint(path, task=cfg.task)
     expect_training_state(str(path))

@@ -73,7 +73,7 @@ class EpochSampler(Sampler[tuple[int, int]]):
         seed: not negative.
         shuffle: else the indices come in order.
         num_replicas: processes that share the epoch.
-        rank: which of them this is, in [0, num_replicas).
+        rank: number of this one among them, in [0, num_replicas).
 
     Attributes:
         first: position, in this replica's order, of the first pair of the next iteration.
@@ -152,12 +152,12 @@ class IdentitySampler(Sampler[tuple[int, int]]):
     r + R, r + 2R, ...
 
     Args:
-        identities: of the images, (N,), negative for unknown, which are left out.
+        identities: identities of the images, (N,), negative for unknown, which are left out.
         num_identities: P.
         num_pictures: K; identities with fewer images are left out.
         seed: not negative.
         num_replicas: processes that share the epoch.
-        rank: which of them this is, in [0, num_replicas).
+        rank: number of this one among them, in [0, num_replicas).
 
     Attributes:
         first: position, in this replica's order, of the first pair of the next iteration.

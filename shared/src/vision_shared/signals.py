@@ -14,7 +14,7 @@ class Terminated(BaseException):
     """A signal came that ends the process, as KeyboardInterrupt says of Ctrl-C.
 
     Attributes:
-        signal: which.
+        signal: signal to handle.
     """
 
     def __init__(self, number: int) -> None:

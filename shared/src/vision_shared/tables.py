@@ -14,10 +14,10 @@ class Table:
     """Rows of results under a title.
 
     Attributes:
-        title: what was measured.
+        title: name of what was measured.
         columns: one name per column; the first column names the row.
         rows: one cell per column; numbers come formatted, to the digits that mean something.
-        note: below the table: on what data, under which protocol.
+        note: note below the table: on what data, under which protocol.
     """
 
     title: str

@@ -47,16 +47,18 @@ class ExportSpec:
     """A network to export.
 
     Attributes:
-        network: takes and returns tensors only.
+        network: function that takes and returns tensors only.
         example: its arguments, of a typical size.
         other: its arguments at another size, on which the exported program is checked.
-        dynamic_shapes: as for torch.export.export.
+        dynamic_shapes: dynamic shapes as for torch.export.export.
+        outputs: names of what it returns.
     """
 
     network: nn.Module
     example: tuple[Tensor, ...]
     other: tuple[Tensor, ...]
     dynamic_shapes: Any
+    outputs: tuple[str, ...]
 
     @classmethod
     def of_images(
@@ -70,7 +72,7 @@ class ExportSpec:
         """Export a network of images (B, 3, H, W) whose answer is a named tuple.
 
         Args:
-            network: takes the image alone.
+            network: function that takes the image alone.
             outputs: the names of the answer's tensors that the program returns; of one name it
                 returns the tensor itself, else a tuple.
             example: B, H and W of the typical size.
@@ -80,7 +82,7 @@ class ExportSpec:
         generator = torch.Generator().manual_seed(0)
         images = [torch.rand(b, 3, h, w, generator=generator) for b, h, w in (example, other)]
         exported = _ImageOutputs(network, outputs)
-        return cls(exported, (images[0],), (images[1],), (dict(dynamic),))
+        return cls(exported, (images[0],), (images[1],), (dict(dynamic),), tuple(outputs))
 
 
 class _ImageOutputs(nn.Module):

@@ -51,7 +51,7 @@ def expect_epochs_to_repeat(load: Callable[..., TaskData]) -> None:
     """Assert that the seed and the epoch decide what trains, not the workers, nor a resume.
 
     Args:
-        load: takes changes of a datamodule's arguments; returns it set up to fit.
+        load: function that takes changes of a datamodule's arguments; returns it set up to fit.
     """
     alone = epochs(load(), 0, 1)
     with warnings.catch_warnings():  # of more workers than cores, where there is one
@@ -73,9 +73,10 @@ def expect_compiled_alike(
     """Assert that a network compiled as for a GPU answers as it does uncompiled, call by call.
 
     Args:
-        network: in evaluation, which has the fewest operators to trace.
+        network: network in evaluation, which has the fewest operators to trace.
         calls: its inputs, of several sizes.
-        parts: of it that run, each as one graph, or as one more for what is special in a size.
+        parts: parts of it that run, each as one graph, or as one more for what is special in a
+            size.
         backend: ``eager`` traces once instead of three times, and sees less.
     """
     torch.compiler.reset()
@@ -147,3 +148,27 @@ def check_examples(module: str) -> None:
     outcome = doctest.testmod(import_module(module), optionflags=doctest.NORMALIZE_WHITESPACE)
     assert outcome.attempted
     assert not outcome.failed
+
+
+class Captures:
+    """Stands in for CUDA's capture of a graph: a replay computes once more, over the last answer.
+
+    Attributes:
+        number: number of captures so far.
+        replays: number of replays so far.
+    """
+
+    def __init__(self) -> None:
+        self.number = self.replays = 0
+
+    def __call__(self, run: Callable[[], Any]) -> tuple[Callable[[], object], Any]:
+        """Run it, and return what runs it again, and its answer."""
+        self.number += 1
+        answer = run()
+
+        def replay() -> None:
+            self.replays += 1
+            with torch.inference_mode():  # a replay knows of no mode
+                answer.copy_(run())
+
+        return replay, answer

@@ -54,8 +54,8 @@ def run_training(train: Callable[[DictConfig], float], cfg: DictConfig) -> float
     SIGTERM and SIGHUP.
 
     Args:
-        train: returns the best monitored value.
-        cfg: of the run.
+        train: function that returns the best monitored value.
+        cfg: config of the run.
     """
     try:
         with ending_signals():
@@ -115,7 +115,7 @@ def arguments_of_rank(arguments: Sequence[str]) -> list[str]:
     named by the second in which each has started.
 
     Args:
-        arguments: of the command line; a folder that they name is for all processes.
+        arguments: arguments of the command line; a folder that they name is for all processes.
     """
     names_folder = any(a.lstrip("+").startswith(("hydra.run.", "hydra.sweep.")) for a in arguments)
     if names_folder or rank() == 0:

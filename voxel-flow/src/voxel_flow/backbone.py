@@ -21,7 +21,7 @@ class Backbone(nn.Module):
     """The encoder of a network: a pair of frames in, maps of features out.
 
     Args:
-        network: from `voxel_flow.models.build_network`.
+        network: network from `voxel_flow.models.build_network`.
         frozen: no gradients and fixed batch statistics, as for a linear probe; else its parameters
             can be fine-tuned.
     """

@@ -70,8 +70,8 @@ def check_triplets(data: str, root: Path, report: Report) -> list[Table]:
 
     Args:
         data: one of `DATA_SETS`.
-        root: where it lies.
-        report: takes a fault.
+        root: folder in which it lies.
+        report: function that takes a fault.
     """
     from vision_shared.tables import Table
 

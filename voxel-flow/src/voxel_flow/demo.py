@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 TASK = "voxel-flow"
 SMOOTH, SLOW = "a higher rate", "slow motion"
-MOST_SECONDS = 20.0
+MAX_SECONDS = 20.0
 """Of a video that the page takes: a visitor waits for it."""
 
 
@@ -47,7 +47,7 @@ class Between(NamedTuple):
     Attributes:
         compared: the mean of both, which is blurred where something moves, and the frame made.
         flow: the motion, hue its direction, saturation its size.
-        mask: which of both images each pixel is taken from.
+        mask: image that each pixel is taken from, of the two.
     """
 
     compared: tuple[Picture, Picture]
@@ -92,7 +92,7 @@ def convert_video(
     """Write a video with ``times`` the frames, as long as before or ``slow``; return a summary.
 
     Raises:
-        InputError: the video cannot be read, or is longer than `MOST_SECONDS`.
+        InputError: the video cannot be read, or is longer than `MAX_SECONDS`.
     """
     from vision_shared.video.reader import VideoReader
     from voxel_flow.interpolation.conversion import convert
@@ -101,9 +101,9 @@ def convert_video(
 
     with VideoReader(video) as reader:
         seconds = float(reader.duration or 0)
-    if seconds > MOST_SECONDS:
+    if seconds > MAX_SECONDS:
         raise InputError(
-            f"expected a video of at most {MOST_SECONDS:g} s on this page, got {seconds:.1f} s; "
+            f"expected a video of at most {MAX_SECONDS:g} s on this page, got {seconds:.1f} s; "
             "the command python -m voxel_flow.predict takes any length"
         )
     mode, writing = SlowDown(times) if slow else Multiply(times), Writing()
@@ -180,7 +180,7 @@ def _build(options: Namespace, path: str) -> gr.Blocks:
             time.release(make_between, [first, last, time], outputs)
         with gr.Tab("A video"):
             video = gr.Video(
-                label=f"a video of at most {MOST_SECONDS:g} s", sources=["upload"], height=320
+                label=f"a video of at most {MAX_SECONDS:g} s", sources=["upload"], height=320
             )
             with gr.Row():
                 times = gr.Radio([2, 4, 8], value=2, label="times the frames")

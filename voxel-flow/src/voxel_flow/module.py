@@ -27,13 +27,13 @@ class VoxelFlowModule(pl.LightningModule):
 
     Args:
         network: the arguments of `voxel_flow.models.build_network`.
-        learning_rate: of Adam; it warms up linearly and decays on a cosine.
+        learning_rate: learning rate of Adam; it warms up linearly and decays on a cosine.
         warmup_steps: optimiser steps until the full learning rate.
         flow_smoothness: weight of the flow's total variation.
         weight_smoothness: weight of the selection mask's total variation.
         coarse_loss: weight of the coarser levels' reconstruction.
-        epsilon: of the Charbonnier distance in every term; the paper's is 1e-3.
-        loss: of the reconstruction: "charbonnier", the paper's, or "log_error", which is PSNR.
+        epsilon: epsilon of the Charbonnier distance in every term; the paper's is 1e-3.
+        loss: loss of the reconstruction: "charbonnier", the paper's, or "log_error", which is PSNR.
         final_rate: share of the learning rate that the cosine ends at.
     """
 
@@ -166,6 +166,7 @@ class VoxelFlowModule(pl.LightningModule):
             example(2, least, least + unit // 2),
             example(1, least + 11, 2 * least - 27),
             shapes,
+            ("image", "flow", "weights"),
         )
 
 

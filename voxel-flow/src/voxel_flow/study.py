@@ -30,14 +30,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parse(arguments: Sequence[str] | None) -> Namespace:
     parser = CommandParser(
         prog="python -m voxel_flow.study",
-        description="Ask viewers which of two methods' clips look better, and count their votes.",
+        description="Collect and count the votes of viewers on two methods' clips.",
         epilog=EPILOG,
         formatter_class=RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
     add("folders", nargs="*", type=Path, metavar="A B", help="two folders; none: count the votes")
     add("-o", "--output", type=Path, required=True, metavar="VOTES", help="a file, .jsonl")
-    add("--port", type=int, default=8000, help="of this machine (default: 8000; 0: any)")
+    add(
+        "--port", type=int, default=8000, help="port of this machine (default: 8000; 0: a free one)"
+    )
     options = parser.parse_args(arguments)
     if len(options.folders) not in (0, 2):
         parser.error(

@@ -22,7 +22,7 @@ from vision_shared.annotation_cache import (
 )
 
 VERSION = 2
-"""Raise it when a reader would give something else: older files are made anew."""
+"""Raise it when a reader would give something else: older files are made again."""
 
 
 def cached(cache: Path, sources: Sequence[Path], folder: Path, read: Callable[[], Faces]) -> Faces:

@@ -12,7 +12,7 @@ from vision_shared.inputs import InputError
 
 
 class Augmentation:
-    """Shows a random part of a picture's region, mirrored half of the time, lighter or darker.
+    """Shows a random part of an image's region, mirrored half of the time, lighter or darker.
 
     No attribute of CelebA changes with the mirror. Hue and saturation are left alone, for colours
     of hair and skin are attributes, and a crop takes no more than ``scale`` allows, for hats and
@@ -50,7 +50,7 @@ class Augmentation:
     def __call__(
         self, image: NDArray[np.uint8], region: NDArray[np.floating], seed: int
     ) -> NDArray[np.uint8]:
-        """A sample, RGB uint8 (*size, 3), of a region (4,) of a picture; the seed decides."""
+        """A sample, RGB uint8 (*size, 3), of a region (4,) of an image; the seed decides."""
         rng = np.random.default_rng(seed)
         scale, x, y = rng.uniform((self.scale[0], -1, -1), (self.scale[1], 1, 1)).tolist()
         sample, _ = cut_out(image, region, self.size, scale=scale, shift=(x, y))

@@ -29,7 +29,7 @@ class BesideFaces(Dataset[dict[str, Any]]):
     """Pieces of images beside their faces, at one size.
 
     Args:
-        faces: of the first `MOST` with a box those that have room beside it are taken.
+        faces: faces of the first `MOST` with a box those that have room beside it are taken.
         size: height and width of the samples.
     """
 

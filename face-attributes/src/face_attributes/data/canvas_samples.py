@@ -22,8 +22,9 @@ class CanvasSamples(Dataset[dict[str, Any]]):
     for validation and test by indices, the same each time.
 
     Args:
-        make: returns the composer; people are cut out when the first sample is asked for.
-        number: of samples in an epoch.
+        make: function that returns the composer; people are cut out when the first sample is asked
+            for.
+        number: number of samples in an epoch.
     """
 
     def __init__(self, make: Callable[[], Composer], number: int) -> None:
@@ -32,6 +33,7 @@ class CanvasSamples(Dataset[dict[str, Any]]):
 
     @cached_property
     def composer(self) -> Composer:
+        """The composer of the images; made when it is first needed."""
         return self._make()
 
     def __len__(self) -> int:
@@ -44,6 +46,7 @@ class CanvasSamples(Dataset[dict[str, Any]]):
 
 
 def make_sample(canvas: Canvas, index: int) -> dict[str, Any]:
+    """Return a sample of a canvas: image (3, S, S), squares (N, 3), attributes (A,)."""
     squares = np.full((len(CROWD), 3), np.nan, np.float32)
     squares[: len(canvas.squares)] = canvas.squares
     return {

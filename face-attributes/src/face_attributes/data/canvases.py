@@ -51,7 +51,7 @@ class Composer:
     Args:
         layers: people.
         photographs: (H, W, 3) uint8 each, without anyone.
-        side: of a canvas, in pixels.
+        side: side of a canvas, in pixels.
         face_size: pixels a side of the square of a face that counts.
     """
 

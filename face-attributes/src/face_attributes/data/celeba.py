@@ -1,18 +1,18 @@
 """CelebA (Liu et al., ICCV 2015), however it came to this machine.
 
-Img/img_align_celeba/000001.jpg       202,599 aligned pictures of 178x218
+Img/img_align_celeba/000001.jpg       202,599 aligned images of 178x218
 Img/img_celeba/000001.jpg             the photographs that they were cut from ("in the wild")
 Anno/list_attr_celeba.txt             40 attributes, -1 or 1
 Anno/list_bbox_celeba.txt             boxes x, y, width, height in the photographs, never in the
-                                      aligned pictures
+                                      aligned images
 Anno/list_landmarks_celeba.txt        in the photographs
-Anno/list_landmarks_align_celeba.txt  in the aligned pictures
+Anno/list_landmarks_align_celeba.txt  in the aligned images
 Anno/identity_CelebA.txt              on request from the authors: may be missing
 Eval/list_eval_partition.txt          0, 1, 2: train, val, test
 
-All files may also lie in one folder, be Kaggle's (.csv, pictures in img_align_celeba/
+All files may also lie in one folder, be Kaggle's (.csv, images in img_align_celeba/
 img_align_celeba, attributes 0 or 1 in some), or be PNG files in img_align_celeba_png. Rows are
-joined by the pictures' names, so their order does not matter. Boxes and landmarks may be missing.
+joined by the images' names, so their order does not matter. Boxes and landmarks may be missing.
 """
 
 from collections.abc import Sequence
@@ -31,7 +31,7 @@ from vision_shared.csv_tables import CORNERS, SIZED, box_columns
 from vision_shared.faults import Report, line_of, stop
 from vision_shared.inputs import InputError
 
-Pictures = Literal["aligned", "wild"]
+Images = Literal["aligned", "wild"]
 
 PAGE = "https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html"
 FOLDERS = (
@@ -49,7 +49,7 @@ FOLDERS = (
 
 LANDMARK_COLUMNS = tuple(f"{name}_{axis}" for name in LANDMARKS for axis in "xy")
 
-PICTURES = {"aligned": ("img_align_celeba", "img_align_celeba_png"), "wild": ("img_celeba",)}
+IMAGES = {"aligned": ("img_align_celeba", "img_align_celeba_png"), "wild": ("img_celeba",)}
 LANDMARK_LISTS = {"aligned": "list_landmarks_align_celeba", "wild": "list_landmarks_celeba"}
 IDENTITIES = ("identity_CelebA.txt", "identity_CelebA.csv", "identity.csv")
 
@@ -59,7 +59,7 @@ class CelebaFiles:
     """Where the files of a CelebA lie; those that may be missing are None.
 
     Attributes:
-        folder: of the pictures.
+        folder: folder of the images.
         attributes, partition, identities, boxes, landmarks: the lists.
     """
 
@@ -71,35 +71,36 @@ class CelebaFiles:
     landmarks: Path | None
 
     def lists(self) -> list[Path]:
+        """Return the paths of the lists that are there."""
         paths = (self.attributes, self.partition, self.identities, self.boxes, self.landmarks)
         return [path for path in paths if path is not None]
 
 
-def celeba_faces(root: Path, pictures: Pictures, cache: Path) -> Faces:
+def celeba_faces(root: Path, images: Images, cache: Path) -> Faces:
     """All faces of a CelebA.
 
     Args:
-        root: holds its files.
-        pictures: ``aligned``, which have no boxes, or ``wild``.
+        root: folder that holds its files.
+        images: ``aligned``, which have no boxes, or ``wild``.
         cache: a folder for `packed`.
 
     Raises:
         FileNotFoundError: a file is not there; says where to get it.
         InputError: a list that cannot be used.
     """
-    files = find_celeba(root, pictures)
+    files = find_celeba(root, images)
     return cached(cache, files.lists(), files.folder, lambda: read_celeba(files))
 
 
-def find_celeba(root: Path, pictures: Pictures) -> CelebaFiles:
+def find_celeba(root: Path, images: Images) -> CelebaFiles:
     """Find the files below a folder; raises as `celeba_faces`."""
-    if pictures not in PICTURES:
-        raise InputError(f"expected pictures of CelebA (aligned, wild), got {pictures!r}")
-    folder = _find(root, PICTURES[pictures])
+    if images not in IMAGES:
+        raise InputError(f"expected images of CelebA (aligned, wild), got {images!r}")
+    folder = _find(root, IMAGES[images])
     attributes = _find_list(root, "list_attr_celeba")
     partition = _find_list(root, "list_eval_partition")
     needed = {
-        PICTURES[pictures][0]: folder,
+        IMAGES[images][0]: folder,
         "list_attr_celeba.txt": attributes,
         "list_eval_partition.txt": partition,
     }
@@ -112,17 +113,17 @@ def find_celeba(root: Path, pictures: Pictures) -> CelebaFiles:
         attributes,
         partition,
         _find(root, IDENTITIES),
-        _find_list(root, "list_bbox_celeba") if pictures == "wild" else None,
-        _find_list(root, LANDMARK_LISTS[pictures]),
+        _find_list(root, "list_bbox_celeba") if images == "wild" else None,
+        _find_list(root, LANDMARK_LISTS[images]),
     )
 
 
 def read_celeba(files: CelebaFiles, report: Report = stop) -> Faces:
-    """Read the lists and join them by the names of the pictures.
+    """Read the lists and join them by the names of the images.
 
     Args:
-        files: from `find_celeba`.
-        report: of every fault in the lists.
+        files: files from `find_celeba`.
+        report: function that takes a line about every fault in the lists.
 
     Raises:
         InputError: a list that cannot be used at all.
@@ -182,7 +183,7 @@ def corners(boxes: NDArray[np.integer]) -> NDArray[np.float32]:
 
 
 def read_boxes(path: Path, names: Names, report: Report = stop) -> NDArray[np.float32]:
-    """Boxes (N, 4) of pictures, from a file like list_bbox_celeba.txt that has a row for each.
+    """Boxes (N, 4) of images, from a file like list_bbox_celeba.txt that has a row for each.
 
     Raises:
         FileNotFoundError: the file is not there.
@@ -195,7 +196,7 @@ def read_boxes(path: Path, names: Names, report: Report = stop) -> NDArray[np.fl
     if (rows < 0).any():
         missing = names[rows < 0]
         others = f" (nor for {len(missing) - 1} others)" if len(missing) > 1 else ""
-        report(f"{path}: no box for {missing[0].decode()}{others}, expected a row a picture")
+        report(f"{path}: no box for {missing[0].decode()}{others}, expected a row an image")
     numbers = np.where(rows[:, None] >= 0, table.values[rows], 0)
     _check_sizes(path, names, numbers, report)
     return corners(numbers)
@@ -247,7 +248,7 @@ def _check_sizes(
 
 
 def _file_names(names: Names, folder: Path) -> Names:
-    """Names as the files have them: the lists say .jpg also where the pictures are .png."""
+    """Names as the files have them: the lists say .jpg also where the images are .png."""
     if not folder.name.endswith("_png"):
         return names
     return np.char.replace(names, b".jpg", b".png")
@@ -274,5 +275,5 @@ def _absent(root: Path, name: str) -> str:
         return f"{archive}: not unpacked: unpack it there, so that {archive.parent / name} exists"
     return (
         f"{root / name}: not found, nor in {root / 'Anno'}, Eval or Img: get CelebA at {PAGE} "
-        "(or its CSV files and pictures at Kaggle) and unpack it there"
+        "(or its CSV files and images at Kaggle) and unpack it there"
     )

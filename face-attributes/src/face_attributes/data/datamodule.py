@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from face_attributes.data import people
-from face_attributes.data.celeba import Pictures, celeba_faces
+from face_attributes.data.celeba import Images, celeba_faces
 from face_attributes.data.face_data import FaceData
 from face_attributes.data.faces import Faces, Part
 from face_attributes.data.folder import folder_attributes, folder_faces
@@ -58,9 +58,11 @@ class PeopleData(FaceData):
         return people.groups(self.folder, self.faces(part).names)
 
     def known_attributes(self) -> Sequence[str]:
+        """Return the names of the attributes, before any image is read."""
         return people.PEOPLE_ATTRIBUTES
 
     def read_faces(self) -> Faces:
+        """Read the lists; see `face_attributes.data.faces.Faces`."""
         return celeba_faces(self.folder, "wild", self.cache)
 
 
@@ -68,23 +70,25 @@ class CelebaData(FaceData):
     """CelebA (`face_attributes.data.celeba`).
 
     Args:
-        pictures: ``aligned``, or ``wild``: the photographs, which have boxes.
+        images: ``aligned``, or ``wild``: the photographs, which have boxes.
         common: the arguments of `FaceData`.
     """
 
-    def __init__(self, *, pictures: Pictures, **common: Any) -> None:
+    def __init__(self, *, images: Images, **common: Any) -> None:
         super().__init__(**common)
-        self.pictures: Pictures = pictures
+        self.images: Images = images
 
     def known_attributes(self) -> Sequence[str]:
+        """Return the names of the attributes, before any image is read."""
         return CELEBA_ATTRIBUTES
 
     def read_faces(self) -> Faces:
-        return celeba_faces(self.folder, self.pictures, self.cache)
+        """Read the lists; see `face_attributes.data.faces.Faces`."""
+        return celeba_faces(self.folder, self.images, self.cache)
 
 
 class LfwaData(FaceData):
-    """LFWA (`face_attributes.data.lfwa`); its training part is its validation part, too.
+    """LFWA (`face_attributes.data.lfwa`); its training split is its validation split, too.
 
     Args:
         num_attributes: 40, those of CelebA, or 73.
@@ -96,14 +100,17 @@ class LfwaData(FaceData):
         self.num_attributes = num_attributes
 
     def known_attributes(self) -> Sequence[str]:
+        """Return the names of the attributes, before any image is read."""
         if self.num_attributes == len(CELEBA_ATTRIBUTES):
             return CELEBA_ATTRIBUTES
         return self.read_faces().attributes
 
     def read_faces(self) -> Faces:
+        """Read the lists; see `face_attributes.data.faces.Faces`."""
         return lfwa_faces(self.folder, self.num_attributes, self.cache)
 
     def faces(self, part: Part) -> Faces:
+        """Return the faces of a split; a split that is missing is validation's."""
         return super().faces("val" if part == "train" else part)
 
 
@@ -111,11 +118,14 @@ class FolderData(FaceData):
     """A folder of the user's own (`face_attributes.data.folder`)."""
 
     def known_attributes(self) -> Sequence[str]:
+        """Return the names of the attributes, before any image is read."""
         return folder_attributes(self.folder)
 
     def read_faces(self) -> Faces:
+        """Read the lists; see `face_attributes.data.faces.Faces`."""
         return folder_faces(self.folder)
 
     def faces(self, part: Part) -> Faces:
+        """Return the faces of a split; a split that is missing is validation's."""
         has_test = len(self.all_faces.part("test"))
         return super().faces("val" if part == "test" and not has_test else part)

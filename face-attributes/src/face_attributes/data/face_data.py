@@ -67,25 +67,25 @@ def boxes_of_landmarks(faces: Faces) -> NDArray[np.float32]:
 class FaceData(TaskData, ABC):
     """Loaders of faces with attributes.
 
-    What batches hold stands in `face_attributes.data.samples`. With ``pictures_per_identity`` K,
-    training batches hold K pictures each of batch_size / K people, and validation those pictures
+    What batches hold stands in `face_attributes.data.samples`. With ``images_per_identity`` K,
+    training batches hold K images each of batch_size / K people, and validation those images
     of the training people that are held out of it; without, the part ``val``.
 
     Args:
-        folder: of this data set.
+        folder: folder of this data set.
         attributes: names of those to learn, in this order; `None` is all.
-        region: what samples show: ``whole`` pictures; the ``box`` of a face, from its landmarks
-            where it has none; that which its ``landmarks`` place as a finder by tags does;
-            ``heads`` or ``faces`` that networks find, see `show_found`;
-            ``canvases``, composed of faces of one size and photographs without; or the path of a
-            file of boxes as list_bbox_celeba.txt, of all pictures.
-        context: enlarges boxes around their centres.
+        region: region that samples show: ``whole`` images; the ``box`` of a face, from its
+            landmarks where it has none; that which its ``landmarks`` place as a finder by tags
+            does; ``heads`` or ``faces`` that networks find, see `show_found`; ``canvases``,
+            composed of faces of one size and photographs without; or the path of a file of boxes as
+            list_bbox_celeba.txt, of all images.
+        context: factor that enlarges boxes around their centres.
         size: height and width of training samples.
-        eval_size: of those of validation and test; `None` is ``size``.
+        eval_size: size of the samples of validation and test; `None` is ``size``.
         scale: smallest and largest random factor of training; below 1 shows more than the region.
         jitter: largest relative change of brightness and contrast in training, in [0, 1).
-        num_train: pictures that train, spread over all; `None` is all.
-        pictures_per_identity: K; `None` for plain batches, drawn from all pictures.
+        num_train: images that train, spread over all; `None` is all.
+        images_per_identity: K; `None` for plain batches, drawn from all images.
         backgrounds: folder of images without faces; `None` where there is none, see
             `background_samples`.
         groups: attributes by which a test divides recall and false alarms, where they are learned.
@@ -107,7 +107,7 @@ class FaceData(TaskData, ABC):
         scale: tuple[float, float],
         jitter: float,
         num_train: int | None,
-        pictures_per_identity: int | None,
+        images_per_identity: int | None,
         backgrounds: str | None,
         groups: Sequence[str] = (),
         **common: Any,
@@ -122,8 +122,8 @@ class FaceData(TaskData, ABC):
         self.scale = scale
         self.jitter = jitter
         self.num_train = num_train
-        self.pictures_per_identity = pictures_per_identity
-        self.check_identity_batches("data.pictures_per_identity", pictures_per_identity)
+        self.images_per_identity = images_per_identity
+        self.check_identity_batches("data.images_per_identity", images_per_identity)
         self.backgrounds = None if backgrounds is None else Path(backgrounds)
         self.groups = tuple(groups)
 
@@ -131,11 +131,11 @@ class FaceData(TaskData, ABC):
     def facts(self) -> dict[str, Any]:
         """What the network has to know of the data, in plain values.
 
-        ``attributes``: their names; with ``pictures_per_identity`` also ``num_identities``, the
+        ``attributes``: their names; with ``images_per_identity`` also ``num_identities``, the
         people that train.
         """
         facts: dict[str, Any] = {"attributes": list(self.chosen or self.known_attributes())}
-        if self.pictures_per_identity is not None:
+        if self.images_per_identity is not None:
             facts["num_identities"] = self.count_identities()
         return facts
 
@@ -169,15 +169,15 @@ class FaceData(TaskData, ABC):
         """The faces of a part; raises InputError where it has none."""
         faces = self.all_faces.part(part)
         if not len(faces):
-            raise InputError(f"{self.all_faces.listed_in}: lists no picture of the part {part}")
+            raise InputError(f"{self.all_faces.listed_in}: lists no image of the split {part}")
         return faces
 
     def setup(self, stage: str) -> None:
-        """Read what is known of the faces, and the first pictures.
+        """Read what is known of the faces, and the first images.
 
         Raises:
             FileNotFoundError: the data is not there; says where to get it.
-            InputError: a list, a picture or a choice that cannot be used.
+            InputError: a list, an image or a choice that cannot be used.
         """
         if self.region == CANVASES:
             self._set_up_canvases(stage)
@@ -207,7 +207,9 @@ class FaceData(TaskData, ABC):
             raise InputError(f"expected data.size=[N, N] of canvases, got {list(self.size)}")
         layers = self.layers(part)
         if not layers.faces:
-            raise InputError(f"{self.folder}: no face of the part {part} is clear and large enough")
+            raise InputError(
+                f"{self.folder}: no face of the split {part} is clear and large enough"
+            )
         return Composer(layers, self.photographs(part), self.size[0])
 
     def layers(self, part: Part) -> Layers:
@@ -225,12 +227,12 @@ class FaceData(TaskData, ABC):
     def training_faces(self) -> Faces:
         """Those that train: without the held out ones where people are to be told apart."""
         faces = self.faces("train")
-        if self.pictures_per_identity is not None:
+        if self.images_per_identity is not None:
             faces = faces.take(~held_out(faces.identities) & (faces.identities != NOBODY))
             if not len(faces):
                 raise InputError(
-                    f"{self.folder}: no person of a training picture is known, whom "
-                    "data.pictures_per_identity needs: add the list of identities, or choose "
+                    f"{self.folder}: no person of a training image is known, whom "
+                    "data.images_per_identity needs: add the list of identities, or choose "
                     "module=anet or module=lnet, which learn attributes alone"
                 )
         if self.num_train is not None:
@@ -244,7 +246,7 @@ class FaceData(TaskData, ABC):
 
     def validation_faces(self) -> Faces:
         """Those that choose the best checkpoint."""
-        if self.pictures_per_identity is None:
+        if self.images_per_identity is None:
             return self.faces("val")
         faces = self.faces("train")
         return faces.take(held_out(faces.identities))
@@ -255,13 +257,14 @@ class FaceData(TaskData, ABC):
             faces.check()
 
     def training_samples(self) -> TrainingSamples:
+        """Return the augmented samples of the training split; `InputError` without any label."""
         faces = self.training_faces()
-        if self.pictures_per_identity is None and not faces.labels.any():
-            raise InputError(f"{faces.listed_in}: no attribute of a picture to train on is known")
+        if self.images_per_identity is None and not faces.labels.any():
+            raise InputError(f"{faces.listed_in}: no attribute of an image to train on is known")
         self.check(faces)
         if len(faces) < self.batch_size and self.epoch_size is None:
             raise InputError(
-                f"{self.folder}: {len(faces)} pictures to train on, below "
+                f"{self.folder}: {len(faces)} images to train on, below "
                 f"data.batch_size={self.batch_size}: lower it, or set data.epoch_size"
             )
         augmentation = Augmentation(size=self.size, scale=self.scale, jitter=self.jitter)
@@ -280,7 +283,7 @@ class FaceData(TaskData, ABC):
                 samples.regions = Regions("box", self.context, boxes, path)
 
     def whole_samples(self, part: Part, size: Size) -> EvaluationSamples:
-        """Whole pictures of a part, whatever ``region`` says."""
+        """Whole images of a part, whatever ``region`` says."""
         return EvaluationSamples(self.faces(part), Regions("whole"), size)
 
     def background_samples(
@@ -291,8 +294,8 @@ class FaceData(TaskData, ABC):
         Where no folder of them is named, what lies beside the faces of the part stands in for them.
 
         Args:
-            part: which of them.
-            size: of the samples; None is that of validation and test.
+            part: part which of them.
+            size: size of the samples; None is that of validation and test.
 
         Raises:
             FileNotFoundError: their folder is not there.
@@ -314,12 +317,13 @@ class FaceData(TaskData, ABC):
         return (labels > 0).sum(0) / (labels != 0).sum(0)
 
     def typical_boxes(self, number: int, size: Size) -> Tensor:
-        """(N, 4), the known boxes of first faces, in pixels of whole pictures of a size."""
+        """(N, 4), the known boxes of first faces, in pixels of whole images of a size."""
         samples = self.whole_samples("val", size)
         boxes = torch.stack([samples[i]["box"] for i in range(min(number, len(samples)))])
         return boxes[boxes.isfinite().all(1)]
 
     def regions(self, faces: Faces) -> Regions:
+        """Return the regions that samples show of some faces."""
         if self.region == "whole":
             return Regions("whole")
         if self.region == "box":
@@ -332,10 +336,11 @@ class FaceData(TaskData, ABC):
         return Regions("box", self.context, read_boxes(path, faces.names), path)
 
     def train_dataloader(self) -> DataLoader[Any]:
-        if self.pictures_per_identity is None:
+        """Return the training batches, of whole identities where ``images_per_identity`` is set."""
+        if self.images_per_identity is None:
             return super().train_dataloader()
         identities = self.train_set.faces.identities
-        return self.identity_loader(identities, self.pictures_per_identity, self.folder)
+        return self.identity_loader(identities, self.images_per_identity, self.folder)
 
     @property
     def cache(self) -> Path:

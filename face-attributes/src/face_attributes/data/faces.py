@@ -22,17 +22,17 @@ NOBODY = -1
 
 @dataclass(frozen=True)
 class Face:
-    """A picture of a face.
+    """An image of a face.
 
-    Places are in pixels of the picture, x before y; (0, 0) is the upper left corner of the upper
+    Places are in pixels of the image, x before y; (0, 0) is the upper left corner of the upper
     left pixel.
 
     Attributes:
-        name: of the picture's file, below the data set's folder of pictures.
+        name: name of the image's file, below the data set's folder of images.
         image: uint8 RGB, (H, W, 3).
         attributes: (A,), 1 where it has an attribute, -1 where not, 0 where no one knows.
-        identity: who it is, from 0, or `NOBODY`.
-        box: (4,), x1, y1, x2, y2 of the face; NaN where not known. May reach beyond the picture.
+        identity: number of the person, from 0, or `NOBODY`.
+        box: (4,), x1, y1, x2, y2 of the face; NaN where not known. May reach beyond the image.
         landmarks: (5, 2), in the order of `names.LANDMARKS`; NaN where not known.
     """
 
@@ -46,10 +46,10 @@ class Face:
 
 @dataclass(frozen=True)
 class Faces:
-    """Faces by the row, with the fields of `Face`; pictures are read when asked for.
+    """Faces by the row, with the fields of `Face`; images are read when asked for.
 
     Attributes:
-        folder: of the pictures.
+        folder: folder of the images.
         names: (N,), UTF-8, below the folder, with "/" between folders.
         attributes: the names of the A attributes.
         labels: (N, A), -1, 0 or 1.
@@ -57,7 +57,7 @@ class Faces:
         identities: (N,).
         boxes: (N, 4).
         landmarks: (N, 5, 2).
-        listed_in: the file that lists the pictures, for messages.
+        listed_in: the file that lists the images, for messages.
         boxed_in: the file of the boxes, for messages.
     """
 
@@ -76,9 +76,11 @@ class Faces:
         return len(self.names)
 
     def name(self, index: int) -> str:
+        """Return the file name of a row, relative to the folder."""
         return self.names[index].decode()
 
     def path(self, index: int) -> Path:
+        """Return the path of a row's image."""
         return self.folder / self.name(index)
 
     def take(self, rows: NDArray[np.intp] | NDArray[np.bool_]) -> "Faces":
@@ -87,6 +89,7 @@ class Faces:
         return replace(self, **{column: getattr(self, column)[rows] for column in columns})
 
     def part(self, part: Part) -> "Faces":
+        """Return the faces of a split."""
         return self.take(self.parts == PARTS.index(part))
 
     def with_attributes(self, attributes: Sequence[str]) -> "Faces":
@@ -109,7 +112,7 @@ class Faces:
         """Read a face.
 
         Raises:
-            InputError: the picture cannot be used, or its box lies outside.
+            InputError: the image cannot be used, or its box lies outside.
         """
         image = self.read_image(index)
         self.check_box(index, image.shape[1], image.shape[0])
@@ -123,13 +126,13 @@ class Faces:
         )
 
     def read_image(self, index: int) -> NDArray[np.uint8]:
-        """The picture, RGB uint8 (H, W, 3); raises `InputError` as `pictures.read_picture`."""
+        """The image, RGB uint8 (H, W, 3); raises `InputError` as `pictures.read_picture`."""
         places = (self.boxes[index], self.landmarks[index])
         has_places = any(np.isfinite(numbers).any() for numbers in places)
         return read_picture(self.path(index), has_places=has_places)
 
     def check_box(self, index: int, width: int, height: int) -> None:
-        """Raise `InputError` for a box whose centre is not in the picture, or of another picture.
+        """Raise `InputError` for a box whose centre is not in the image, or of another image.
 
         A box may reach beyond: the border cuts many a face.
         """
@@ -138,19 +141,19 @@ class Faces:
             check_inside(box, width, height, self.boxed_in or self.listed_in, self.path(index))
 
     def missing(self) -> list[int]:
-        """Rows whose picture is not there."""
+        """Rows whose image is not there."""
         return missing_files(self.folder, self.names.tolist())
 
     def missing_fault(self, row: int) -> str:
-        """The line that says that the picture of a row is not there."""
+        """The line that says that the image of a row is not there."""
         where = line_of(self.listed_in, self.name(row))
-        return f"{self.path(row)}: no such picture, but {where} lists it"
+        return f"{self.path(row)}: no such image, but {where} lists it"
 
     def check(self) -> None:
-        """See that every picture is there, and read the first; before the first step.
+        """See that every image is there, and read the first; before the first step.
 
         Raises:
-            InputError: a missing picture, or a first one that cannot be used.
+            InputError: a missing image, or a first one that cannot be used.
         """
         if missing := self.missing():
             others = f" (nor {len(missing) - 1} others)" if len(missing) > 1 else ""
@@ -164,14 +167,14 @@ class Faces:
 def check_inside(
     box: NDArray[np.floating], width: int, height: int, listed_in: Path, picture: Path
 ) -> None:
-    """Raise `InputError` unless a box (4,) has its centre in a picture of some width and height."""
+    """Raise `InputError` unless a box (4,) has its centre in an image of some width and height."""
     x1, y1, x2, y2 = box.tolist()
     if 0 <= x1 + x2 <= 2 * width and 0 <= y1 + y2 <= 2 * height:
         return
     where = line_of(listed_in, picture.name)
     raise InputError(
         f"{where}: a box of {x2 - x1:g}x{y2 - y1:g} pixels at ({x1:g}, {y1:g}) outside its "
-        f"picture {picture} of {width}x{height}: is the list of other pictures?"
+        f"picture {picture} of {width}x{height}: is the list of other images?"
     )
 
 

@@ -1,6 +1,6 @@
-"""Any folder of pictures with a table of attributes.
+"""Any folder of images with a table of attributes.
 
-images/anna.jpg       pictures; or beside the tables, without a folder
+images/anna.jpg       images; or beside the tables, without a folder
 attributes.csv        image,Smiling,Eyeglasses             1, -1 or 0; empty: not known
 boxes.csv             image,x_1,y_1,width,height           or x_1,y_1,x_2,y_2; may be left out
 identities.csv        image,identity                       any text; may be left out
@@ -44,8 +44,8 @@ def folder_faces(root: Path, report: Report = stop) -> Faces:
     """All faces of a folder.
 
     Args:
-        root: holds attributes.csv.
-        report: of every fault in the tables.
+        root: folder that holds attributes.csv.
+        report: function that takes a line about every fault in the tables.
 
     Raises:
         FileNotFoundError: there is no attributes.csv; says what is expected.
@@ -54,7 +54,7 @@ def folder_faces(root: Path, report: Report = stop) -> Faces:
     table = _read_attributes(root)
     rows = list(table.rows(report))
     if not rows:
-        raise InputError(f"{table.path}: no row, expected a picture a row")
+        raise InputError(f"{table.path}: no row, expected an image a row")
     names = [row.image for row in rows]
     boxes, landmarks = unknown_places(len(names))
     boxed_in = root / "boxes.csv"
@@ -81,16 +81,18 @@ def folder_attributes(root: Path) -> list[str]:
 
 
 def attributes_path(root: Path) -> Path:
+    """Return the path of the table; raises `FileNotFoundError` with the expected layout."""
     path = root / "attributes.csv"
     if not path.exists():
         raise FileNotFoundError(
             f"{path}: not found: expected a line `image,Smiling,Eyeglasses` with the names of "
-            f"attributes, then a picture a row, and the pictures in {root / 'images'}"
+            f"attributes, then an image a row, and the images in {root / 'images'}"
         )
     return path
 
 
 def picture_folder(root: Path) -> Path:
+    """Return the folder of the images: ``images``, or the data set's own."""
     return root / "images" if (root / "images").is_dir() else root
 
 

@@ -37,9 +37,9 @@ def found_boxes(
     """Look for the face of every image that the same networks have not searched yet.
 
     Args:
-        faces: whose own boxes and labels are not looked at.
+        faces: faces whose own boxes and labels are not looked at.
         find: looks for faces.
-        finder: names what ``find`` does; another name, other boxes.
+        finder: finder that names what ``find`` does; another name, other boxes.
         cache: a folder for such files.
 
     Returns:

@@ -25,7 +25,7 @@ class FramedFaces(Sequence[Layer]):
     """Whole images as layers, read when they are asked for.
 
     Args:
-        faces: of the images.
+        faces: faces of the images.
         framing: (3,), centre x, y and side of the face's square over the image's width, height and
             height, see `typical_framing`.
     """

@@ -1,4 +1,4 @@
-"""Which part of a picture a sample shows, and how big.
+"""Which part of an image a sample shows, and how big.
 
 Boxes are x1, y1, x2, y2 and points x, y, in pixels; (0, 0) is the upper left corner of the upper
 left pixel.
@@ -14,7 +14,7 @@ from face_attributes.data.faces import Face
 from vision_shared.inputs import InputError
 
 PADDING = (124, 116, 104)
-"""RGB around a picture: ImageNet's mean, which normalisation makes nearly zero."""
+"""RGB around an image: ImageNet's mean, which normalisation makes nearly zero."""
 
 EYES_TO_MOUTH = 0.26
 """Of a head's height, in the mean."""
@@ -31,18 +31,18 @@ HEAD_ASPECT = 0.78
 
 @dataclass(frozen=True)
 class Cut:
-    """A rectangle of a picture that became a sample.
+    """A rectangle of an image that became a sample.
 
     Attributes:
-        box: of it, whole pixels; may reach beyond the picture.
-        scale: pixels of the sample for one of the picture, in x and y.
+        box: box of it, whole pixels; may reach beyond the image.
+        scale: pixels of the sample for one of the image, in x and y.
     """
 
     box: tuple[int, int, int, int]
     scale: tuple[float, float]
 
     def to_sample(self, points: NDArray[np.floating]) -> NDArray[np.float32]:
-        """Points (..., 2) or boxes (..., 4) of the picture, in pixels of the sample."""
+        """Points (..., 2) or boxes (..., 4) of the image, in pixels of the sample."""
         pairs = points.reshape(*points.shape[:-1], -1, 2)
         out = (pairs - np.array(self.box[:2])) * np.array(self.scale)
         return out.reshape(points.shape).astype(np.float32)
@@ -62,16 +62,16 @@ def cut_out(
     scale: float = 1.0,
     shift: tuple[float, float] = (0.0, 0.0),
 ) -> tuple[NDArray[np.uint8], Cut]:
-    """Show a region of a picture as a sample, undistorted.
+    """Show a region of an image as a sample, undistorted.
 
     What is shown is the smallest rectangle of the sample's shape around the region, less or more
-    of it by ``scale``. Outside the picture it is `PADDING`.
+    of it by ``scale``. Outside the image it is `PADDING`.
 
     Args:
         image: RGB uint8 (H, W, 3).
         region: (4,), with an area.
         size: height and width of the sample.
-        scale: of what is shown: 2 is half of the rectangle, twice as big.
+        scale: scale of what is shown: 2 is half of the rectangle, twice as big.
         shift: x and y in [-1, 1]: which part of the rectangle is shown at a scale above 1, or where
             the rectangle is within what is shown at a scale below 1.
 
@@ -100,7 +100,7 @@ def enlarged(box: NDArray[np.floating], context: float) -> NDArray[np.float32]:
 
 
 def whole(image: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """The box of a whole picture."""
+    """The box of a whole image."""
     return np.array([0, 0, image.shape[1], image.shape[0]], np.float32)
 
 
@@ -123,7 +123,7 @@ def face_box(face: Face) -> NDArray[np.float32]:
 def box_of_landmarks(landmarks: NDArray[np.floating]) -> NDArray[np.float32]:
     """A box around an upright head (hair and chin included), from landmarks (5, 2).
 
-    Its proportions are those of rendered portraits; on CelebA's aligned pictures of 178x218 it is
+    Its proportions are those of rendered portraits; on CelebA's aligned images of 178x218 it is
     about 123 pixels wide and 158 high.
     """
     eyes, mouth = landmarks[:2].mean(axis=0), landmarks[3:].mean(axis=0)
@@ -141,7 +141,7 @@ def _crop(
     y1, y2 = (min(max(number, 0), height) for number in (top, bottom))
     if (x1, y1, x2, y2) == (left, top, right, bottom):
         return image[y1:y2, x1:x2]
-    if x1 == x2 or y1 == y2:  # a part of a face that the picture's border cuts off
+    if x1 == x2 or y1 == y2:  # a part of a face that the image's border cuts off
         return np.full((bottom - top, right - left, 3), PADDING, np.uint8)
     border = (y1 - top, bottom - y2, x1 - left, right - x2)
     padded = cv2.copyMakeBorder(image[y1:y2, x1:x2], *border, cv2.BORDER_CONSTANT, value=PADDING)

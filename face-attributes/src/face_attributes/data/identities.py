@@ -1,4 +1,4 @@
-"""Who is in the pictures: numbers to classify, pictures to validate on."""
+"""Who is in the images: numbers to classify, images to validate on."""
 
 from dataclasses import replace
 
@@ -28,15 +28,15 @@ def renumber(faces: Faces) -> Faces:
 
 
 def num_training_identities(faces: Faces) -> int:
-    """How many people are in the training pictures of a whole data set."""
+    """How many people are in the training images of a whole data set."""
     identities = faces.identities[faces.parts == 0]
     return len(np.unique(identities[identities != NOBODY]))
 
 
 def held_out(identities: NDArray[np.integer]) -> NDArray[np.bool_]:
-    """One picture of everybody, the last, to validate the classification of training people.
+    """One image of everybody, the last, to validate the classification of training people.
 
-    People with fewer than `HOLD_OUT_FROM` pictures keep them all.
+    People with fewer than `HOLD_OUT_FROM` images keep them all.
     """
     people, last, counts = np.unique(identities[::-1], return_index=True, return_counts=True)
     rows = len(identities) - 1 - last

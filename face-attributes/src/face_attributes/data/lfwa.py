@@ -1,12 +1,12 @@
-"""LFWA (Liu et al., ICCV 2015): attributes of the pictures of Labeled Faces in the Wild.
+"""LFWA (Liu et al., ICCV 2015): attributes of the images of Labeled Faces in the Wild.
 
 lfw_att_40.mat, lfw_att_73.mat        MATLAB v7.3: AttrName, name, label (0 or 1)
-indices_train_test.mat                rows of the pictures that train and test, from 1
+indices_train_test.mat                rows of the images that train and test, from 1
 lfw/Aaron_Eckhart/Aaron_Eckhart_0001.jpg
 
-Its 6,263 training pictures only fit linear classifiers on features that were learned on CelebA,
+Its 6,263 training images only fit linear classifiers on features that were learned on CelebA,
 and the other 6,880 test them; so they are both its ``train`` and its ``val``. People in the two
-parts differ, and a picture's folder says who it is.
+parts differ, and an image's folder says who it is.
 
 A damaged HDF5 file can crash its library, and the process with it: it is read in a process of its
 own (`vision_shared.isolation`), which writes what is in it as plain arrays.
@@ -42,7 +42,7 @@ def lfwa_faces(root: Path, num_attributes: int, cache: Path) -> Faces:
     """All faces of LFWA; their parts are ``val`` (which trains, too) and ``test``.
 
     Args:
-        root: holds its files.
+        root: folder that holds its files.
         num_attributes: 40, or 73 with those that networks never trained on.
         cache: a folder for `packed`; the files take ten seconds to read.
 
@@ -55,7 +55,7 @@ def lfwa_faces(root: Path, num_attributes: int, cache: Path) -> Faces:
 
 
 def find_lfwa(root: Path, num_attributes: int) -> tuple[Path, Path, Path]:
-    """The files of labels and indices, and the folder of pictures; raises as `lfwa_faces`."""
+    """The files of labels and indices, and the folder of images; raises as `lfwa_faces`."""
     if num_attributes not in (40, 73):
         raise InputError(f"expected 40 or 73 attributes of LFWA, got {num_attributes}")
     labels, indices = root / f"lfw_att_{num_attributes}.mat", root / "indices_train_test.mat"
@@ -73,10 +73,11 @@ def read_lfwa(labels: Path, indices: Path, folder: Path, report: Report = stop) 
     """Read the files of labels and indices.
 
     Args:
-        labels: of them.
-        indices: of them.
-        folder: of the pictures.
-        report: of labels that are neither 0 nor 1, and of pictures in both parts.
+        labels: labels of the images.
+        indices: indices of the samples.
+        folder: folder of the images.
+        report: function that takes a line about labels that are neither 0 nor 1, and
+            images in both splits.
 
     Raises:
         InputError: a file that cannot be used at all.
@@ -87,7 +88,7 @@ def read_lfwa(labels: Path, indices: Path, folder: Path, report: Report = stop) 
         values = values.T
     if values.shape != (len(names), len(attributes)):
         raise InputError(
-            f"{labels}: label of {values.shape}, expected {len(names)} pictures by "
+            f"{labels}: label of {values.shape}, expected {len(names)} images by "
             f"{len(attributes)} attributes"
         )
     for row, column in np.argwhere(~np.isin(values, (0, 1))):
@@ -109,10 +110,10 @@ def read_lfwa(labels: Path, indices: Path, folder: Path, report: Report = stop) 
 
 
 def read_parts(path: Path, num_pictures: int, report: Report = stop) -> NDArray[np.int8]:
-    """The part of each picture, -1 for none, from MATLAB's indices, which count from 1.
+    """The part of each image, -1 for none, from MATLAB's indices, which count from 1.
 
     Raises:
-        InputError: an index that is no picture's.
+        InputError: an index that is no image's.
     """
     parts = np.full(num_pictures, -1, np.int8)
     _, matrices = _unpacked(unpack_indices, path)

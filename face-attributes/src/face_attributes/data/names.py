@@ -15,4 +15,4 @@ CELEBA_ATTRIBUTES = (
 """The 40 of CelebA (Liu et al., ICCV 2015), in the order of list_attr_celeba.txt."""
 
 LANDMARKS = ("lefteye", "righteye", "nose", "leftmouth", "rightmouth")
-"""The five of CelebA; left is the left of the picture."""
+"""The five of CelebA; left is the left of the image."""

@@ -5,7 +5,7 @@ Anno/{list_attr,list_bbox,list_landmarks}_celeba.txt, Anno/identity_CelebA.txt
 Anno/people.csv                           age, sex, ancestry, tone of the skin
 Eval/list_eval_partition.txt
 backgrounds/000001.jpg                    photographs without people, and people seen from behind
-recipe.json                               what was rendered; another recipe renders anew
+recipe.json                               what was rendered; another recipe renders again
 """
 
 import csv
@@ -48,7 +48,7 @@ class Recipe:
     Attributes:
         side: height and width of the images, in pixels.
         people: identities of train, val and test; each is in one of them.
-        pictures: images rendered of each, with faces of all sizes; some show no face and become
+        images: images rendered of each, with faces of all sizes; some show no face and become
             background images.
         close_ups: images of each besides, which a face fills.
         backgrounds: photographs without people, besides.
@@ -58,7 +58,7 @@ class Recipe:
 
     side: int
     people: Sequence[int]
-    pictures: int
+    images: int
     close_ups: int
     backgrounds: int
     seed: int
@@ -67,13 +67,13 @@ class Recipe:
     def __post_init__(self) -> None:
         if self.side < 32 or len(self.people) != len(PARTS) or min(self.people) < 1:
             raise InputError(f"expected 32 px or more and people for {', '.join(PARTS)}: {self}")
-        least = min(self.pictures, self.close_ups, self.seed)
-        if least < 0 or self.pictures + self.close_ups < 1 or self.backgrounds < 2:
-            raise InputError(f"expected 1 picture or close-up, 2 backgrounds, a seed: {self}")
+        least = min(self.images, self.close_ups, self.seed)
+        if least < 0 or self.images + self.close_ups < 1 or self.backgrounds < 2:
+            raise InputError(f"expected 1 image or close-up, 2 backgrounds, a seed: {self}")
 
     def number(self) -> int:
         """Return the number of images of people."""
-        return sum(self.people) * (self.pictures + self.close_ups)
+        return sum(self.people) * (self.images + self.close_ups)
 
     def write(self, folder: Path, sets: Path) -> None:
         """Write the data set into a new folder from samples that `sets` keeps."""
@@ -88,7 +88,7 @@ class Recipe:
 
     def sets(self, split: int) -> list[dataset.Recipe]:
         """Return the recipes of the samples of a split, by its index in `PARTS`."""
-        kinds = {"portraits": self.pictures, "faces": self.close_ups}
+        kinds = {"portraits": self.images, "faces": self.close_ups}
         return [
             dataset.Recipe(
                 kind,

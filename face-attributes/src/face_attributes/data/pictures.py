@@ -21,18 +21,18 @@ HEADER_LENGTH = 1 << 16
 
 
 def read_picture(path: Path, *, has_places: bool = False) -> NDArray[np.uint8]:
-    """Read a picture as a person sees it, RGB (H, W, 3), as `vision_shared.images.read_image` does.
+    """Read an image as a person sees it, RGB (H, W, 3), as `vision_shared.images.read_image` does.
 
     Common JPEG files, those of all data sets of faces, are decoded by OpenCV: the same pixels, 1.5
     times as soon.
 
     Args:
-        path: of the picture.
-        has_places: whether boxes or landmarks in it are known. Then a picture that its EXIF
+        path: path of the image.
+        has_places: whether boxes or landmarks in it are known. Then an image that its EXIF
             orientation turns is refused: no one can tell whether they follow the stored pixels.
 
     Raises:
-        InputError: not there, empty, no picture, damaged, too large, or turned.
+        InputError: not there, empty, no image, damaged, too large, or turned.
     """
     if path.is_file():
         data = path.read_bytes()
@@ -45,13 +45,13 @@ def read_picture(path: Path, *, has_places: bool = False) -> NDArray[np.uint8]:
         raise InputError(
             f"{path}: turned by its EXIF orientation ({orientation}), and its boxes or landmarks "
             "may follow the stored pixels: if so, remove the tag (exiftool -Orientation= FILE), if "
-            "not, turn the picture itself (mogrify -auto-orient FILE)"
+            "not, turn the image itself (mogrify -auto-orient FILE)"
         )
     return image
 
 
 def picture_size(path: Path) -> tuple[int, int]:
-    """Width and height of a picture as a person sees it, from its header; raises `InputError`."""
+    """Width and height of an image as a person sees it, from its header; raises `InputError`."""
     try:
         with Image.open(path) as image:
             width, height = image.size
@@ -61,7 +61,7 @@ def picture_size(path: Path) -> tuple[int, int]:
 
 
 def camera_orientation(path: Path) -> int:
-    """The EXIF orientation of a picture that can be read; 1 where none is tagged.
+    """The EXIF orientation of an image that can be read; 1 where none is tagged.
 
     Only formats that cameras write are asked: others would have to be decoded for it.
     """

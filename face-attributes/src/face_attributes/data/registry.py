@@ -8,7 +8,7 @@ class DataSet(NamedTuple):
     """A data set.
 
     Attributes:
-        root: where it lies unless another folder is named; the ``folder`` of its config.
+        root: folder unless another one is named; the ``folder`` of its config.
         config: name of its file in ``conf/data``.
         is_whole: whether its folder of images holds none that its lists leave out.
     """

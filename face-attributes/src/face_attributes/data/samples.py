@@ -1,7 +1,7 @@
 """Samples of training and evaluation, made of faces.
 
 Every sample holds `image` float32 RGB (3, H, W) in [0, 1], and the `name` and `index` of its
-picture. One of a face also holds `attributes` int8 (A,), 1, -1 or 0 for not known, and `identity`,
+image. One of a face also holds `attributes` int8 (A,), 1, -1 or 0 for not known, and `identity`,
 a number from 0 or -1 for not known.
 """
 
@@ -27,14 +27,14 @@ from vision_shared.inputs import InputError, natural_order
 
 @dataclass(frozen=True)
 class Regions:
-    """What samples show of their pictures.
+    """What samples show of their images.
 
     Attributes:
-        kind: ``whole`` pictures; ``box``, the faces' own, if `boxes` does not say others; or
+        kind: ``whole`` images; ``box``, the faces' own, if `boxes` does not say others; or
             ``found``, boxes that are still to be found.
-        context: enlarges boxes around their centres.
+        context: factor that enlarges boxes around their centres.
         boxes: (N, 4), by the row of the face.
-        listed_in: the file of these boxes, inside of whose pictures they have to lie.
+        listed_in: the file of these boxes, inside of whose images they have to lie.
     """
 
     kind: Literal["whole", "box", "found"]
@@ -80,8 +80,8 @@ class EvaluationSamples(Dataset[dict[str, Any]]):
     """Faces as they are, at one size.
 
     A sample also holds `box` float32 (4,) and `landmarks` (5, 2), in its own pixels, NaN where not
-    known, and `cut` (4,), the rectangle of the picture that it shows, in the picture's pixels: a
-    point p of the sample is `cut[:2] + p * (cut[2:] - cut[:2]) / (W, H)` of the picture.
+    known, and `cut` (4,), the rectangle of the image that it shows, in the image's pixels: a
+    point p of the sample is `cut[:2] + p * (cut[2:] - cut[:2]) / (W, H)` of the image.
     """
 
     def __init__(self, faces: Faces, regions: Regions, size: tuple[int, int]) -> None:
@@ -105,7 +105,7 @@ class EvaluationSamples(Dataset[dict[str, Any]]):
 
 
 class BackgroundSamples(Dataset[dict[str, Any]]):
-    """Whole pictures without a face, at one size."""
+    """Whole images without a face, at one size."""
 
     def __init__(self, paths: Sequence[Path], size: tuple[int, int]) -> None:
         self.paths = paths
@@ -126,22 +126,23 @@ class BackgroundSamples(Dataset[dict[str, Any]]):
 
 
 def background_paths(folder: Path, part: Part) -> list[Path]:
-    """The pictures of a folder: a first half for ``train`` and ``val``, the other for ``test``.
+    """The images of a folder: a first half for ``train`` and ``val``, the other for ``test``.
 
     Raises:
         FileNotFoundError: the folder is not there.
-        InputError: it holds fewer than two pictures.
+        InputError: it holds fewer than two images.
     """
     if not folder.is_dir():
-        raise FileNotFoundError(f"{folder}: not found, expected a folder of pictures without faces")
+        raise FileNotFoundError(f"{folder}: not found, expected a folder of images without faces")
     paths = natural_order(path for path in folder.iterdir() if path.suffix.lower() in READABLE)
     if len(paths) < 2:
-        raise InputError(f"{folder}: {len(paths)} pictures in it, expected 2 or more")
+        raise InputError(f"{folder}: {len(paths)} images in it, expected 2 or more")
     half = len(paths) // 2
     return paths[half:] if part == "test" else paths[:half]
 
 
 def make_sample(face: Face, index: int, image: NDArray[np.uint8]) -> dict[str, Any]:
+    """Return a sample of a face: image (3, H, W) in [0, 1], attributes (A,), identity."""
     return {
         "image": to_tensor(image),
         "attributes": torch.from_numpy(face.attributes),

@@ -1,4 +1,4 @@
-"""Tables of whole numbers in text: a row holds a picture's name and its values.
+"""Tables of whole numbers in text: a row holds an image's name and its values.
 
     202599                                   how many rows: may be left out
     5_o_Clock_Shadow Arched_Eyebrows         names of the columns: may be left out
@@ -21,14 +21,14 @@ from vision_shared.faults import Report, stop
 from vision_shared.inputs import InputError, check_input, new_file
 
 Names = NDArray[np.bytes_]
-"""Names of pictures, (N,), UTF-8: 202,599 of them load in a millisecond, as strings in 20."""
+"""Names of images, (N,), UTF-8: 202,599 of them load in a millisecond, as strings in 20."""
 
 Choice = Callable[[Sequence[str]], Sequence[str]]
 """Takes the names of a heading, empty without one; returns those of the columns to read."""
 
 NEW_LINE = 10
 IS_SEPARATOR = np.isin(np.arange(256), np.frombuffer(b" \t\r\n,", np.uint8))
-MOST_DIGITS = 9
+MAX_DIGITS = 9
 
 
 @dataclass(frozen=True)
@@ -36,11 +36,11 @@ class NumberTable:
     """The rows of a file that have no fault.
 
     Attributes:
-        path: of the file.
-        columns: their names, without the one of the pictures; empty where the file has no heading.
-        names: of the pictures, (N,).
+        path: path of the file.
+        columns: their names, without the one of the images; empty where the file has no heading.
+        names: names of the images, (N,).
         values: (N, C).
-        lines: of the file, counted from 1, where the rows stand, (N,).
+        lines: lines of the file, counted from 1, where the rows stand, (N,).
     """
 
     path: Path
@@ -67,11 +67,13 @@ def read_table(
     """Read and check a file.
 
     Args:
-        path: of the file; that of a CSV file has to end in .csv.
-        columns: names of those that the table returns, in this order, whatever their order in a
-            file with a heading, or a choice by the heading; None takes all that it names.
-        report: of rows with a wrong count of values, values that are no whole numbers, names that
-            come twice, and a wrong count of rows.
+        path: path of the file; that of a CSV file has to end in .csv.
+        columns: names of those that the table returns, in this order, whatever their
+            order in a file with a heading, or a choice by the heading; None takes all that it
+            names.
+        report: function that takes a line about rows with a wrong count of values, values that are
+            no whole numbers, names
+            that come twice, and a wrong count of rows.
 
     Raises:
         InputError: not there, empty, no text, a web page, without the heading that is needed, or
@@ -108,10 +110,10 @@ def write_table(
     """Write a file as CelebA's are: with columns also the count of rows and a heading.
 
     Args:
-        path: is replaced if it exists.
+        path: path of the file, which is replaced if it exists.
         names: (N,).
         values: (N, C).
-        columns: their names, C or, if the first stands for the pictures, C + 1.
+        columns: their names, C or, if the first stands for the images, C + 1.
     """
     head = [str(len(names)), " ".join(columns) + " "] if columns else []
     rows = (
@@ -227,13 +229,13 @@ def _text(buffer: NDArray[np.uint8], starts: NDArray, ends: NDArray) -> Names:
 def _integers(
     buffer: NDArray[np.uint8], starts: NDArray, ends: NDArray
 ) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
-    """Fields as numbers, and whether they are whole numbers of at most `MOST_DIGITS` digits."""
+    """Fields as numbers, and whether they are whole numbers of at most `MAX_DIGITS` digits."""
     is_negative = buffer[starts] == ord("-")
     firsts = starts + is_negative
     lengths = ends - firsts
-    is_number = (lengths > 0) & (lengths <= MOST_DIGITS)
+    is_number = (lengths > 0) & (lengths <= MAX_DIGITS)
     values = np.zeros(starts.shape, np.int32)
-    for place in range(min(int(lengths.max(initial=0)), MOST_DIGITS)):
+    for place in range(min(int(lengths.max(initial=0)), MAX_DIGITS)):
         digits = buffer[np.minimum(firsts + place, len(buffer) - 1)] - np.uint8(ord("0"))
         is_inside = place < lengths
         is_number &= ~is_inside | (digits <= 9)

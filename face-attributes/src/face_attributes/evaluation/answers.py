@@ -57,6 +57,7 @@ class GatheredAnswers(ShapedMetric):
         self.labels.append(labels.to(torch.int8))
 
     def compute(self) -> Answers:
+        """Return what all processes have gathered."""
         return Answers(dim_zero_cat(self.probabilities), dim_zero_cat(self.labels))
 
 
@@ -78,4 +79,5 @@ class GatheredFeatures(ShapedMetric):
         self.known.append(known)
 
     def compute(self) -> tuple[Tensor, Tensor]:
+        """Return what all processes have gathered."""
         return dim_zero_cat(self.features), dim_zero_cat(self.known)

@@ -88,7 +88,7 @@ def systems_table(systems: Mapping[str, Answers], rates: Tensor) -> Table:
     """Return the means over attributes of each system, the majority class last.
 
     Args:
-        systems: answers to the same images, by name.
+        systems: predictions of each system for the same images, by name.
         rates: (A,), where the majority is learned, see `majority_answers`.
     """
     labels = next(iter(systems.values())).labels
@@ -112,8 +112,8 @@ def attributes_table(answers: Answers, names: Sequence[str], rates: Tensor) -> T
     """Return every attribute's measures, the majority's accuracy, and the means.
 
     Args:
-        answers: to N images.
-        names: of the A attributes.
+        answers: answers to N images.
+        names: names of the A attributes.
         rates: (A,), where the majority is learned, see `majority_answers`.
 
     Raises:
@@ -135,10 +135,10 @@ def published_table(
     """Return each attribute's accuracy beside the majority's and the paper's six columns.
 
     Args:
-        answers: to the data set's official test.
-        names: of the A attributes; those that are not among the paper's 40 are left out.
+        answers: answers to the data set's official test.
+        names: names of the A attributes; those that are not among the paper's 40 are left out.
         rates: (A,), where the majority is learned, see `majority_answers`.
-        dataset: whose columns.
+        dataset: data set whose columns.
 
     Raises:
         ValueError: as `attributes_table`, or none of the attributes is the paper's.

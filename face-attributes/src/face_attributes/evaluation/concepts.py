@@ -20,8 +20,9 @@ class Told(NamedTuple):
     Attributes:
         best: index of the attribute of each neuron, or of the neuron of each attribute.
         rises: whether the neuron is higher where the attribute is present.
-        auc: of the neuron for the attribute, or of its negative where it does not rise, on images
-            that did not choose it; 0.5 is chance. NaN where the attribute is not told apart there.
+        auc: area under the ROC curve of the neuron for the attribute, or of its negative where it
+            does not rise, on images that did not choose it; 0.5 is chance. NaN where the attribute
+            is not told apart there.
     """
 
     best: Tensor
@@ -79,8 +80,8 @@ def choose_neurons(attributes: Told, number: int) -> list[tuple[int, int]]:
     """Return up to ``number`` (neuron, attribute) to show, best told first, no neuron twice.
 
     Args:
-        attributes: from `told_of_attributes`.
-        number: of neurons.
+        attributes: attributes from `told_of_attributes`.
+        number: number of neurons.
     """
     shown: list[tuple[int, int]] = []
     for attribute in attributes.auc.nan_to_num(-1).argsort(descending=True, stable=True).tolist():
@@ -106,9 +107,9 @@ def concepts_table(told: Mapping[str, Told], attributes: Sequence[str], num_imag
     """Return each attribute's best neuron in each network.
 
     Args:
-        told: by network, from `told_of_attributes`; the first one's neurons are named.
+        told: predictions by network, from `told_of_attributes`; the first one's neurons are named.
         attributes: their names.
-        num_images: that were looked at.
+        num_images: number of images that were looked at.
     """
     first = next(iter(told.values()))
     rows = []
@@ -144,8 +145,8 @@ def neuron_facts(
         features: (N, D).
         labels: (N, A).
         attributes: names of the A.
-        names: of the N images.
-        number: of images at either end.
+        names: names of the N images.
+        number: number of images at either end.
 
     Returns:
         Plain values; ``is_dead``: the neuron answers the same to all images.

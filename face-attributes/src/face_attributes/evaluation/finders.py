@@ -23,8 +23,8 @@ class FinderComparison:
     any threshold; what the first one's own threshold makes of it is counted apart.
 
     Args:
-        localizers: by name, without a threshold.
-        threshold: of the first one: least score of a face.
+        localizers: localizers by name, without a threshold.
+        threshold: threshold of the first one: least score of a face.
         typical: (N, 4), boxes of other images' faces, for the centre box; N may be 0: no such row.
     """
 
@@ -75,7 +75,7 @@ class FinderComparison:
         cells = [f"{rate:.3f}" if rate == rate else "-" for rate in self.answer_rates()]
         decision = Table(
             "Is there a face?",
-            ["", "pictures with one: yes", "backgrounds: yes"],
+            ["", "images with a face: yes", "backgrounds: yes"],
             [[next(iter(scores)), *cells]],
             f"From a score of {self.threshold:.4g} on, which validation faces and other "
             f"backgrounds have set; {len(self.answered[True])} and {len(self.answered[False])} "

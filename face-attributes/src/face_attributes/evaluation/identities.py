@@ -12,7 +12,7 @@ MOST = 2000
 
 
 def same_person_auc(features: Tensor, identities: Tensor) -> float:
-    """Chance that two pictures of one person are closer than two of different people.
+    """Chance that two images of one person are closer than two of different people.
 
     Args:
         features: (N, D); distances are Euclidean.
@@ -42,5 +42,5 @@ def identities_table(systems: Mapping[str, Tensor], identities: Tensor) -> Table
         "Is it the same person?",
         ["", "area under the curve"],
         rows,
-        f"{len(identities)} pictures of {people} people, none of whom trained; 0.5 is chance.",
+        f"{len(identities)} images of {people} people, none of whom trained; 0.5 is chance.",
     )

@@ -27,12 +27,12 @@ class LocalisationScores(NamedTuple):
     Attributes:
         hit_rate: share of the images with faces where the response is highest inside one.
         found: share of those images whose best box has an IoU of at least 0.5 with a face.
-        mean_iou: of the best box with the face that it meets best, over those images; 0 without a
-            box.
+        mean_iou: mean IoU of the best box with the face that it meets best, over those images; 0
+            without a box.
         recall: (T,), of faces, ascending: while the threshold falls from the best box's score.
         false_alarms: (T,), per image, at the same thresholds.
-        num_images: with and without faces.
-        num_faces: in all.
+        num_images: number of images with and without faces.
+        num_faces: number of faces in all.
     """
 
     hit_rate: float
@@ -103,6 +103,7 @@ class LocalisationResults(ShapedMetric):
             self.hits += self.hits.new_tensor([1, float(contains(truth, peak[None]).any())])
 
     def compute(self) -> LocalisationScores:
+        """Return the scores over all images."""
         num_images, num_faces, with_faces, found = self.counts.tolist()
         peaks, hits = self.hits.tolist()
         found_faces, boxes = hits_at_scores(dim_zero_cat(self.scores), dim_zero_cat(self.is_face))

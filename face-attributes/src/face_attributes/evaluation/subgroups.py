@@ -9,7 +9,7 @@ from torch import Tensor
 from face_attributes.evaluation.answers import Answers
 from vision_shared.tables import Table
 
-LEAST = 30
+MIN_SUPPORT = 30
 """Examples below which no rate is given: on CelebA's test partition some cells have none."""
 
 HAIR_COLOURS = ("Black_Hair", "Blond_Hair", "Brown_Hair", "Gray_Hair")
@@ -17,7 +17,7 @@ BEARDS = ("5_o_Clock_Shadow", "Goatee", "Mustache", "Sideburns")
 
 
 class GroupRates(NamedTuple):
-    """An attribute's rates in a group, (A,) each; NaN below `LEAST` examples.
+    """An attribute's rates in a group, (A,) each; NaN below `MIN_SUPPORT` examples.
 
     Attributes:
         recall: share of the positives that were found.
@@ -50,7 +50,7 @@ def subgroup_table(answers: Answers, names: Sequence[str], by: str) -> Table:
     """Return each attribute's recall and false alarms where ``by`` is present and where it is not.
 
     The groups are those of the labels; images where ``by`` is unknown are in neither. With how many
-    examples stands behind each rate; below `LEAST` there is none, nor a difference.
+    examples stands behind each rate; below `MIN_SUPPORT` there is none, nor a difference.
 
     Raises:
         ValueError: no attribute of that name, or another number of names.
@@ -77,7 +77,7 @@ def subgroup_table(answers: Answers, names: Sequence[str], by: str) -> Table:
     sizes = [int((grouping == value).sum()) for value in (1, -1)]
     note = (
         f"With {by}: {sizes[0]} images, without: {sizes[1]}, by the labels, which are annotators' "
-        f"perceptions. In brackets the examples behind a rate; none is given below {LEAST}."
+        f"perceptions. In brackets the examples behind a rate; none is given below {MIN_SUPPORT}."
     )
     return Table(f"By {by}", columns, rows, note)
 
@@ -85,12 +85,12 @@ def subgroup_table(answers: Answers, names: Sequence[str], by: str) -> Table:
 def people_table(answers: Answers, names: Sequence[str], groups: Mapping[str, Tensor]) -> Table:
     """Return recall and balanced accuracy by groups of people, and the largest gap between two.
 
-    Means over the attributes that have `LEAST` positives and negatives in every group, so that all
-    groups are measured by the same.
+    Means over the attributes that have `MIN_SUPPORT` positives and negatives in every group:
+    all groups are measured by the same.
 
     Args:
-        answers: to N images.
-        names: of the A attributes.
+        answers: answers to N images.
+        names: names of the A attributes.
         groups: members (N,) bool by the group's name.
     """
     _expect_names(answers, names)
@@ -102,7 +102,9 @@ def people_table(answers: Answers, names: Sequence[str], groups: Mapping[str, Te
     for index, (group, members) in enumerate(groups.items()):
         means = [values[index, usable].mean() for values in (recall, balanced)]
         rows.append([group, str(int(members.sum())), *(f"{100 * float(m):.1f}" for m in means)])
-    note = f"{int(usable.sum())} attributes with {LEAST} examples of both kinds in every group"
+    note = (
+        f"{int(usable.sum())} attributes with {MIN_SUPPORT} examples of both kinds in every group"
+    )
     if usable.any():
         gaps = (balanced.max(0).values - balanced.min(0).values).where(usable, -1.0)
         worst = int(gaps.argmax())
@@ -120,7 +122,7 @@ def contradictions(present: Tensor, names: Sequence[str]) -> dict[str, Tensor]:
 
     Args:
         present: (N, A) bool.
-        names: of the A attributes, CelebA's where a rule is about them.
+        names: names of the A attributes, CelebA's where a rule is about them.
     """
     column = {name: present[:, index] for index, name in enumerate(names)}
     beards = [column[name] for name in BEARDS if name in column]
@@ -164,7 +166,7 @@ def _expect_names(answers: Answers, names: Sequence[str]) -> None:
 
 
 def _rate(part: Tensor, whole: Tensor) -> Tensor:
-    return torch.where(whole >= LEAST, part.double() / whole.clamp_min(1), torch.nan)
+    return torch.where(whole >= MIN_SUPPORT, part.double() / whole.clamp_min(1), torch.nan)
 
 
 def _cell(rate: Tensor, support: int) -> str:

@@ -32,7 +32,7 @@ class Localisation(NamedTuple):
     """What was found in an image; nothing is an answer too.
 
     Attributes:
-        boxes: (N, 4), left, top, right, bottom in pixels of the image, best first.
+        boxes: (N, 4), left, top, right, bottom in pixels of the image, sorted by score, descending.
         scores: (N,), of LNet_o's windows, in units of its response; at least the threshold.
         peak: (2,), x then y in pixels: where the response is highest, face or not.
         response: (H, W), LNet_o's averaged response at the image's pixels.
@@ -55,13 +55,13 @@ class Localizer:
     The networks are used as they are: put them in evaluation first.
 
     Args:
-        lnet_o: of whole images.
-        lnet_s: of the regions that it finds; None answers with those regions.
+        lnet_o: LNet_o of whole images.
+        lnet_s: LNet_s of the regions that it finds; None answers with those regions.
         threshold: least score of a face, see `fit_threshold`; by default everything is one.
         score: ``contrast`` or the paper's ``mean``, see `face_attributes.localize.scores`.
-        windows: that LNet_o's response is searched for.
-        enlarge: of a region's sides, before LNet_s looks at it.
-        close_up: that LNet_s's response is searched for; it goes with ``enlarge``.
+        windows: windows that LNet_o's response is searched for.
+        enlarge: factor of a region's sides, before LNet_s looks at it.
+        close_up: close up that LNet_s's response is searched for; it goes with ``enlarge``.
         image_side: images are resized so that their shorter side is this many pixels; None takes
             them as they are.
     """
@@ -164,7 +164,7 @@ class Localizer:
     def refine(self, image: Tensor, regions: Tensor) -> Tensor:
         """Let LNet_s find the face in each region, (N, 4): its best window that holds the middle.
 
-        Elsewhere may be a neighbour's face, or the border of the picture.
+        Elsewhere may be a neighbour's face, or the border of the image.
         """
         assert self.lnet_s is not None
         if len(regions) == 0:
@@ -190,7 +190,7 @@ class Localizer:
 
 
 class _Found(NamedTuple):
-    """Windows (N, 4) and scores (N,), best first, and the highest peak (2,)."""
+    """Windows (N, 4) and scores (N,), sorted by score, descending, and the highest peak (2,)."""
 
     boxes: Tensor
     scores: Tensor
@@ -209,7 +209,7 @@ def _is_crowded(windows: Tensor, peaks: Tensor, inside: Tensor) -> Tensor:
 
 
 def _one_a_face(windows: Tensor, scores: Tensor, peaks: Tensor) -> list[int]:
-    """Choose among the windows (K, 4) of peaks (K, 2), best first.
+    """Choose among the windows (K, 4) of peaks (K, 2), sorted by score, descending.
 
     Left out is one that overlaps a better one, or holds its peak: it is of the same face.
     """

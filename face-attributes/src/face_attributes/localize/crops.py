@@ -42,7 +42,7 @@ def crop_regions(image: Tensor, regions: Tensor, size: tuple[int, int]) -> tuple
 
 
 def to_image(boxes: Tensor, cut: Tensor, size: tuple[int, int]) -> Tensor:
-    """Move boxes (N, 4) in pictures of ``size`` back to where the pictures were cut, (N, 4)."""
+    """Move boxes (N, 4) in images of ``size`` back to where the images were cut, (N, 4)."""
     scale = (cut[:, 2:] - cut[:, :2]) / cut.new_tensor([size[1], size[0]])
     return boxes * scale.repeat(1, 2) + cut[:, :2].repeat(1, 2)
 

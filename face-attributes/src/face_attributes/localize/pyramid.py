@@ -69,10 +69,10 @@ class PyramidSearch:
         largest: pixels of the largest face's side; None is as large as the image.
         longest: pixels of the longer side of the largest level, which bounds the cost: in larger
             images the smallest face is larger.
-        step: between the sizes of two levels.
+        step: step between the sizes of two levels.
         floor: least score of what may be fused.
         margin: grey pixels around a level; a multiple of the network's stride.
-        correction: how much further right and down a face is than its square, in sides, and how
+        correction: offset of a face, right and down, than its square, in sides, and how
             many times as large: a network that was shown no box answers a little beside, always
             alike (`benchmarks/ship_finder.py` fits it).
     """

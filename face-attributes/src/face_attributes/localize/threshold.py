@@ -1,4 +1,4 @@
-"""From which score on there is a face: learned from pictures with one and without any."""
+"""From which score on there is a face: learned from images with one and without any."""
 
 from typing import NamedTuple
 
@@ -10,7 +10,7 @@ class Decision(NamedTuple):
     """A threshold, and how well it divides what it was fitted to.
 
     Attributes:
-        threshold: pictures of at least this score have a face.
+        threshold: images of at least this score have a face.
         error: mean of the share of faces below and the share of backgrounds at or above, in [0, 1].
         auc: chance that a face scores higher than a background, ties counting half.
     """
@@ -23,7 +23,7 @@ class Decision(NamedTuple):
 def fit_threshold(faces: Tensor, backgrounds: Tensor) -> Decision:
     """Place the boundary between two sets of image scores, (N,) and (M,), of any sizes.
 
-    The paper takes where the histograms of 2,000 pictures each cross (section 3.1, figure 3b);
+    The paper takes where the histograms of 2,000 images each cross (section 3.1, figure 3b);
     without bins, that is where the mean of the two error rates is least. Of several such places it
     is the one with the widest gap, in the middle between its neighbours.
 

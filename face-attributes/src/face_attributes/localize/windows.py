@@ -21,13 +21,13 @@ class WindowRule:
 
     Attributes:
         smallest: height of the smallest window, as a share of the image's shorter side.
-        largest: of the largest, likewise.
+        largest: largest value, likewise.
         per_octave: heights from one to its double.
         aspects: widths over heights; a head is narrower than high.
-        step: from one window to the next, as a share of its height.
+        step: step from one window to the next, as a share of its height.
         margin: width of the ring that a window is contrasted with, as a share of its sides. A wide
             one holds a window back from growing; a narrow one keeps it from clinging to the middle
-            of what fills the picture.
+            of what fills the image.
         levels: the response is cut at these shares of its range, lowest to highest, and the box of
             each connected component is a window too.
 

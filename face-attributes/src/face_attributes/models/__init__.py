@@ -1,4 +1,4 @@
-"""Networks that tag pictures of heads, and show where they looked.
+"""Networks that tag images of heads, and show where they looked.
 
 Every network has the same contract (`face_attributes.models.tagging`): an image (B, 3, H, W),
 float32 RGB in [0, 1]; it returns logits, the features that they are a linear function of, and its

@@ -24,14 +24,14 @@ class ANet(nn.Module):
 
     Args:
         num_outputs: A, attributes.
-        grids, width: as `PaperLayers`.
+        grids, width: grids and width as `PaperLayers`.
         patch: height and width in pixels.
         view: height and width of what is evaluated; None for a single patch.
         num_identities: people whom a second linear layer, ``identities``, tells apart; None for
             no such layer.
-        classifier: scores of evaluation: the layer that was trained with the others (``linear``),
-            or the paper's support vector machines (``svm``), one for each attribute and patch,
-            which are fitted to the features afterwards.
+        classifier: scores of evaluation: the layer that was trained with the others
+            (``linear``), or the paper's support vector machines (``svm``), one for each attribute
+            and patch, which are fitted to the features afterwards.
         backbone: the arguments of `BackboneLayers`, in place of the paper's layers.
 
     Raises:

@@ -108,7 +108,7 @@ class BackboneLayers(nn.Module):
 
     Args:
         model: timm's name of it.
-        pretrained: as `vision_shared.pretrained.create_network` takes it.
+        pretrained: value as `vision_shared.pretrained.create_network` takes it.
         reductions: pixels between cells of the maps, and ``grids``, rows and columns a side of each
             one's means.
     """

@@ -1,4 +1,4 @@
-"""The small trunk, for pictures of 64 pixels."""
+"""The small trunk, for images of 64 pixels."""
 
 from torch import Tensor, nn
 
@@ -13,7 +13,7 @@ class LiteTrunk(nn.Module):
     learn at all; 55 thousand weights.
 
     Args:
-        channels: of the five convolutions.
+        channels: channels of the five convolutions.
     """
 
     input_size = 64
@@ -35,11 +35,13 @@ class LiteTrunk(nn.Module):
         self.channels = c5
 
     def forward(self, image: Tensor) -> Tensor:
+        """Map images (B, 3, H, W) to features (B, C, h, w)."""
         return self.layers(image)
 
 
 def conv_bn_relu(
     inputs: int, outputs: int, kernel: int, *, stride: int = 1
 ) -> tuple[nn.Module, nn.Module, nn.Module]:
+    """Return a convolution without bias, its batch normalisation and a ReLU."""
     conv = nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, bias=False)
     return conv, nn.BatchNorm2d(outputs), nn.ReLU()

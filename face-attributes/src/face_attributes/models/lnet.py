@@ -105,6 +105,7 @@ class PaperTrunk(nn.Module):
                 nn.init.zeros_(layer.bias)
 
     def forward(self, image: Tensor) -> Tensor:
+        """Map images (B, 3, H, W) to features (B, C, h, w)."""
         return self.layers(image)
 
 
@@ -112,6 +113,7 @@ class MeanOfMap(nn.Module):
     """(B, C, h, w) -> (B, C), global average pooling."""
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return the mean of each map: (B, C, h, w) -> (B, C)."""
         return torch.mean(x, (2, 3))
 
 

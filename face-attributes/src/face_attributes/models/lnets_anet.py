@@ -13,7 +13,7 @@ class LNetsANet(nn.Module):
     Regions are found between them, which no gradient passes: there is no common forward pass.
 
     Args:
-        lnet_o: `LNet` of whole pictures.
+        lnet_o: `LNet` of whole images.
         lnet_s: `LNet` of the regions that it finds; None takes these for faces.
         anet: `ANet` of faces.
 

@@ -129,14 +129,17 @@ class LocallySharedConv2d(nn.Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
+        """Draw weights and bias uniformly within 1 / sqrt(fan in)."""
         bound = 1 / math.sqrt(self.weight[0, 0, 0].numel())
         for parameter in self.parameters():
             nn.init.uniform_(parameter, -bound, bound)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Map (B, C, H, W) to (B, O, H', W'); see `locally_shared_conv2d`."""
         return locally_shared_conv2d(x, self.weight, self.bias, padding=self.padding)
 
     def extra_repr(self) -> str:
+        """Return the sizes, for the printed module."""
         rows, columns, outputs, inputs, kh, kw = self.weight.shape
         return (
             f"{inputs}, {outputs}, kernel_size={(kh, kw)}, grid={(rows, columns)}, "

@@ -12,7 +12,7 @@ class Tagging(NamedTuple):
         logits: (B, A), one for each attribute, or each identity while those are learned; a sigmoid
             gives an attribute's probability.
         features: (B, D), what the logits are a linear function of.
-        maps: by the paper's names (``c5``; ``c3``, ``c4``), (B, C, h, w), after the ReLU.
+        maps: maps by the paper's names (``c5``; ``c3``, ``c4``), (B, C, h, w), after the ReLU.
     """
 
     logits: Tensor

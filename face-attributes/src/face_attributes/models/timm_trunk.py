@@ -31,7 +31,7 @@ class TimmTrunk(nn.Module):
         input_size: pixels a side of the regions that it is given in a cascade.
 
     Attributes:
-        channels: of the features; negative values are cut, so that a response is one.
+        channels: channels of the features; negative values are cut, so that a response is one.
 
     Raises:
         InputError: no such network, no such reduction, or layers side by side that pad otherwise.
@@ -52,7 +52,7 @@ class TimmTrunk(nn.Module):
         self.smallest = reduction
 
     def forward(self, image: Tensor) -> Tensor:
-        """(B, 3, H, W) in [0, 1] -> (B, C, ceil(H / reduction), ceil(W / reduction))."""
+        """Map images (B, 3, H, W) in [0, 1] to features (B, C, h, w), not negative."""
         x = self.normalise(image)
         if self.grid.offset != CENTRED:
             height, width = image.shape[2:]

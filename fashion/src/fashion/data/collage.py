@@ -72,8 +72,8 @@ class Collage:
 
         Args:
             pictures: `MAX_IMAGES` at most, the first of which a single one is.
-            number: of cells a side.
-            seed: of what is shown of them.
+            number: number of cells a side.
+            seed: seed of the regions that are shown.
         """
         rng = np.random.default_rng(seed)
         sample = np.empty((self.size, self.size, 3), np.uint8)

@@ -41,16 +41,16 @@ class FashionData(TaskData):
 
     Args:
         benchmark: one of `fashion.data.benchmarks.BENCHMARKS`.
-        folder: of this data set.
+        folder: folder of this data set.
         attributes: names of those to learn, in this order; `None` is all.
-        region: what samples show: ``whole`` images, or the ``box`` of the garment.
-        context: enlarges boxes around their centres.
+        region: region that samples show: ``whole`` images, or the ``box`` of the garment.
+        context: factor that enlarges boxes around their centres.
         size: height and width of samples.
         scale: smallest and largest random factor of the region in training.
         shift: its largest random move in training, as a part of its size.
         jitter: largest relative change of brightness and contrast in training, in [0, 1).
         num_train: images that train, spread over all; `None` is all.
-        pictures_per_item: K: training batches hold K images each of batch_size / K items; `None`
+        images_per_item: K: training batches hold K images each of batch_size / K items; `None`
             for plain batches.
         backgrounds: folder of images without a garment, which a detector learns from, too.
         degrade: share of training samples that look as another camera's (`fashion.data.degrade`).
@@ -76,7 +76,7 @@ class FashionData(TaskData):
         shift: float,
         jitter: float,
         num_train: int | None,
-        pictures_per_item: int | None,
+        images_per_item: int | None,
         backgrounds: str | None = None,
         degrade: float = 0.0,
         tested: Split = "test",
@@ -86,7 +86,7 @@ class FashionData(TaskData):
         super().__init__(**common)
         check_choice("data.benchmark", benchmark, BENCHMARKS)
         check_choice("data.region", region, REGION_MODES)
-        self.check_identity_batches("data.pictures_per_item", pictures_per_item)
+        self.check_identity_batches("data.images_per_item", images_per_item)
         self.benchmark = benchmark
         self.folder = Path(folder)
         self.chosen = None if attributes is None else tuple(attributes)
@@ -97,7 +97,7 @@ class FashionData(TaskData):
         self.shift = shift
         self.jitter = jitter
         self.num_train = num_train
-        self.pictures_per_item = pictures_per_item
+        self.images_per_item = images_per_item
         self.degrade = degrade
         check_choice("data.tested", tested, SPLITS)
         self.tested: Split = tested
@@ -257,11 +257,11 @@ class FashionData(TaskData):
         return num_training_items(self.garments)
 
     def train_dataloader(self) -> DataLoader[Any]:
-        """Return shuffled batches, of K images an item where ``pictures_per_item`` asks for it."""
-        if self.pictures_per_item is None:
+        """Return shuffled batches, of K images an item where ``images_per_item`` asks for it."""
+        if self.images_per_item is None:
             return super().train_dataloader()
         items = self.train_set.garments.columns.items
-        return self.identity_loader(items, self.pictures_per_item, self.folder)
+        return self.identity_loader(items, self.images_per_item, self.folder)
 
     @property
     def cache(self) -> Path:

@@ -47,8 +47,8 @@ def read_folder(root: Path, report: Report) -> Garments:
     """Read a folder.
 
     Args:
-        root: holds items.csv, or a folder of images for each item.
-        report: of every fault in the table.
+        root: folder that holds items.csv, or a folder of images for each item.
+        report: function that takes a line about every fault in the table.
 
     Raises:
         FileNotFoundError: there is no such folder.

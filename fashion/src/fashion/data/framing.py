@@ -21,8 +21,8 @@ class Frame:
     """A rectangle of an image, undistorted and centred in a sample.
 
     Attributes:
-        region: of the image, whole pixels within it.
-        place: of it in the sample: left, top, width and height, whole pixels.
+        region: region of the image, whole pixels within it.
+        place: position of it in the sample: left, top, width and height, whole pixels.
         size: height and width of the sample.
         is_mirrored: whether left and right of the sample are exchanged.
     """

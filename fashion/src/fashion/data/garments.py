@@ -27,7 +27,7 @@ class Vocabulary:
         categories: names by their number; a number may have no image.
         attributes: names of the A attributes.
         attribute_types: the number of each attribute's type, or empty.
-        type_names: of these types.
+        type_names: type names of these types.
     """
 
     categories: tuple[str, ...] = ()
@@ -50,11 +50,11 @@ class Columns:
         states: (N, 8), of `taxonomy.STATES`, or ABSENT.
         types: numbers of `taxonomy.TYPES`, or UNKNOWN, as with all that follow but the variations.
         categories: numbers of the vocabulary's names.
-        items: what is one design has one number.
-        series: within an item, one colour has one number.
+        items: number of the item; one design has one number.
+        series: number of the series: within an item, one colour has one number.
         domains: SHOP or CONSUMER.
         variations: 1 to 5, 0 where unknown.
-        roles: in retrieval: QUERY or GALLERY; UNKNOWN is neither.
+        roles: roles in retrieval: QUERY or GALLERY; UNKNOWN is neither.
     """
 
     splits: NDArray[np.int8]
@@ -86,7 +86,7 @@ class AnnotatedGarment:
     """An image of a garment; fields as in `Columns`, and `labels` int8 (A,) of 1, -1, 0 unknown.
 
     Attributes:
-        name: of the image's file, below the data set's folder of images.
+        name: name of the image's file, below the data set's folder of images.
         image: uint8 RGB, (H, W, 3).
     """
 
@@ -103,11 +103,11 @@ class Garments:
     """Garments by the row; images are read when asked for.
 
     Attributes:
-        folder: of the images.
+        folder: folder of the images.
         names: (N,), UTF-8, below the folder; an image may have several garments, and rows.
-        columns: what is known of them.
+        columns: annotations, by column.
         labels: (N, A), of attributes.
-        vocabulary: what the numbers mean.
+        vocabulary: names of the numbers.
         listed_in: the file or folder that names the images, for messages.
     """
 

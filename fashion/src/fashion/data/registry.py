@@ -56,7 +56,7 @@ def load_garments(name: str, root: Path, cache: Path) -> Garments:
 
     Args:
         name: one of `BENCHMARKS`.
-        root: where it lies.
+        root: folder of the data set.
         cache: a folder for `fashion.data.annotation_cache`.
 
     Raises:

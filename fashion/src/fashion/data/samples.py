@@ -44,9 +44,9 @@ class TrainingSamples(Dataset[dict[str, Any]]):
     A landmark that the random part leaves out is truncated.
 
     Args:
-        garments: that train.
-        region: what is varied: ``whole`` images, or the ``box`` of the garment.
-        context: enlarges boxes around their centres.
+        garments: garments that train.
+        region: region that is varied: ``whole`` images, or the ``box`` of the garment.
+        context: factor that enlarges boxes around their centres.
         augmentation: varies it.
     """
 

@@ -27,8 +27,8 @@ class WholeImages(Dataset[dict[str, Any]]):
     of the sample, and ``types`` (M,); M is the most that there can be, NaN and -1 stand for none.
 
     Args:
-        garments: of the images; those without a known box are left out.
-        collage: makes samples of them.
+        garments: garments of the images; those without a known box are left out.
+        collage: collage that makes samples of them.
         backgrounds: images without a garment, numbered after those of the garments.
 
     Raises:
@@ -85,10 +85,10 @@ class DetectorBatches:
     """Batches for a detector, one a step, in an order that a resumed run repeats.
 
     Args:
-        data: whose training images they are of; with its augmentation.
-        trainer: of the training.
+        data: data whose training images they are of; with its augmentation.
+        trainer: trainer of the training.
         size: height and width.
-        batch_size: in each process.
+        batch_size: batch size in each process.
     """
 
     def __init__(self, data: FashionData, trainer: pl.Trainer, size: int, batch_size: int) -> None:

@@ -43,7 +43,7 @@ class AttributeRecall(ShapedMetric):
     Args:
         types: the type of each of the A attributes, in [0, T).
         num_types: T.
-        ks: how many answers are looked at.
+        ks: number of answers that are processed.
 
     Raises:
         ValueError: a type is out of range.
@@ -138,10 +138,10 @@ def attribute_table(
     """Return recall in %, top-3/top-5, by system: within each type, and over all attributes.
 
     Args:
-        systems: by name, the trivial ones among them; all with the same ks.
-        type_names: of the T types.
+        systems: systems by name, the trivial ones among them; all with the same ks.
+        type_names: type names of the T types.
         precision: (A,) of `AttributePrecision` by name of the system, for a column of means.
-        published: add the papers' rows, where the types are DeepFashion's five.
+        published: whether to add the papers' rows, where the types are DeepFashion's five.
     """
     some = next(iter(systems.values()))
     rows = []

@@ -25,7 +25,7 @@ class BoxScores(NamedTuple):
     Attributes:
         precision: (T,) float64, average precision by type; NaN of a type without a garment.
         num_garments: (T,) int64.
-        mean_iou: of each garment with the best-scored box of its image.
+        mean_iou: mean IoU of each garment with the best-scored box of its image.
         coco: (T,) float64, COCO's average precision, the mean over its overlaps from 0.5 to 0.95.
         scores: (N,) float64, of all boxes.
         is_garment: (N,) bool, of all boxes: they find a garment of their type at an IoU of 0.5.
@@ -158,7 +158,7 @@ def box_precision(scores: Tensor, is_garment: Tensor, num_garments: int) -> floa
     Args:
         scores: (N,) of all images' boxes.
         is_garment: (N,) bool, of `match_boxes`.
-        num_garments: to be found; NaN is returned where it is 0.
+        num_garments: number of garments to be found; NaN is returned where it is 0.
     """
     if num_garments == 0:
         return torch.nan

@@ -20,7 +20,7 @@ class CategoryScores(NamedTuple):
     Attributes:
         accuracy: share, by k, of the images whose category is among the k of the highest scores;
             NaN without an image.
-        num_images: whose category is known.
+        num_images: number of images whose category is known.
     """
 
     accuracy: dict[int, float]
@@ -32,7 +32,7 @@ class CategoryAccuracy(ShapedMetric):
 
     Args:
         num_categories: C.
-        ks: how many answers are looked at.
+        ks: number of answers that are processed.
     """
 
     full_state_update = False
@@ -89,8 +89,9 @@ def category_table(systems: Mapping[str, CategoryScores], *, published: bool = F
     """Return top-k accuracy in % by system.
 
     Args:
-        systems: by name, the trivial ones among them; all with the same ks.
-        published: add the paper's rows, of DeepFashion's category and attribute benchmark.
+        systems: systems by name, the trivial ones among them; all with the same ks.
+        published: whether to add the paper's rows, of DeepFashion's category and attribute
+            benchmark.
     """
     some = next(iter(systems.values()))
     rows = [

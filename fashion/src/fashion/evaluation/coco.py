@@ -38,7 +38,7 @@ def coco_precision(scores: Tensor, is_garment: Tensor, num_garments: int) -> Ten
     Args:
         scores: (N,) of all images' boxes of a type; equal ones count in their order.
         is_garment: (N, 10) bool, of `match_at_thresholds`.
-        num_garments: to be found; NaN where it is 0.
+        num_garments: number of garments to be found; NaN where it is 0.
     """
     if num_garments == 0:
         return torch.full((len(THRESHOLDS),), torch.nan, dtype=torch.double)

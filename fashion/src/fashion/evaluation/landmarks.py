@@ -114,9 +114,9 @@ def landmark_table(
     """Return NE and PDL by system, over all images and NE in each variation that occurs.
 
     Args:
-        systems: by name, the trivial ones among them, on the same images.
-        published: add the rows of this data set, a key of `published.LANDMARKS`.
-        title: of the table.
+        systems: systems by name, the trivial ones among them, on the same images.
+        published: whether to add the rows of this data set, a key of `published.LANDMARKS`.
+        title: title of the table.
     """
     some = next(iter(systems.values()))
     occurring = [v for v in range(1, len(VARIATIONS) + 1) if (some.variation == v).any()]

@@ -25,10 +25,10 @@ class Measured(NamedTuple):
     """Figures of a system; None where the data, or the system, says nothing.
 
     Attributes:
-        category: of categories.
-        attributes: of attributes.
+        category: logits of categories.
+        attributes: logits of attributes.
         precision: (A,), average precision of each attribute.
-        landmarks: of landmarks.
+        landmarks: positions of landmarks.
     """
 
     category: CategoryScores | None
@@ -43,7 +43,7 @@ class GarmentResults(nn.Module):
     Args:
         num_categories: C.
         attribute_types: the number of each attribute's type.
-        num_types: of attributes.
+        num_types: number of types of attributes.
         has_precision: gather every score, for average precision.
     """
 
@@ -67,7 +67,7 @@ class GarmentResults(nn.Module):
 
         Args:
             answer: a `fashion.models.Recognition`, or an `Alignment` with landmarks alone.
-            batch: of garments, as `fashion.data.samples` has them.
+            batch: batch of garments, as `fashion.data.samples` has them.
         """
         self.landmarks.update(
             answer.landmarks, batch["landmarks"], batch["states"], batch["variation"]

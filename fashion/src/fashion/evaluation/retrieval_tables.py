@@ -31,7 +31,7 @@ def other_series_table(systems: Mapping[str, Ranking]) -> Table:
     Queries whose only matches were of their own series have nothing left to find: left out.
 
     Args:
-        systems: from `rank_matches` with ``other_series=True``.
+        systems: systems from `rank_matches` with ``other_series=True``.
     """
     left = {name: ranking.only(ranking.answerable) for name, ranking in systems.items()}
     some = next(iter(systems.values()))

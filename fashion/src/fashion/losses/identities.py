@@ -60,9 +60,9 @@ class ProxyAnchorLoss(nn.Module):
     image meets every item, so batches need not be made up.
 
     Args:
-        num_items: of the training set.
+        num_items: number of items of the training set.
         width: D, of the embedding.
-        margin: of the cosine.
+        margin: margin of the cosine.
         alpha: its scale.
     """
 

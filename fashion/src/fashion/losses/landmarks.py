@@ -74,8 +74,8 @@ def alignment_losses(
     A garment none of whose landmarks has a place has no pseudo-label.
 
     Args:
-        alignment: what the network in training answered.
-        target: what it should have, see `fashion.models.DeepFashionAlignment.target`.
+        alignment: output of the network in training.
+        target: its target, see `fashion.models.DeepFashionAlignment.target`.
         states: (B, 8).
 
     Returns:

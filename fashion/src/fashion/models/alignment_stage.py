@@ -30,16 +30,16 @@ class AlignmentStage(nn.Module):
     """A trunk and two full connections, the second of which also sees the previous landmarks.
 
     Args:
-        trunk: with one branch.
+        trunk: trunk with one branch.
         num_labels: k.
         is_first: there are no previous landmarks.
-        width: of the two full connections; all defaults of widths are the released nets'.
-        previous_width: of what the previous landmarks are made to.
+        width: width of the two full connections; all defaults of widths are the released nets'.
+        previous_width: width of what the previous landmarks are made to.
         local_patch: pixels a side of patches around the previous landmarks, which are seen too: our
             extension; 0, as released, has none.
         shrink: the trunk sees the image averaged over this many pixels a side, the patches see it
             as it is.
-        dropout: of the full connections.
+        dropout: dropout of the full connections.
     """
 
     def __init__(
@@ -106,7 +106,7 @@ class LocalPatches(nn.Module):
 
     Args:
         size: pixels a side of a patch, with the landmark in its middle.
-        channels: of a patch's description.
+        channels: channels of a patch's description.
     """
 
     def __init__(self, size: int, channels: int = 32) -> None:

@@ -5,7 +5,7 @@ from torch import Tensor, nn
 from torchvision.ops import nms
 
 _ROUNDS = 50
-_LEAST = 1e-4
+_EPSILON = 1e-4
 """Scores are kept in [least, 1 - least]: their log-odds are finite."""
 
 
@@ -62,7 +62,7 @@ def one_per_garment(boxes: Tensor, scores: Tensor, same_garment: float) -> Tenso
 
 
 def _log_odds(scores: Tensor) -> Tensor:
-    return scores.logit(_LEAST)
+    return scores.logit(_EPSILON)
 
 
 def _line(x: Tensor, is_right: Tensor) -> tuple[float, float]:
@@ -83,5 +83,5 @@ def _line(x: Tensor, is_right: Tensor) -> tuple[float, float]:
         if float(step.abs().max()) < 1e-6:
             break
     if float(line[0]) <= 0:  # scores that say nothing: the share of right boxes is all there is
-        return 1e-3, float(torch.tensor(right / (right + wrong)).logit(_LEAST))
+        return 1e-3, float(torch.tensor(right / (right + wrong)).logit(_EPSILON))
     return float(line[0]), float(line[1])

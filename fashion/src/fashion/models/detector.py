@@ -37,11 +37,11 @@ class ClothesDetector(nn.Module):
     detector of one stage without anchors has little to train.
 
     Args:
-        trunk: with one branch.
+        trunk: trunk with one branch.
         size: pixels of the longer side that images are scaled to.
         width: channels of the heads, a multiple of 32.
-        num_convs: of each head, before its last.
-        least_score: of what is reported, before calibration.
+        num_convs: number of convs of each head, before its last.
+        min_score: smallest score of what is reported, before calibration.
         overlap: intersection over union above which the surer one of two of a type is kept.
         most: garments an image.
     """
@@ -52,7 +52,7 @@ class ClothesDetector(nn.Module):
         size: int = 96,
         width: int = 64,
         num_convs: int = 2,
-        least_score: float = 0.05,
+        min_score: float = 0.05,
         overlap: float = 0.5,
         most: int = 20,
     ) -> None:
@@ -71,7 +71,7 @@ class ClothesDetector(nn.Module):
             image_std=[1.0] * 3,
             anchor_generator=AnchorGenerator(((trunk.branch_stride,),), ((1.0,),)),
             head=FCOSHead(width, 1, NUM_TYPES, num_convs),
-            score_thresh=least_score,
+            score_thresh=min_score,
             nms_thresh=overlap,
             detections_per_img=most,
         )

@@ -28,7 +28,7 @@ class Alignment(NamedTuple):
         state_logits: (B, 8, 3), likewise.
         label_logits: (B, k), of the last stage's pseudo-labels; None where there are none.
         earlier: (B, 8, 2) each, the landmarks that the stages before the last one answered.
-        answers: of the last stage's branches.
+        answers: outputs of the last stage's branches.
         learns: (B, number of them) bool, which of the branches learns from which garment.
     """
 
@@ -73,14 +73,15 @@ class DeepFashionAlignment(nn.Module):
         has_started: (stages,) bool, those whose first weights are not to be touched any more.
 
     Args:
-        make_trunk: makes a new trunk of one branch for every network of the cascade.
-        branches: of each stage. (1, 1, 2) is the paper's, (1,) direct regression.
+        make_trunk: function that makes a new trunk of one branch for every network of the
+            cascade.
+        branches: branches of each stage. (1, 1, 2) is the paper's, (1,) direct regression.
         num_labels: pseudo-labels of each stage, or of all; 0 has none.
-        temperature: of the first stage's soft labels, exp(-distance / temperature), fractions;
-            those of later stages are hard.
+        temperature: temperature of the first stage's soft labels, exp(-distance / temperature),
+            fractions; those of later stages are hard.
         overlap: share of the garments that both the easy and the hard branch learn from.
         inference: ``average`` of the branches, as released, or ``route`` to one, as published.
-        scale: of the changes that later stages predict.
+        scale: scale of the changes that later stages predict.
         start: later stages begin with the weights of the ``previous`` one, so that they go on from
             what it has learned to see; or with ``noise``, which is a longer training and an
             ensemble, too, and looks like a gain of the cascade where stages are trained short.
@@ -181,9 +182,9 @@ class DeepFashionAlignment(nn.Module):
         Args:
             landmarks: (N, 8, 2), annotated, fractions.
             states: (N, 8).
-            previous: what `before` answers to their images, of which ``landmarks`` and
+            previous: outputs of `before` for their images, of which ``landmarks`` and
                 ``label_logits`` are read; None in the first stage.
-            seed: of k-means.
+            seed: seed of k-means.
 
         Raises:
             ValueError: shapes that do not fit, fewer garments than labels, no previous answers.
@@ -205,7 +206,7 @@ class DeepFashionAlignment(nn.Module):
         """Return what the phase's stage should have answered.
 
         Args:
-            alignment: of the images.
+            alignment: alignment of the images.
             landmarks: (B, 8, 2), annotated, fractions.
             states: (B, 8).
 

@@ -61,10 +61,10 @@ class FashionNet(nn.Module):
     always does at test. The weights of the losses are the training's.
 
     Args:
-        trunk: with two branches, for the pose and for the whole.
+        trunk: trunk with two branches, for the pose and for the whole.
         num_categories: C.
         num_attributes: A.
-        landmarks_from: where the local branch pools, a control of what that is worth: ``predicted``
+        landmarks_from: landmarks where the local branch pools, as a control: ``predicted``
             is the method; ``oracle`` the annotation, at test too; ``shuffled`` another image's;
             ``corner`` the top-left corner; ``none`` has no local branch.
         pooled_at_truth_in: phases that pool at the annotated landmarks while training.
@@ -72,13 +72,14 @@ class FashionNet(nn.Module):
             the predicted landmarks.
         region: cells a side that are pooled around a landmark.
         bins: a side that they are pooled to.
-        pose_width: of the two full connections of the pose; all defaults of widths are the paper's,
-            as it is read by those who rebuilt it.
-        local_width: of the local branch's.
-        global_width: of the global branch's.
-        fusion_width: of the layer above the local and the global branch; None has none.
+        pose_width: pose width of the two full connections of the pose; all defaults of widths are
+            the paper's, as it is read by those who rebuilt it.
+        local_width: width of the local branch's.
+        global_width: width of the global branch's.
+        fusion_width: fusion width of the layer above the local and the global branch; None has
+            none.
         embedding_width: D. The paper's embedding is the fusion itself, not a projection of it.
-        dropout: of the full connections.
+        dropout: dropout of the full connections.
 
     Raises:
         ValueError: another source, a phase that there is not, or a trunk of other branches.

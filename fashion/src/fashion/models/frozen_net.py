@@ -72,10 +72,10 @@ class FrozenFashionNet(nn.Module):
         num_categories: C.
         num_attributes: A.
         width: channels of the heat maps' layers, a multiple of 8.
-        hidden: of the global and the local branch.
+        hidden: width of the global and the local branch.
         appearance: width of the embedding's projection of the last map.
-        learned: of its learned part.
-        dropout: of what the heads read.
+        learned: weights of its learned part.
+        dropout: dropout of what the heads read.
     """
 
     phases = ("recognition",)

@@ -15,12 +15,12 @@ class Pipeline(nn.Module):
     The two share nothing: each sees the image in its own size.
 
     Args:
-        network: what looks at a garment.
-        detector: what finds it; None where images are of one garment each.
+        network: network that describes a garment.
+        detector: detector of garments; None where images are of one garment each.
     """
 
     replaceable = ("category", "attributes")
-    """Layers that begin anew where the data has other categories or attributes."""
+    """Layers that are reinitialised where the data has other categories or attributes."""
 
     def __init__(
         self,

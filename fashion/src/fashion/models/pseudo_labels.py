@@ -56,10 +56,10 @@ class PseudoLabels(nn.Module):
         """(B, 8, 2), (B, 8) bool -> (B, k), probabilities of the labels.
 
         Args:
-            vectors: as the centres were fitted on.
+            vectors: vectors as the centres were fitted on.
             known: the landmarks that have a place.
-            temperature: of a soft assignment, in proportion to exp(-distance / temperature); None
-                is a hard one.
+            temperature: temperature of a soft assignment, in proportion to exp(-distance /
+                temperature); None is a hard one.
 
         Raises:
             ValueError: the centres are not fitted.
@@ -114,8 +114,8 @@ def fit_centres(vectors: Tensor, known: Tensor, number: int, seed: int = 0) -> T
     Args:
         vectors: (N, 8, 2), of the training set alone.
         known: (N, 8) bool.
-        number: of centres.
-        seed: of k-means.
+        number: number of centres.
+        seed: seed of k-means.
 
     Returns:
         (number, 8, 2) float32, on the CPU.

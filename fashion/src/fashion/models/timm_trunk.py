@@ -25,10 +25,11 @@ def timm_trunk(
     """Build a trunk of a timm network whose layers follow one another.
 
     Args:
-        num_branches: of the trunk; every branch starts from the same weights.
+        num_branches: number of branches of the trunk; every branch starts from the same weights.
         model: timm's name of it, e.g. ``resnet50``, ``convnext_tiny``, ``mobilenetv3_large_100``.
-        stride: of the last level that is shared, pixels; the levels behind it are the branch.
-        grid: as `Trunk`'s.
+        stride: stride of the last level that is shared, pixels; the levels behind it are the
+            branch.
+        grid: grid as `Trunk`'s.
         pretrained: ImageNet weights, or a file of weights (`vision_shared.pretrained`).
         last: stride of the last level of the branches, pixels; None for the network's.
         frozen: the shared layers keep their weights, and all layers their batch statistics.

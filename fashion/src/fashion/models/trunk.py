@@ -17,9 +17,9 @@ class Trunk(NamedTuple):
             pooled from.
         branches: each (B, C, h, w) -> (B, C', h', w').
         channels: C.
-        stride: of the shared features, pixels.
+        stride: stride of the shared features, pixels.
         branch_channels: C'.
-        branch_stride: of the branches' features, pixels.
+        branch_stride: stride of the branches' features, pixels.
         grid: cells a side that a branch's features are max-pooled to before full connections.
         fc: first weights and biases of one full connection after the other, where there are some.
     """
@@ -40,10 +40,10 @@ def small_trunk(
     """Build a trunk for images of 64 to 96 pixels: a quarter of the size, then an eighth.
 
     Args:
-        num_branches: of the trunk.
-        channels: of the four shared convolutions.
+        num_branches: number of branches of the trunk.
+        channels: channels of the four shared convolutions.
         branch: channels of a branch's two.
-        grid: as `Trunk`'s.
+        grid: grid as `Trunk`'s.
     """
     c1, c2, c3, c4 = channels
     shared = nn.Sequential(
@@ -77,7 +77,7 @@ class FullyConnected(nn.Module):
         channels: C.
         grid: cells a side.
         width: D.
-        dropout: of the D outputs.
+        dropout: dropout of the D outputs.
     """
 
     def __init__(self, channels: int, grid: int, width: int, dropout: float) -> None:

@@ -51,9 +51,9 @@ def look(
     """Find the garments of photographs of people.
 
     Args:
-        recogniser: finds them.
+        recogniser: recogniser that finds them.
         split: "development" or "test"; both without it.
-        folder: of unpacked packages (`vision_shared.photographs`); without it those that are
+        folder: folder of unpacked packages (`vision_shared.photographs`); without it those that are
             installed.
     """
     out = []

@@ -24,7 +24,7 @@ COMMITTED = 32
 """Images between two points to which a command that is killed goes back."""
 
 MIN_GROWTH = 0.1
-"""Share of garments outside the approximate index from which on it is made anew."""
+"""Share of garments outside the approximate index from which on it is made again."""
 
 
 def find_pictures(paths: Iterable[Path], index: Path, report: Callable[[str], None]) -> list[Path]:
@@ -33,7 +33,8 @@ def find_pictures(paths: Iterable[Path], index: Path, report: Callable[[str], No
     Args:
         paths: files and folders that the user named; see `vision_shared.folders.find_files`.
         index: the index's folder.
-        report: takes a line for the user about what was found in a folder, or left out.
+        report: function that takes a line for the user about what was found in a folder, or left
+            out.
 
     Raises:
         InputError: a path is not there, or a folder holds no image.
@@ -68,8 +69,8 @@ class PictureAdder:
     """Adds the garments of images to an index, some images at a time.
 
     Args:
-        writer: of the index.
-        recogniser: finds and describes them.
+        writer: writer of the index.
+        recogniser: recogniser that finds and describes them.
     """
 
     def __init__(self, writer: IndexWriter, recogniser: Recogniser) -> None:
@@ -142,10 +143,10 @@ def update_known(
     Those that are gone are reported alone: perhaps a disk is not there.
 
     Args:
-        writer: of the index.
-        pictures: that are there, of `find_pictures`.
+        writer: writer of the index.
+        pictures: images that are there, of `find_pictures`.
         inputs: the folders that they were looked for in.
-        report: takes a line for the user.
+        report: function that takes a line for the user.
     """
     known = known_pictures(IndexFiles(writer.folder))
     there = {str(path) for path in pictures}
@@ -198,7 +199,7 @@ def finish(writer: IndexWriter, lists_from: int = LISTS_FROM, sample: int = SAMP
     """Make or leave the approximate index; return a line about how the index is searched.
 
     Args:
-        writer: of the index.
+        writer: writer of the index.
         lists_from: garments from which on search is approximate.
         sample: garments that its recall is measured on.
     """

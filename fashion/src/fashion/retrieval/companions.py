@@ -5,7 +5,7 @@ import numpy as np
 from fashion.garment import Garment
 from fashion.retrieval.garment_index import GarmentIndex, Hit
 
-MOST_IN_A_PHOTOGRAPH = 8
+MAX_PER_PHOTO = 8
 """Garments of a photograph follow each other in an index: how far its others are looked for."""
 
 
@@ -13,9 +13,9 @@ def goes_with(index: GarmentIndex, garment: Garment, top: int, similar: int = 30
     """Return garments that are seen beside others which are like a given one.
 
     Args:
-        index: of photographs of people; one of single garments has no answer.
-        garment: what is to be worn with something.
-        top: how many.
+        index: index of photographs of people; one of single garments has no answer.
+        garment: garment to find companions for.
+        top: number of results.
         similar: garments of the index, those most like the given one, whose photographs are
             looked at.
 
@@ -24,8 +24,8 @@ def goes_with(index: GarmentIndex, garment: Garment, top: int, similar: int = 30
     """
     found: dict[int, float] = {}
     for hit in index.nearest(garment.embedding[None], similar)[0]:
-        first = max(0, hit.row - MOST_IN_A_PHOTOGRAPH)
-        rows = range(first, min(len(index), hit.row + MOST_IN_A_PHOTOGRAPH + 1))
+        first = max(0, hit.row - MAX_PER_PHOTO)
+        rows = range(first, min(len(index), hit.row + MAX_PER_PHOTO + 1))
         lines = dict(zip(rows, index.files.lines(list(rows)), strict=True))
         kinds = index.files.rows["type"]
         for row, line in lines.items():

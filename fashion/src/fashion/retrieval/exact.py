@@ -46,8 +46,8 @@ def exact_nearest(
     Args:
         blocks: first row and vectors (n, D) of consecutive parts.
         queries: (Q, D).
-        k: how many are wanted.
-        faiss: from `find_faiss`.
+        k: number that is wanted.
+        faiss: faiss from `find_faiss`.
     """
     found = Nearest(np.full((len(queries), k), -np.inf), np.full((len(queries), k), -1))
     for first, vectors in blocks:

@@ -33,7 +33,7 @@ class Hit(NamedTuple):
     """A garment that was found.
 
     Attributes:
-        row: of the index.
+        row: row of the index.
         score: the cosine of the angle between embeddings, or of `GarmentIndex.similar_style`;
             higher is more similar.
     """
@@ -50,7 +50,7 @@ class GarmentIndex:
             were, and what became of them.
 
     Args:
-        folder: of the index.
+        folder: folder of the index.
         faiss: the module; None does everything in torch, exactly. By default what is installed.
 
     Raises:
@@ -89,7 +89,7 @@ class GarmentIndex:
 
         Args:
             queries: (Q, D), of length 1.
-            top: how many.
+            top: number of results.
             among: ascending rows to search, exactly; None is all.
 
         Raises:
@@ -115,7 +115,7 @@ class GarmentIndex:
         Args:
             embedding: (D,), of the query.
             attributes: its probabilities, of all the attributes of the index.
-            top: how many.
+            top: number of results.
             among: ascending rows to search; None is all.
         """
         asked = np.array([attributes[name] for name in self.files.manifest.attributes])
@@ -134,7 +134,7 @@ class GarmentIndex:
         """Return the rows of garments of one of the categories, with all of the attributes.
 
         Args:
-            categories: names, in any case; none is any category.
+            categories: names of categories, in any case; none is any category.
             attributes: words, likewise; a garment has those of a probability of at least 0.5.
 
         Raises:
@@ -231,9 +231,11 @@ class GarmentIndex:
         assert settings is not None
         scores, ids = inverted.search(queries, top)
         rows = np.where(ids >= 0, np.searchsorted(self._ids, ids), -1)
-        if (self._ids[rows.clip(max=len(self) - 1)] != ids)[ids >= 0].any():
+        if (self._ids[rows.clip(0, len(self) - 1)] != ids)[ids != -1].any():
             path = self.files.folder / settings.file
-            raise InputError(f"{path}: damaged: ids that no garment has; make the index anew")
+            raise InputError(f"{path}: damaged: ids that no garment has; build the index again")
+        if (rows < 0).all(1).any():  # the lists that a query looked into were empty
+            return exact_nearest(self._blocks(None), queries, top, self._faiss)
         found = Nearest(np.where(ids >= 0, scores, -np.inf).astype(np.float64), rows)
         tail = int(np.searchsorted(self._ids, settings.covers))
         later = exact_nearest(self._blocks(None, tail), queries, top, self._faiss)

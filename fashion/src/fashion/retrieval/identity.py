@@ -50,32 +50,32 @@ def matching_recogniser(
     """Load the network that an index was made with.
 
     Args:
-        folder: of the index.
-        manifest: what it is.
-        checkpoint: where the network is now; None where it was.
+        folder: folder of the index.
+        manifest: description of the index.
+        checkpoint: path of the network now; None where it was.
         device: its name.
-        load: makes the recogniser; None is `load_recogniser`.
+        load: function that makes the recogniser; None is `load_recogniser`.
 
     Raises:
         ModelError: the network is not there, or is another one, or sees images in another way.
     """
     path = checkpoint or manifest.checkpoint
-    if checkpoint is None and not Path(path).is_file() and SHIPPED.is_file():
-        path = str(SHIPPED)  # the package's own may lie elsewhere since: the digest tells
+    if checkpoint is None and not Path(path).is_file() and _is_shipped(manifest):
+        path = str(SHIPPED)  # the package's own, which lies elsewhere since
     if not Path(path).is_file():
         raise ModelError(f"{path}: no such checkpoint; --checkpoint names the one of {folder}")
     digest = model_digest(path)
     if digest != manifest.model:
         raise ModelError(
             f"{path}: network {digest[:12]}, but {folder} was made with {manifest.model[:12]}; "
-            "name that one with --checkpoint, or make the index anew"
+            "name that one with --checkpoint, or build the index again"
         )
     recogniser = (load or load_recogniser)(path, device)
     transform = plain(recogniser.transform)
     if transform != manifest.transform:
         raise ModelError(
             f"{folder}: made of images seen as {json.dumps(manifest.transform)}, this version "
-            f"sees them as {json.dumps(transform)}; make the index anew"
+            f"sees them as {json.dumps(transform)}; build the index again"
         )
     return recogniser
 
@@ -90,11 +90,11 @@ def open_with_network(
     """Open an index, report what a user should know of it, and load its network.
 
     Args:
-        folder: of the index.
-        checkpoint: where the network is now; None where it was.
+        folder: folder of the index.
+        checkpoint: path of the network now; None where it was.
         device: its name.
         load: see `matching_recogniser`.
-        report: gets the notices.
+        report: function that takes the notices.
 
     Raises:
         InputError: there is no index, it is damaged, or empty.
@@ -104,6 +104,10 @@ def open_with_network(
     for notice in index.notices:
         report(notice)
     return index, matching_recogniser(folder, index.files.manifest, checkpoint, device, load)
+
+
+def _is_shipped(manifest: Manifest) -> bool:
+    return SHIPPED.is_file() and model_digest(SHIPPED) == manifest.model
 
 
 def model_digest(checkpoint: str | Path) -> str:

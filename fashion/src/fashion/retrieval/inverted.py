@@ -33,7 +33,7 @@ ITERATIONS = 8
 SAMPLE = 1000
 """Garments that the tuning asks for, and again the measurement."""
 
-REMEDY = "make the index anew"
+REMEDY = "build the index again"
 
 Blocks = Callable[[], Iterable[tuple[int, Vectors]]]
 
@@ -68,8 +68,8 @@ class InvertedIndex:
         """Distribute vectors over lists, in a new file.
 
         Args:
-            path: of the file.
-            blocks: gives the vectors in parts, each time from the start.
+            path: path of the file.
+            blocks: function that gives the vectors in parts, each time from the start.
             ids: (N,), of all of them.
             dimension: D.
             faiss: the module.
@@ -105,6 +105,8 @@ class InvertedIndex:
         if sizes.min() < 0 or sizes.max() * entry > begin or sizes.sum() * entry != begin:
             raise InputError(f"{path}: damaged: sizes that do not fit the file; {REMEDY}")
         centres = np.fromfile(path, "<f4", num_lists * dimension, offset=begin + 8 * num_lists)
+        if not np.isfinite(centres).all():
+            raise InputError(f"{path}: damaged: centres that are no numbers; {REMEDY}")
         index = _empty(num_lists, dimension, faiss)
         index.quantizer.add(centres.reshape(num_lists, dimension))
         lists = faiss.OnDiskInvertedLists()

@@ -59,7 +59,7 @@ def timeline_page(timeline: Mapping[str, Any], spotted: Sequence[Spotted], folde
     Args:
         timeline: ``video`` and ``seconds``.
         spotted: its garments.
-        folder: of the page, from which it refers to the video.
+        folder: folder of the page, from which it refers to the video.
     """
     video = Path(timeline["video"])
     name = escape(video.name)

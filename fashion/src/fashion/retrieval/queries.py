@@ -26,11 +26,11 @@ class Search:
     """How photos are searched for.
 
     Attributes:
-        index: what is searched.
+        index: index that is searched.
         recogniser: the network that made it.
-        top: how many garments are wanted.
-        categories: that they may have; none is all.
-        attributes: that they all have.
+        top: number of garments that are wanted.
+        categories: categories that they may have; none is all.
+        attributes: attributes that they all have.
         by_style: similar style, in place of similar looks.
         on_street: garments are looked for, and each is searched for; otherwise a photo is one
             garment, as the images of the index are: the best one found, or the photo whole.
@@ -90,9 +90,9 @@ def search_photo(
     Args:
         photo: the image.
         search: how.
-        rows: of `Search.rows`.
-        name: of both, without what each one's own name ends in.
-        overwrite: replace files of those names.
+        rows: rows of `Search.rows`.
+        name: name of both, without what each one's own name ends in.
+        overwrite: whether to replace files of those names.
 
     Returns:
         What NAME.json holds: the photo's ``garments``, each with its ``hits``.

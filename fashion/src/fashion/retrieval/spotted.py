@@ -14,7 +14,7 @@ class Spotted:
     Attributes:
         facts: plain values: ``number``, ``first`` and ``last`` seconds, ``sightings``,
             ``best_time``, its description at that time, and its ``hits``.
-        thumbnail: of its best sighting.
+        thumbnail: thumbnail of its best sighting.
         hits: small images of the garments that it is like.
     """
 

@@ -29,9 +29,9 @@ class Spotter:
     """Finds garments in videos and looks them up.
 
     Args:
-        index: where they are looked up.
+        index: index that is searched.
         recogniser: the network that made it.
-        top: how many similar garments each gets.
+        top: number of similar garments that each gets.
         per_second: frames looked at in a second of video.
     """
 
@@ -82,8 +82,8 @@ def spot_video(
     Args:
         video: the file.
         spotter: looks at it.
-        name: of both, without what each one's own name ends in.
-        overwrite: replace files of those names.
+        name: name of both, without what each one's own name ends in.
+        overwrite: whether to replace files of those names.
 
     Returns:
         What the timeline holds, and one line about what of the video could not be decoded, or None.

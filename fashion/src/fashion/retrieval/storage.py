@@ -47,7 +47,7 @@ class Inverted:
     Attributes:
         file: its name.
         covers: ids below this one are in it; later garments are searched exactly.
-        num_lists: that the vectors are distributed over.
+        num_lists: number of lists that the vectors are distributed over.
         num_probes: lists that a query looks into.
         recall: share of queries whose nearest other garment is found, on data other than that
             which ``num_probes`` was tuned on.
@@ -65,19 +65,19 @@ class Manifest:
     """What an index is.
 
     Attributes:
-        checkpoint: where the network was.
+        checkpoint: path of the network at that time.
         model: its `fashion.retrieval.identity.model_digest`.
         transform: the recogniser's.
         whole: images were taken whole, each for one garment; else garments were looked for.
         dimension: D; 0 before the first garment.
         attributes: names of the A attributes.
-        categories: names; rows hold their places.
+        categories: names of the categories; rows hold their places.
         generation: N of the file names.
         num: garments.
-        num_bytes: of the lines.
-        next_id: of the next garment; ids ascend and are never used again.
+        num_bytes: number of bytes of the lines.
+        next_id: id of the next garment; ids ascend and are never used again.
         unfinished: folders whose addition was not finished.
-        inverted: of a large index.
+        inverted: inverted lists of a large index.
     """
 
     checkpoint: str
@@ -121,7 +121,7 @@ def read_manifest(folder: Path) -> Manifest:
         return Manifest(**values, inverted=None if inverted is None else _read_inverted(inverted))
     except (PlainError, KeyError, TypeError, AttributeError) as error:
         reason = f"no {error}" if isinstance(error, KeyError) else one_line(error)
-        raise InputError(f"{path}: damaged ({reason}); make the index anew") from error
+        raise InputError(f"{path}: damaged ({reason}); build the index again") from error
 
 
 _LISTS = re.compile(r"inverted\.\d+\.\d+\.(lists|faiss)")
@@ -153,8 +153,8 @@ class IndexFiles:
     """The files of an index, to read.
 
     Attributes:
-        folder: of the index.
-        manifest: what it is.
+        folder: folder of the index.
+        manifest: description of the index.
         rows: (num,) of `ROW`.
 
     Raises:
@@ -183,7 +183,7 @@ class IndexFiles:
         """
         found = self._read("vectors", np.dtype("<f4"), self.manifest.dimension, start, stop)
         if not np.isfinite(found).all():
-            raise InputError(f"{self.path('vectors')}: damaged; make the index anew")
+            raise InputError(f"{self.path('vectors')}: damaged; build the index again")
         return found
 
     def attributes(self, start: int = 0, stop: int | None = None) -> NDArray[np.float32]:
@@ -233,7 +233,7 @@ class IndexFiles:
         except (PlainError, KeyError, TypeError) as error:
             reason = f"no {error}" if isinstance(error, KeyError) else one_line(error)
             raise InputError(
-                f"{self.path('garments')}: a damaged line ({reason}); make the index anew"
+                f"{self.path('garments')}: a damaged line ({reason}); build the index again"
             ) from error
         return facts
 
@@ -254,7 +254,9 @@ class IndexFiles:
             path = self.path(kind)
             there = path.stat().st_size if path.is_file() else 0
             if there < size:
-                raise InputError(f"{path}: {there} of {size} bytes are there; make the index anew")
+                raise InputError(
+                    f"{path}: {there} of {size} bytes are there; build the index again"
+                )
 
     def _check_rows(self) -> None:
         ids, offsets, places = (self.rows[name] for name in ("id", "offset", "category"))
@@ -264,7 +266,7 @@ class IndexFiles:
         inside = ids[0] >= 0 and ids[-1] < self.manifest.next_id and offsets[0] == 0
         inside = inside and offsets[-1] < self.manifest.num_bytes
         if not (ascends and inside and (places < len(self.manifest.categories)).all()):
-            raise InputError(f"{self.path('rows')}: damaged; make the index anew")
+            raise InputError(f"{self.path('rows')}: damaged; build the index again")
 
 
 _LINE = {"id": int, "file": str, "category": str, "box": list, "attributes": dict}

@@ -34,8 +34,8 @@ def sheet(rows: Sequence[Sequence[tuple[Picture, str]]], columns: int = 7) -> Pi
     """Set small images side by side on white, each with a line below; a row wraps.
 
     Args:
-        rows: of images and lines; each begins on the left.
-        columns: how many stand beside each other at most.
+        rows: rows of images and lines; each begins on the left.
+        columns: largest number that stand beside each other.
     """
     cells = [row[i : i + columns] for row in rows for i in range(0, len(row), columns)]
     width = max(len(row) for row in cells)

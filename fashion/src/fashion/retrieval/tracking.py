@@ -33,17 +33,17 @@ class Track:
     """A garment over time.
 
     Attributes:
-        number: of the track in its video, from 1.
+        number: number of the track in its video, from 1.
         first: when it is first seen, seconds.
         last: when it is last seen.
-        sightings: how often.
-        box: where it was last, pixels.
+        sightings: number of sightings.
+        box: last box, pixels.
         speed: (4,), of the box's sides, pixels a second; 0 until it has been seen twice.
         total: (D,), the sum of its embeddings.
         best: its sighting of the highest score.
-        best_time: of that, seconds.
-        thumbnail: of that, small.
-        categories: how often it was taken for each.
+        best_time: best time, seconds.
+        thumbnail: thumbnail of that, small.
+        categories: number of sightings of each category.
     """
 
     number: int

@@ -45,8 +45,8 @@ class Entry:
 
     Attributes:
         file: the image it is in.
-        stamp: what that file was.
-        garment: what it looks like.
+        stamp: state of that file.
+        garment: description of the garment.
         thumbnail: (h, w, 3), small.
     """
 
@@ -60,8 +60,8 @@ class IndexWriter:
     """Adds to an index and removes from it; see `opened`.
 
     Attributes:
-        folder: of the index.
-        manifest: what it is as of the latest change that counts.
+        folder: folder of the index.
+        manifest: description of the index as of the latest change that counts.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -170,9 +170,9 @@ def opened(folder: Path, begin: Manifest | None = None) -> Iterator[IndexWriter]
     """Yield the one writer of an index; what an interrupted one left behind is cut off.
 
     Args:
-        folder: of the index.
-        begin: make an index that is this, or go on with one like it that was never finished; None
-            is for one that is there.
+        folder: folder of the index.
+        begin: whether to make an index that is this, or go on with one like it that was never
+            finished; None is for one that is there.
 
     Raises:
         InputError: there is no index, it is damaged, or another command is changing it; of one that
@@ -234,7 +234,7 @@ def _with_names(manifest: Manifest, garments: Sequence[Garment]) -> Manifest:
         if tuple(garment.attributes) != attributes:
             raise ModelError(
                 f"the network names {len(garment.attributes)} attributes, the index has "
-                f"{len(attributes)} other ones; make the index anew"
+                f"{len(attributes)} other ones; build the index again"
             )
     added = dict.fromkeys(g.category for g in garments if g.category not in manifest.categories)
     return replace(
@@ -250,7 +250,7 @@ def _embeddings(garments: Sequence[Garment], manifest: Manifest) -> NDArray[np.f
         if garment.embedding.shape != (manifest.dimension,):
             raise ModelError(
                 f"the network's embeddings have {garment.embedding.shape} numbers, those of the "
-                f"index {manifest.dimension}; make the index anew"
+                f"index {manifest.dimension}; build the index again"
             )
     vectors = np.stack([garment.embedding for garment in garments]).astype("<f4")
     lengths = np.linalg.norm(vectors, axis=1)

@@ -66,7 +66,7 @@ def mask_of_boxes(
 
     Args:
         image: RGB uint8.
-        boxes: from `boxes_of`, or of an annotator.
+        boxes: boxes from `boxes_of`, or of an annotator.
         probabilities: (L, H, W), what a network says at present; None before there is one.
     """
     mask = np.zeros(image.shape[:2], np.uint8)

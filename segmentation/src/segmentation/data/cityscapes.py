@@ -27,7 +27,7 @@ def cityscapes_set(root: Path, split: str) -> SegmentationSet:
     """A part of Cityscapes, in the order of cities and frames; samples of ``test`` have no mask.
 
     Args:
-        root: holds leftImg8bit and gtFine.
+        root: folder that holds leftImg8bit and gtFine.
         split: one of `SPLITS`.
 
     Raises:

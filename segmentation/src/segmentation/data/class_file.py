@@ -24,7 +24,7 @@ class ClassFile:
     """What a class file says.
 
     Attributes:
-        classes: in VOC's colours where the file has none.
+        classes: classes in VOC's colours where the file has none.
         coloured: whether colours in masks stand for classes.
         ignored: the colour of ignored pixels.
     """

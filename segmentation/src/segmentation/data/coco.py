@@ -36,9 +36,9 @@ class ObjectMask:
     """One annotation.
 
     Attributes:
-        number: of the class in VOC.
+        number: number of the class in VOC.
         crowd: whether it outlines a group.
-        area: in pixels.
+        area: area in pixels.
         outline: polygons (x0, y0, x1, y1, ...) in pixels, where (0, 0) is the corner of the first
             pixel; or how many pixels lie outside, inside, outside, ..., column by column.
     """
@@ -84,7 +84,7 @@ def coco_set(root: Path, split: str) -> SegmentationSet:
     """A part of COCO 2017 with the classes of VOC; reads the annotations, which takes a while.
 
     Args:
-        root: holds train2017, val2017 and annotations.
+        root: folder that holds train2017, val2017 and annotations.
         split: one of `SPLITS`.
 
     Raises:

@@ -23,9 +23,9 @@ class Collage:
     a hundred, and no person is learned with the one background it was rendered before.
 
     Args:
-        pictures: whose people are put in front.
-        photographs: without people, to put behind.
-        share: of images that become a collage, in [0, 1].
+        pictures: images whose people are put in front.
+        photographs: photographs without people, to put behind.
+        share: share of images that become a collage, in [0, 1].
     """
 
     pictures: SegmentationSet

@@ -40,11 +40,12 @@ class PeopleData(SegmentationData):
     Args:
         classes: `parts` of people, or `person`, all parts as one class.
         sets: folder of rendered samples, from which `folder` is written.
-        size, num_train, num_val, num_test, portraits, without_people, photographs: as of
+        size, num_train, num_val, num_test, portraits, without_people, photographs: size, number of
+            train, number of val, number of test, portraits, without people and photographs as of
             `segmentation.data.people.Recipe`.
         collages: share of training images whose people stand elsewhere, as of
             `segmentation.data.collage.Collage`.
-        focus, cameras: as of `segmentation.data.augment.Augmentation`.
+        focus, cameras: focus and cameras as of `segmentation.data.augment.Augmentation`.
         test_photographs: whether a test looks for people in real photographs, too.
         common: the arguments of `SegmentationData` but `classes`.
 
@@ -125,7 +126,7 @@ class VocData(SegmentationData):
     """PASCAL VOC 2012; tests on its 1,449 validation images, as the truth of test is kept back.
 
     Args:
-        train: what trains, a part of `segmentation.data.voc`; `train_aug` is the usual list of
+        train: training split of `segmentation.data.voc`; `train_aug` is the usual list of
             10,582 images with the masks of SBD.
         sbd: SBD's folder `dataset`; `None` looks below `folder`.
         common: the arguments of `SegmentationData` but `classes`.
@@ -153,7 +154,7 @@ class VocData(SegmentationData):
 
 
 class CocoData(SegmentationData):
-    """COCO 2017 with the classes of VOC, to train on before VOC; tests on its validation part.
+    """COCO 2017 with the classes of VOC, to train on before VOC; tests on its validation split.
 
     Args:
         common: the arguments of `SegmentationData` but `classes`.
@@ -183,7 +184,7 @@ class CityscapesData(SegmentationData):
 
 
 class HumanParsingData(SegmentationData):
-    """A human parsing set (`segmentation.data.human_parsing`); tests on its validation part.
+    """A human parsing set (`segmentation.data.human_parsing`); tests on its validation split.
 
     Args:
         name: `person_part`, `lip`, `atr` or `cihp`.
@@ -203,10 +204,10 @@ class HumanParsingData(SegmentationData):
 
 
 class FolderData(SegmentationData):
-    """A folder of the user's own (`segmentation.data.folder`); tests on its validation part.
+    """A folder of the user's own (`segmentation.data.folder`); tests on its validation split.
 
     Args:
-        folder: holds images, masks and a class file.
+        folder: folder that holds images, masks and a class file.
         common: the arguments of `SegmentationData` but `classes`.
 
     Raises:

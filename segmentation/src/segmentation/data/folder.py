@@ -39,8 +39,8 @@ class FolderMasks:
     white, 255 is the second class: else it is ignored.
 
     Attributes:
-        class_file: says what numbers or colours stand for.
-        paths: of all masks, of every split.
+        class_file: path of the file that defines what numbers or colours stand for.
+        paths: paths of all masks, of every split.
     """
 
     class_file: ClassFile
@@ -82,8 +82,8 @@ class Folder:
     """A folder of images and masks; without lists, the last fifth in natural order is ``val``.
 
     Attributes:
-        root: holds images, masks and a class file.
-        images: by their names without suffix, in natural order.
+        root: folder that holds images, masks and a class file.
+        images: images by their names without suffix, in natural order.
         masks: their reader.
     """
 

@@ -77,9 +77,9 @@ class ParsingSet:
     """A human parsing set.
 
     Attributes:
-        classes: of its masks.
-        page: where it is from.
-        samples: lists a split below a root; takes a remedy for what is missing.
+        classes: classes of its masks.
+        page: address of its page.
+        samples: function that lists a split below a root; takes a remedy for what is missing.
     """
 
     classes: ClassList

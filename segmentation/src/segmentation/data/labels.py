@@ -19,7 +19,7 @@ class ClassList:
     """What the numbers 0, 1, ... in a mask mean.
 
     Attributes:
-        names: of the classes, in the order of their numbers; at most 255.
+        names: names of the classes, in the order of their numbers; at most 255.
         palette: RGB in [0, 255], one for each name.
 
     Raises:

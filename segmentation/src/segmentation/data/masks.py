@@ -53,7 +53,7 @@ def read_colours(path: Path, classes: ClassList, ignored: Colour = CREAM) -> Mas
     A palette or grey PNG is read as class numbers all the same.
 
     Args:
-        path: of the mask.
+        path: path of the mask.
         classes: the palette says which colour stands for which.
         ignored: the colour of pixels to ignore.
 
@@ -97,10 +97,10 @@ def write_mask(path: Path, mask: Mask, classes: ClassList, *, overwrite: bool = 
     """Write a mask whole or not at all, as a palette PNG in the classes' colours.
 
     Args:
-        path: ends in .png.
+        path: path that ends in .png.
         mask: (H, W), uint8.
-        classes: whose colours the palette takes.
-        overwrite: replace a file of that name; false for an output the user named.
+        classes: classes whose colours the palette takes.
+        overwrite: whether to replace a file of that name; false for an output the user named.
 
     Raises:
         ValueError: another shape or type of array.

@@ -3,7 +3,7 @@
 JPEGImages/train_00000.jpg
 SegmentationClass/train_00000.png            parts; 255: pixels that more than one of them covers
 ImageSets/Segmentation/{train,val,test}.txt
-recipe.json                                  what was rendered; another recipe renders anew
+recipe.json                                  what was rendered; another recipe renders again
 """
 
 import json

@@ -31,7 +31,7 @@ class Photograph:
     """A photograph.
 
     Attributes:
-        name: of its file.
+        name: name of its file.
         image: RGB uint8 (H, W, 3).
         person: uint8 (H, W), 1 for people, 0 for all else, 255 where it does not count.
     """

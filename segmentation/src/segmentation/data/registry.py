@@ -19,9 +19,10 @@ class DataSet:
     """A data set.
 
     Attributes:
-        root: where it lies unless another folder is named; the ``folder`` of its config.
-        splits: that `vision_shared.check_data` reads.
-        load: reads the list of a split below a root, and reports the faults of what it converts.
+        root: folder unless another one is named; the ``folder`` of its config.
+        splits: splits that `vision_shared.check_data` reads.
+        load: function that reads the list of a split below a root, and reports the faults of what
+            it converts.
         optional: splits that may be missing.
         config: name of its file in ``conf/data``, where that is another.
         has_server: whether a server takes the results of its test.

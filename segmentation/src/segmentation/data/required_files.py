@@ -10,8 +10,8 @@ def need(path: Path, remedy: str) -> Path:
     """Return a path that has to exist.
 
     Args:
-        path: of a file or folder of the data set.
-        remedy: where to get the data set, and the layout expected.
+        path: path of a file or folder of the data set.
+        remedy: source of the data set, and the layout expected.
 
     Raises:
         FileNotFoundError: it does not exist.

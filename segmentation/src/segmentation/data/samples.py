@@ -26,9 +26,10 @@ class TrainingSamples(Dataset[dict[str, Any]]):
     """Augmented images of one size, by the (index, seed) pairs of `EpochSampler`.
 
     Args:
-        pictures: with masks.
-        augmentation: makes them one size.
-        collage: changes an image and its mask before, by a seed; `None` changes nothing.
+        pictures: images with masks.
+        augmentation: augmentation that makes them one size.
+        collage: collage that changes an image and its mask before, by a seed; `None` changes
+            nothing.
     """
 
     def __init__(

@@ -34,9 +34,9 @@ def convert_masks(
 
     Args:
         folder: SBD's ``cls``.
-        names: of the masks.
+        names: names of the masks.
         cache: folder for the PNGs of this and other folders.
-        report: takes the fault of a file that cannot be used, which is left out.
+        report: function that takes the fault of a file that cannot be used, which is left out.
 
     Raises:
         InputError: as ``report`` does.
@@ -132,5 +132,5 @@ def _read_sources(path: Path) -> dict[str, list[int] | None]:
     try:
         content = parse_json(path.read_bytes())
     except (FileNotFoundError, PlainError):
-        return {}  # then all are converted anew
+        return {}  # then all are converted again
     return content if isinstance(content, dict) else {}

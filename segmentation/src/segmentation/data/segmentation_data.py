@@ -37,8 +37,8 @@ class SegmentationData(TaskData, ABC):
     images, and all images of a batch have one size.
 
     Args:
-        classes: of the masks.
-        folder: of this data set.
+        classes: classes of the masks.
+        folder: folder of this data set.
         crop_size: side of the training squares, in pixels.
         scale: smallest and largest random factor before the crop.
         jitter: largest relative change of brightness, contrast and saturation, in [0, 1].

@@ -28,9 +28,9 @@ class Sample:
     """An image and where its mask comes from.
 
     Attributes:
-        name: without folder and suffix, as lists and submissions name it.
-        image_path: of the image.
-        mask_path: of the file that holds its mask; None where the truth is kept back.
+        name: name without folder and suffix, as lists and submissions name it.
+        image_path: image path of the image.
+        mask_path: path of the file that holds its mask; None where the truth is kept back.
     """
 
     name: str
@@ -48,9 +48,10 @@ class SegmentationSet:
     this is refused, never guessed.
 
     Attributes:
-        classes: what the masks' numbers mean.
-        samples: in the order of the official list.
-        read_mask_of: reads the mask of a sample that has one; raises `InputError`.
+        classes: names of the masks' numbers.
+        samples: samples in the order of the official list.
+        read_mask_of: function that reads the mask of a sample that has one; raises
+            `InputError`.
     """
 
     classes: ClassList

@@ -40,13 +40,13 @@ def voc_set(
     """A part of VOC 2012, or of another data set in VOC's layout.
 
     Args:
-        root: holds VOCdevkit/VOC2012, or is the folder VOC2012 itself.
+        root: folder that holds VOCdevkit/VOC2012, or is the folder VOC2012 itself.
         split: one of `SPLITS`; samples of ``test`` have a mask where the data set has (VOC's has
             none).
-        classes: of the masks.
+        classes: classes of the masks.
         sbd: SBD's folder ``dataset``, for ``train_aug``; else looked for below ``root``.
-        cache: for SBD's masks as PNG files; None is a folder beside them.
-        report: takes the fault of a mask of SBD, which is left out.
+        cache: cache for SBD's masks as PNG files; None is a folder beside them.
+        report: function that takes the fault of a mask of SBD, which is left out.
 
     Raises:
         FileNotFoundError: the data is not there; says where to get it.

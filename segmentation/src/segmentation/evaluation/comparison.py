@@ -130,7 +130,7 @@ class StageCounts:
     """Where the cells of a cascade's grid leave, and how often rightly so.
 
     Args:
-        number: of stages.
+        number: number of stages.
     """
 
     def __init__(self, number: int) -> None:

@@ -44,8 +44,9 @@ def person_tables(photographs: Sequence[Marked], systems: Mapping[str, Find]) ->
     """Return the IoU of people, photograph by photograph, and what is taken for people wrongly.
 
     Args:
-        photographs: with people, and without.
-        systems: by their names; the worst photographs without people are those of the first.
+        photographs: photographs with people, and without.
+        systems: systems by their names; the worst photographs without people are those of the
+            first.
     """
     rows: dict[bool, list[tuple[str, list[float]]]] = {True: [], False: []}
     for photograph in photographs:

@@ -29,10 +29,11 @@ def write_voc_submission(
     """Write results for VOC's server, all of them or none; to send: a .tar.gz of ``results``.
 
     Args:
-        folder: where ``results`` goes; made where it is missing.
-        results: names of images and their classes, uint8 (H, W) of the image's own size.
+        folder: folder of ``results``; made where it is missing.
+        results: names of images and their classes, uint8 (H, W) of the image's own
+            size.
         competition: one of `COMPETITIONS`.
-        split: which list the images are of, ``test`` or ``val``.
+        split: list of the images, ``test`` or ``val``.
 
     Returns:
         The folder with the images.
@@ -55,9 +56,9 @@ def write_cityscapes_submission(folder: Path, results: Iterable[tuple[str, Mask]
     """Write results for Cityscapes's server, all of them or none; to send: a .zip of the folder.
 
     Args:
-        folder: of the images.
-        results: names as CITY_SEQUENCE_FRAME and their train ids, uint8 (1024, 2048); ids are
-            written in their place.
+        folder: folder of the images.
+        results: names as CITY_SEQUENCE_FRAME and their train ids, uint8 (1024, 2048);
+            ids are written in their place.
 
     Returns:
         ``folder``.

@@ -6,9 +6,11 @@ Both are opaque to torch.compile and torch.export: one node each, no graph break
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from segmentation.kernels import local_convolution_cpu, local_distances
+from vision_shared.decompositions import decomposes
 from vision_shared.kernels.on_cuda import kernels_on_cuda
 
 
@@ -125,3 +127,29 @@ local_convolution.register_autograd(_differentiate, setup_context=_setup_context
 for _device in ("cpu", "cuda"):
     local_convolution.register_autocast(_device, torch.float32)
     local_convolution_backward.register_autocast(_device, torch.float32)
+
+
+@decomposes(local_convolution)
+def _(
+    values: Tensor, image: Tensor, weights: Tensor, window: int, reading: str
+) -> tuple[Tensor, Tensor]:
+    """Go through the window line by line: all of it at once takes window^2 times the memory."""
+    channels, (height, width) = image.shape[1], values.shape[2:]
+    before, after = (window - 1) // 2, window // 2
+    content = torch.cat([image, values, torch.ones_like(values[:, :1])], 1)
+    padded = F.pad(content, (before, after, before, after))
+    steps = torch.arange(window, device=values.device)
+    columns = (steps[:, None] + torch.arange(width, device=values.device)).flatten()
+    sums, totals = torch.zeros_like(values), torch.zeros_like(values[:, :1])
+    for line in range(window):
+        read = padded[:, :, line : line + height].index_select(3, columns)
+        seen = read.unflatten(3, (window, width))  # (B, C + L + 1, H, window, W)
+        colour = (seen[:, :channels] - image[:, :, :, None]).square().sum(1)
+        space = ((steps - before) ** 2 + (line - before) ** 2).to(values.dtype)[:, None]
+        share = weights[0] * colour + weights[1] * space
+        count = torch.ones_like(share)
+        if reading == "affinity":
+            share = count = torch.exp(-share)
+        sums = sums + (share[:, None] * seen[:, channels:-1]).sum(3)
+        totals = totals + (count[:, None] * seen[:, -1:]).sum(3)
+    return sums / totals, totals

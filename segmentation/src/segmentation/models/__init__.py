@@ -14,6 +14,7 @@ from torch import nn
 from segmentation.models.adelaide import ContextualPairs
 from segmentation.models.cascade import LayerCascade
 from segmentation.models.deeplab import DeepLab
+from segmentation.models.dilated import DilatedNetwork
 from segmentation.models.dpn import DeepParsingNetwork
 from segmentation.models.fcn import FCN8s
 from segmentation.models.inception import InceptionResNet
@@ -36,6 +37,7 @@ NETWORKS = {
     "adelaide": ContextualPairs,
     "cascade": LayerCascade,
     "deeplab": DeepLab,
+    "dilated": DilatedNetwork,
     "dpn": DeepParsingNetwork,
     "fcn": FCN8s,
 }
@@ -47,7 +49,7 @@ def build_network(
     """Build a network from plain settings, as a checkpoint records them.
 
     Args:
-        name: of the network, a key of `NETWORKS`.
+        name: name of the network, a key of `NETWORKS`.
         num_classes: L.
         trunk: ``name``, a key of `TRUNKS`, and its settings.
         settings: the network's own.

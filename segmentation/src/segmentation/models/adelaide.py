@@ -53,8 +53,8 @@ class ContextualPairs(nn.Module):
         trunk: stages that keep an eighth of the size.
         num_classes: L.
         unary: the arguments of `Unary` but for the first two.
-        width: of the pairwise terms.
-        iterations: of mean field on the grid.
+        width: width of the pairwise terms.
+        iterations: iterations of mean field on the grid.
         strength: weight of the pairwise terms' mean.
         crf: the arguments of `MeanField` but for the classes.
     """

@@ -22,7 +22,7 @@ class TimeBudget:
 
     Args:
         seconds: time of an image, above 0.
-        clock: returns seconds; another one for tests.
+        clock: function that returns seconds; another one for tests.
 
     Raises:
         ValueError: no time.
@@ -52,7 +52,7 @@ class TimeBudget:
         """Return the cells that go on to a stage, (B, h, w) bool, among ``goes_on``.
 
         Args:
-            stage: from 1 on.
+            stage: number of the stage, from 1.
             confidence: (B, h, w), largest probabilities.
             goes_on: (B, h, w) bool, cells that are not above the threshold.
         """

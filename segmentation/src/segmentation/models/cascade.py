@@ -36,8 +36,8 @@ class LayerCascade(nn.Module):
     each on the pixels that reach it, with the statistics of the batch normalisation as they are.
 
     Args:
-        trunk: with ``stages`` and ``channels``; (B, 3, H, W) in [0, 1] in, one grid from the first
-            stage's output on.
+        trunk: trunk with ``stages`` and ``channels``; (B, 3, H, W) in [0, 1] in, one grid from the
+            first stage's output on.
         num_classes: L.
         rho: thresholds in (0, 1], one for each stage but the last, or one for all; 1 lets no pixel
             leave, which is deep supervision alone.
@@ -45,12 +45,12 @@ class LayerCascade(nn.Module):
             ``rho``, as the released code does, ``confidence`` those that leave in a test.
         head_width: channels of the classifiers' 3x3 convolution.
         last_weight: weight of the last stage's loss; the others have 1.
-        fill: what later stages read where pixels have left: ``coarse`` features of blocks, or
-            ``zero``, the paper's.
+        fill: values that later stages read where pixels have left: ``coarse`` features of blocks,
+            or ``zero``, the paper's.
         block: side of the blocks, cells of the grid; odd ones have a cell in their centre.
 
     Attributes:
-        budget: what limits the pixels that go on by the time that is left; None is no limit.
+        budget: limit of the pixels that go on, by the time that is left; None is no limit.
 
     Raises:
         InputError: a later stage that cannot run on a region.

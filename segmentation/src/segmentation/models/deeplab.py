@@ -25,7 +25,7 @@ class DeepLab(nn.Module):
         joint: false is DeepLab: the CRF's weights are fixed, and it is used in evaluation alone.
             True is CRF as RNN: a first phase, ``unary``, trains without the CRF, and a second,
             ``joint``, all of it together.
-        train_iterations: of mean field, where it trains; more are for evaluation.
+        train_iterations: train iterations of mean field, where it trains; more are for evaluation.
         unary: the arguments of `Unary` but for the first two; ``large_fov`` is DeepLab's,
             ``aspp`` DeepLab-v2's.
         crf: the arguments of `MeanField` but for the classes.

@@ -38,8 +38,8 @@ class MeanField(NamedTuple):
     Attributes:
         logits: ``unary - penalty``; a softmax over L gives the new probabilities.
         unary: log-probabilities before the step.
-        smoothed: what the local convolution makes of the probabilities.
-        penalty: what the label contexts make of that.
+        smoothed: output of the local convolution of the probabilities.
+        penalty: output of the label contexts.
     """
 
     logits: Tensor
@@ -56,9 +56,9 @@ class MeanFieldStep(nn.Module):
 
     Args:
         num_classes: L.
-        window: of the local convolution, pixels of the grid; the paper's is 50 at full size.
-        reading: of the local convolution.
-        context_size: of the label contexts.
+        window: window of the local convolution, pixels of the grid; the paper's is 50 at full size.
+        reading: reading of the local convolution.
+        context_size: context size of the label contexts.
         components: K, of the label contexts' mixtures.
         potts: the Potts penalty that training starts from; 0 starts from the unary.
     """
@@ -93,14 +93,16 @@ class DeepParsingNetwork(nn.Module):
     statistics of batch normalisation included.
 
     Args:
-        trunk: with ``channels``; (B, 3, H, W) in [0, 1] -> (B, C, h, w), at any fraction of the
-            size.
+        trunk: trunk with ``channels``; (B, 3, H, W) in [0, 1] -> (B, C, h, w), at any fraction of
+            the size.
         num_classes: L.
-        stride: of the grid of the energy, pixels of the image: 1 is the paper's, 8 costs a 64th of
-            it. The image is averaged over the cells, the trunk's scores are enlarged to the grid.
-        window: as `MeanFieldStep`'s, on that grid; by default the paper's 50 pixels of the image.
-        reading: as `MeanFieldStep`'s, as the rest.
-        activation: of the unary: ``sigmoid``, as the paper's, or ``softmax``.
+        stride: stride of the grid of the energy, pixels of the image: 1 is the paper's, 8 costs a
+            64th of it. The image is averaged over the cells, the trunk's scores are enlarged to the
+            grid.
+        window: window as `MeanFieldStep`'s, on that grid; by default the paper's 50 pixels of the
+            image.
+        reading: reading as `MeanFieldStep`'s, as the rest.
+        activation: activation of the unary: ``sigmoid``, as the paper's, or ``softmax``.
         unary: the arguments of `segmentation.models.unary.Unary` but for the first two; the paper's
             is a classifier behind the trunk.
 

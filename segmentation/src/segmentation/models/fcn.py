@@ -12,7 +12,7 @@ class FCN8s(nn.Module):
     """Scores at a 32nd of the size, refined by scores at a 16th and an eighth (figure 3).
 
     Args:
-        trunk: whose three stages end at an eighth, a 16th and a 32nd of the size.
+        trunk: trunk whose three stages end at an eighth, a 16th and a 32nd of the size.
         num_classes: L.
         auxiliary: whether the scores of the earlier stages are supervised by themselves, too, each
             with weight 1, and what all make together with 2.

@@ -103,8 +103,10 @@ def _encode(keys: Tensor, reach: Tensor) -> tuple[Tensor, Tensor]:
     With room of ``reach`` on either side, so that a neighbour's code is a sum.
     """
     low, high = keys.amin(0) - reach, keys.amax(0) + reach
-    radix = (high - low + 1).flip(0).cumprod(0).flip(0)
-    place = F.pad(radix[1:], (0, 1), value=1)
+    values = [torch.ones_like(low[0])]
+    for size in (high - low + 1)[1:].flip(0):
+        values.append(values[-1] * size)
+    place = torch.stack(values).flip(0)
     return ((keys - low) * place).sum(1), place
 
 

@@ -26,7 +26,7 @@ class InceptionResNet(nn.Module):
 
     Attributes:
         stages: nn.ModuleList, (B, 3, H, W) in [0, 1] -> (B, C, ceil(H/8), ceil(W/8)) -> ...
-        channels: of each stage's output.
+        channels: channels of each stage's output.
 
     Raises:
         ValueError: a cut that is no group, or out of order.

@@ -36,8 +36,8 @@ class LocalConvolution(nn.Module):
         reading: ``affinity`` or ``distance``.
         colour: the weight of the colours' squared distance to begin with, for images in [0, 1];
             by default 50 for an affinity (a deviation of 0.1) and 1 for a distance.
-        space: that of the pixels' squared distance; by default an affinity has a deviation of a
-            quarter of the window, and a distance is 1 at one window away.
+        space: space of the pixels' squared distance; by default an affinity has a deviation of
+            a quarter of the window, and a distance is 1 at one window away.
 
     Raises:
         ValueError: another reading, or a window or weight that is not positive.

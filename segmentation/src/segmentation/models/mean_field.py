@@ -27,8 +27,8 @@ class MeanField(nn.Module):
         position: standard deviation of the appearance kernel over position, pixels.
         colour: over colour, of a range of [0, 1].
         smoothness: standard deviation of the smoothness kernel, pixels.
-        appearance_weight: of the appearance kernel, at the start.
-        smoothness_weight: of the smoothness kernel, at the start.
+        appearance_weight: weight of the appearance kernel, at the start.
+        smoothness_weight: weight of the smoothness kernel, at the start.
         learns: weights and compatibility are parameters (CRF as RNN); else fixed (dense CRF).
     """
 

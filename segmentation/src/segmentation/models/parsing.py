@@ -16,7 +16,7 @@ class Head(NamedTuple):
     Attributes:
         logits: (B, L, h, w), at any size.
         region: (B, h, w) bool, the pixels that the loss is of; None is all of them.
-        weight: of its loss.
+        weight: weight of its loss.
         target: (B, h, w) class ids of its own, with 255 unlabelled; None is the image's.
     """
 

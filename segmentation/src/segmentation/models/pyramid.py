@@ -24,7 +24,7 @@ class PyramidTrunk(nn.Module):
 
     Args:
         model: timm's name of the encoder, whose features come at strides 4, 8, 16 and 32.
-        pretrained: as of `vision_shared.pretrained.create_network`.
+        pretrained: value as of `vision_shared.pretrained.create_network`.
         width: channels of the pyramid and of the stages.
         blocks: residual blocks of each later stage.
         frozen: number of the encoder's first groups of blocks (``blocks``, of MobileNets and
@@ -32,7 +32,7 @@ class PyramidTrunk(nn.Module):
 
     Attributes:
         stages: nn.ModuleList, (B, 3, H, W) in [0, 1] -> (B, C, ceil(H/4), ceil(W/4)) -> ...
-        channels: of each stage's output.
+        channels: channels of each stage's output.
 
     Raises:
         ValueError: an encoder without features at these strides, or without such blocks to freeze.
@@ -62,7 +62,7 @@ class Pyramid(nn.Module):
     those of renders make it blind for photographs.
 
     Args:
-        model, pretrained, width, frozen: as of `PyramidTrunk`.
+        model, pretrained, width, frozen: model, pretrained, width and frozen as of `PyramidTrunk`.
     """
 
     def __init__(self, model: str, pretrained: bool | str, width: int, frozen: int) -> None:

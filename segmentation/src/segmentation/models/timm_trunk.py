@@ -33,7 +33,7 @@ class TimmTrunk(nn.Module):
 
     Attributes:
         stages: nn.ModuleList, (B, 3, H, W) in [0, 1] -> (B, C, ceil(H/8), ceil(W/8)) -> ...
-        channels: of each stage's output.
+        channels: channels of each stage's output.
 
     Raises:
         InputError: no such network or cut, or the grid still changes behind the first stage.

@@ -16,12 +16,13 @@ class SmallTrunk(nn.Module):
 
     Args:
         width: channels of the stages; a block's 3x3 convolutions have ``width // 2``.
-        blocks: in each stage.
-        strides: of the later two stages: (1, 1) keeps an eighth, (2, 2) ends at a 32nd of the size.
+        blocks: blocks in each stage.
+        strides: strides of the later two stages: (1, 1) keeps an eighth, (2, 2) ends at a 32nd of
+            the size.
 
     Attributes:
         stages: nn.ModuleList, (B, 3, H, W) in [0, 1] -> (B, C, ceil(H/8), ceil(W/8)) -> ...
-        channels: of each stage's output.
+        channels: channels of each stage's output.
     """
 
     def __init__(

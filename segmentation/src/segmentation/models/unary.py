@@ -19,7 +19,7 @@ class Unary(nn.Module):
     """A trunk, a head behind its last stage, and in training classifiers behind the earlier ones.
 
     Args:
-        trunk: with ``channels``; with ``stages`` for auxiliary classifiers.
+        trunk: trunk with ``channels``; with ``stages`` for auxiliary classifiers.
         num_classes: L.
         head: ``classifier``, a 1x1 convolution; ``large_fov``, a dilated 3x3 convolution before it;
             ``aspp``, the sum of several of those with dilations of their own.

@@ -161,7 +161,7 @@ def rounded(
     """Return a rounded box (a superellipsoid) that moves with given bones.
 
     Args:
-        name: of the mesh. middle: (3,) metres. axes: (3, 3) rows: across, up, ahead.
+        name: name of the mesh. middle: (3,) metres. axes: (3, 3) rows: across, up, ahead.
         half: half sizes along the axes, metres.
         bones, bone_weights: (4,) of all its vertices.
         look, colour: its material.

@@ -28,7 +28,7 @@ from synthetic_people import catalogue, scene
 from synthetic_people.backgrounds import Backgrounds
 from synthetic_people.sample import Garment, Labels, Sample
 
-VERSION = 3  # raise it when an image or a label would differ; sets are then rendered anew
+VERSION = 3  # raise it when an image or a label would differ; sets are then rendered again
 SHARD = 64  # samples
 RECIPE = "recipe.json"
 KINDS = ("portraits", "faces", "bodies", "motion", "items")
@@ -44,8 +44,8 @@ class Recipe:
             (`catalogue.SHOTS` of each item of clothing).
         count: number of samples.
         size: height and width of images in pixels.
-        seed: which set of its kind.
-        split: of the background photographs; the people of a split are in no other.
+        seed: number of the set among its kind.
+        split: split of the background photographs; the people of a split are in no other.
         per_identity: images in a row of one person.
         backgrounds: folder of photographs without people, None for those of the package.
 
@@ -262,7 +262,7 @@ def read_shard(path: Path) -> Iterator[Sample]:
                 yield decode({part: file.read(f"{row}.{part}") for part in _FILES})
     except (zipfile.BadZipFile, KeyError, OSError, json.JSONDecodeError) as error:
         raise ValueError(
-            f"{path}: expected a shard of rendered people; remove it, and it is rendered anew "
+            f"{path}: expected a shard of rendered people; remove it, and it is rendered again "
             f"({error})"
         ) from None
 

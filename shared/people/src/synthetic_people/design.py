@@ -39,7 +39,7 @@ class Design:
         scale: metres a repetition of the pattern.
         parts: further parts that it has, sorted.
         print_at: x and y metres of a print's centre from the middle of the chest, and its size.
-        seed: of whatever else is random about it: flowers, the print, folds.
+        seed: seed of whatever else is random about it: flowers, the print, folds.
     """
 
     item: int

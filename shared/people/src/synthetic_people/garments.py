@@ -15,6 +15,7 @@ import numpy as np
 from synthetic_people import accessories, assets, body, cloth, landmarks
 from synthetic_people.collars import collar
 from synthetic_people.design import Design
+from synthetic_people.design_attributes import attributes
 from synthetic_people.drape import CLEAR, COLUMNS, RINGS, distance, hull
 from synthetic_people.garment_style import SEAM, has_skirt, style_of
 from synthetic_people.mannequin import Worn
@@ -27,7 +28,7 @@ from synthetic_people.shell import Fitted, fitted, shell
 from synthetic_people.skirts import met, skirt
 from synthetic_people.texture import Texture
 from synthetic_people.trims import trims
-from synthetic_people.wardrobe import CATEGORIES, attributes
+from synthetic_people.wardrobe import CATEGORIES
 from synthetic_people.wearer import Wearer
 
 TUCKED_HEM = 0.22  # level at which a shirt ends inside a waistband
@@ -41,7 +42,7 @@ class Dressed:
     Args:
         meshes: surfaces, at rest; they are posed as the body is.
         worn: the garments, outermost first, as `mannequin.Mannequin` takes them.
-        textures: by the names in the meshes' materials.
+        textures: textures by the names in the meshes' materials.
         hidden: (19158,) vertices of the base mesh that cloth covers, for `body.body_mesh`.
     """
 

@@ -32,7 +32,7 @@ def label_person(
         number: its index in the view.
         mannequin: the person.
         camera: the camera.
-        centre: what is seen at pixel centres.
+        centre: samples at pixel centres.
         person, garment: maps as in `sample.Sample`.
         first_garment: value of this person's first garment in the map.
     """

@@ -15,7 +15,7 @@ def light_for(photo: np.ndarray, towards_camera: np.ndarray, rng: np.random.Gene
     Args:
         photo: (P, Q, 3) uint8 sRGB, the part of it that is seen.
         towards_camera: (3,) direction from the person to the camera.
-        rng: draws the kind of light and its direction.
+        rng: random generator that draws the kind of light and its direction.
     """
     small = to_linear(photo[:: max(photo.shape[0] // 24, 1), :: max(photo.shape[1] // 24, 1)] / 255)
     mean = small.mean((0, 1)) + 0.02

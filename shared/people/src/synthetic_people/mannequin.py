@@ -14,9 +14,12 @@ class Worn:
     """A garment on a person.
 
     Args:
-        item, category, kind, attributes: as in `sample.Garment`.
-        meshes: names of the meshes that it is made of; they begin with the garment's own name.
-        landmarks: for each of `sample.GARMENT_LANDMARKS` that it has, a mesh's name and a vertex.
+        item, category, kind, attributes: item, category, kind and attributes as in
+            `sample.Garment`.
+        meshes: names of the meshes that it is made of; they begin with the garment's
+            own name.
+        landmarks: landmarks for each of `sample.GARMENT_LANDMARKS` that it has, a mesh's name and a
+            vertex.
     """
 
     item: int

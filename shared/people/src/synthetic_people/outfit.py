@@ -135,7 +135,7 @@ def outfit_around(
     Args:
         rng: source of randomness.
         worn: the garment.
-        sex, age, season: as of `outfit`.
+        sex, age, season: sex, age and season as of `outfit`.
     """
     drawn = outfit(rng, sex, age, season)
 

@@ -92,7 +92,8 @@ def patch(
     """Return a patch, None where its field is above 0 nowhere.
 
     Args:
-        field: from coordinates (those of `Shell`, x, y, z and `extra`) to metres inside of it.
+        field: field from coordinates (those of `Shell`, x, y, z and `extra`) to metres inside of
+            it.
         extra: (N,) further coordinates of the shell's vertices.
         colour: linear RGB.
         above: metres above the cloth. fine: how many times each triangle is divided in four.

@@ -30,7 +30,8 @@ class Pose:
     Args:
         mode: kind of the pose, one of `MODES`.
         left, right: limb to its direction.
-        lean, twist, tilt: of the spine: degrees forwards, to the left, to the left side.
+        lean, twist, tilt: lean, twist and tilt of the spine: degrees forwards, to the left, to the
+            left side.
         lift: metres between the lowest point of the body and the ground.
     """
 

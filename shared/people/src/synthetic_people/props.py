@@ -17,7 +17,7 @@ def occluder(
         target: (3,) what it partly hides.
         height: metres of what is to be hidden; the thing is about as large.
         photo: (P, P, 3) uint8 sRGB on it.
-        rng: draws shape, place and size.
+        rng: random generator that draws shape, place and size.
     """
     right, down, _ = camera.axes
     share = rng.uniform(0.6, 0.9)

@@ -50,7 +50,7 @@ def rasterise(
 
     Args:
         meshes: surfaces, posed.
-        textures: that of each mesh, None for a plain one.
+        textures: textures of each mesh, None for a plain one.
         camera: the camera.
         factor: samples a pixel in each direction; 1 samples pixel centres.
     """

@@ -63,7 +63,7 @@ def render(
     Args:
         view: the scene.
         how: camera settings.
-        rng: draws the sensor's noise.
+        rng: random generator that draws the sensor's noise.
         later: the same people, in the same order and with the same meshes, at the next moment;
             the sample then carries optical flow and occlusion.
     """

@@ -21,7 +21,7 @@ class Garment:
         item: number of the design; the same on whoever wears it.
         category: a word of `wardrobe.CATEGORIES`.
         kind: "upper", "lower" or "full".
-        attributes: words of `wardrobe.ATTRIBUTES` that hold.
+        attributes: words of `design_attributes.ATTRIBUTES` that hold.
         box: x, y, width, height in pixels of what is seen of it; zeros where nothing is.
         landmarks: (8, 2) x, y in pixels, by `GARMENT_LANDMARKS`; NaN for those it does not have.
         visibility: (8,) uint8, VISIBLE, OCCLUDED or OUTSIDE.
@@ -44,7 +44,7 @@ class Labels:
         identity: number of the person; the same in all images of one person.
         metadata: age, sex, ancestry, pose mode, expression, yaw ... plain values.
         attributes: CelebA's names of attributes to whether they hold.
-        box: what is seen of the person; zeros where nothing is.
+        box: box of the visible person; zeros where nothing is.
         head_box: skull, hair left out; (0, 0, 0, 0) where the head is outside of the image.
         face_box: brows to chin and cheek to cheek; None where the face is turned away or hidden.
         landmarks: (5, 2) x, y by `FACE_LANDMARKS`.

@@ -171,7 +171,8 @@ class _Actor:
 
     Args:
         person, moment: the person and its expression.
-        pose, later: at the start and after a second, or a gait from `phase` where it walks.
+        pose, later: poses at the start and after a second, or a gait from `phase` where it
+            walks.
         place, turn: metres and radians in the world.
         clothes: the clothes.
     """

@@ -134,7 +134,8 @@ def phenotype(
     Args:
         sex: 0 female, 1 male, and between.
         age: years in [10, 90].
-        muscle, weight, height, proportions, cup, firmness: in [0, 1], .5 the average.
+        muscle, weight, height, proportions, cup, firmness: muscle, weight, height, proportions, cup
+            and firmness in [0, 1], .5 the average.
         ancestry: shares of "african", "asian" and "caucasian", equal by default; any sum.
     """
     if not 10 <= age <= 90:

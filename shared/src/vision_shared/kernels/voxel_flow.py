@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from vision_shared.decompositions import decomposes
 from vision_shared.kernels import voxel_flow_cpu
 from vision_shared.kernels.on_cuda import kernels_on_cuda
 
@@ -106,3 +107,19 @@ def _differentiate(ctx: Any, grad: Tensor | None, _: None) -> tuple[Tensor | Non
 
 
 voxel_flow.register_autograd(_differentiate, setup_context=_setup_context)
+
+
+@decomposes(voxel_flow)
+def _(
+    frames: Tensor, flow: Tensor, weights: Tensor, offsets: Tensor, keep_reads: bool
+) -> tuple[Tensor, Tensor]:
+    from vision_shared.layers.sampling import sample_bilinear  # which is built on this file
+
+    height, width = flow.shape[2:]
+    x, y = (torch.arange(n, dtype=flow.dtype, device=flow.device) for n in (width, height))
+    pixels = torch.stack([x.expand(height, width), y[:, None].expand(height, width)], -1)
+    out = torch.zeros_like(frames[:, 0], dtype=flow.dtype)
+    for k in range(frames.shape[1]):
+        points = pixels + offsets[:, k, None, None, None] * flow.permute(0, 2, 3, 1)
+        out = out + weights[:, k, None] * sample_bilinear(frames[:, k].to(flow.dtype), points)
+    return out.to(frames.dtype), flow.new_empty(0)

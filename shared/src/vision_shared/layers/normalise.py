@@ -14,7 +14,7 @@ class Normalise(nn.Module):
     They are settings of the network, not tensors of its state.
 
     Args:
-        mean: of each channel; those of ImageNet unless said.
+        mean: mean of each channel; those of ImageNet unless said.
         std: likewise.
     """
 

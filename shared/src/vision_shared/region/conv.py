@@ -42,8 +42,9 @@ def region_conv2d(
         bias: (O,).
         region: The active pixels.
         dilation: Rows and columns between taps, or one number for both.
-        inactive: What a tap reads at an inactive pixel: "zero", or "frozen", the map as it is.
-        residual: As the result: (B, O, H, W) or (M, O).
+        inactive: value that a tap reads at an inactive pixel: "zero", or "frozen", the map as it
+            is.
+        residual: addend in the shape of the result: (B, O, H, W) or (M, O).
         relu: Whether active pixels of the result are cut at zero.
 
     Returns:
@@ -90,8 +91,8 @@ class RegionConv2d(nn.Conv2d):
         groups: 1.
         bias: Whether there is one.
         padding_mode: "zeros".
-        device: Of the weights.
-        dtype: Of the weights.
+        device: device of the weights.
+        dtype: dtype of the weights.
 
     Raises:
         ValueError: An argument is of a convolution that a region does not do.
@@ -168,12 +169,29 @@ def _convolve_tokens(
 ) -> Tensor:
     """Return tokens (M, O) from tokens (M, C)."""
     if _kernel_size(weight) == (1, 1):
-        out = F.linear(tokens, weight.flatten(1), bias)
-        out = out if residual is None else out + residual
-        return out.relu() if relu else out
+        return convolve_rows(tokens, weight, bias, None, residual, relu)
     table = region.neighbours(_kernel_size(weight), dilation)
     if region.blocks is not None and torch.is_grad_enabled():
         return _convolve_blocks(tokens, table, _taps(weight), bias, residual, relu)
+    return convolve_rows(tokens, weight, bias, table, residual, relu)
+
+
+def convolve_rows(
+    tokens: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    table: Tensor | None,
+    residual: Tensor | None,
+    relu: bool,
+) -> Tensor:
+    """Return tokens (M, O) from tokens (M, C), whose neighbours are in a table (T, M).
+
+    A 1x1 convolution needs none. All are of one type.
+    """
+    if table is None:
+        out = F.linear(tokens, weight.flatten(1), bias)
+        out = out if residual is None else out + residual
+        return out.relu() if relu else out
     return region_conv(tokens, table, table, _taps(weight), bias, residual, relu)
 
 

@@ -78,9 +78,10 @@ class RegionRows:
     """The active pixels of a region.
 
     Args:
-        products: By the number of the step.
-        convolutions: By the number of the step, given if the region is nearly everywhere: kernels
-            inside a branch then take a whole map, which costs less than to gather for them.
+        products: products by the number of the step.
+        convolutions: values by the number of the step, given if the region is nearly
+            everywhere: kernels inside a branch then take a whole map, which costs less than to
+            gather for them.
         onward: Steps whose result such a kernel alone reads, the next: it stays a map.
         region: Where.
         x: The stage's input map, which frozen neighbours are read from.

@@ -1,16 +1,16 @@
 """A stage's folded weights, and passes of its program on tokens or on whole maps."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vision_shared.region.conv import as_autocast, back_table, region_conv2d
+from vision_shared.region.conv import as_autocast, back_table, convolve_rows, region_conv2d
 from vision_shared.region.kernels.conv import region_conv
 from vision_shared.region.program import Activate, Add, Convolve, Filter, Join, Program
-from vision_shared.region.region import Region
+from vision_shared.region.region import Pair, Region
 
 Weights = tuple[Tensor, Tensor]  # (O, C, kh, kw) and (O,)
 Convolution = Callable[[int, Convolve, Tensor, Tensor | None], Tensor]
@@ -68,14 +68,28 @@ def on_tokens(weights: dict[int, Weights], region: Region, x: Tensor | None) -> 
     return convolve
 
 
-def on_maps(weights: dict[int, Weights], region: Region | None, x: Tensor) -> Convolution:
-    """Convolve whole maps; where a region is given, all else is to a kernel as if not computed."""
+def on_rows(weights: dict[int, Weights], tables: Mapping[tuple[Pair, Pair], Tensor]) -> Convolution:
+    """Convolve tokens whose neighbours are in tables (T, N) by kernel size and dilation.
+
+    Nothing is read that is not a token; there is no gradient.
+    """
+
+    def convolve(i: int, step: Convolve, source: Tensor, residual: Tensor | None) -> Tensor:
+        source, weight, bias, residual = as_autocast(source, *weights[i], residual)
+        table = tables.get((step.kernel_size, step.dilation))
+        return convolve_rows(source, weight, bias, table, residual, step.relu)
+
+    return convolve
+
+
+def on_maps(weights: dict[int, Weights], mask: Tensor | None, x: Tensor) -> Convolution:
+    """Convolve whole maps; to a kernel all outside of a mask (B, H, W) is as if not computed."""
 
     def convolve(i: int, step: Convolve, source: Tensor, residual: Tensor | None) -> Tensor:
         weight, bias = weights[i]
-        if region is not None and step.gathers:
+        if mask is not None and step.gathers:
             outside = x if step.frozen else source.new_zeros(())
-            source = torch.where(region.mask[:, None], source, outside)
+            source = torch.where(mask[:, None], source, outside)
         padding = [k // 2 * d for k, d in zip(step.kernel_size, step.dilation, strict=True)]
         out = F.conv2d(source, weight, bias, 1, padding, step.dilation)
         out = out if residual is None else out + residual.to(out.dtype)

@@ -17,7 +17,7 @@ class Packed:
     """Folded weights in the forms that passes want, by the number of the step; copies start empty.
 
     Args:
-        program: of the stage, whose parameters are given with each call.
+        program: program of the stage, whose parameters are given with each call.
     """
 
     def __init__(self, program: Program) -> None:

@@ -79,8 +79,8 @@ class Program:
     """Steps in order; value 0 is the stage's input.
 
     Attributes:
-        channels: of each value.
-        outside: what each value is where the region is not.
+        channels: channels of each value.
+        outside: value of each tensor outside of the region.
         output: the value that the stage returns.
     """
 

@@ -51,11 +51,7 @@ class Region:
         active = self.mask.flatten()
         self.places = torch.where(active, active.cumsum(0, dtype=torch.int32) - 1, -1)
         # Image, y and x of every token.
-        self._at = (
-            self.rows // (height * width),
-            self.rows // width % height,
-            self.rows % width,
-        )
+        self._at = _unravel(self.rows, height, width)
         self.blocks: Blocks | None = None
         if block:
             self.blocks = blocks = Blocks(self.mask, block)
@@ -228,21 +224,22 @@ class Region:
 
     def _make_table(self, kind: str, kernel_size: Pair, dilation: Pair) -> Tensor:
         (kh, kw), (dh, dw) = kernel_size, dilation
-        batch, height, width = self.shape
         above, left = kh // 2 * dh, kw // 2 * dw
         content = self.places
         if kind == "pixels":
             content = torch.arange(content.shape[0], dtype=torch.int32, device=content.device)
         wide = F.pad(content.view(self.shape), (left, left, above, above), value=-1)
         plane, pitch, step = wide.stride()
-        strides = dh * pitch, dw * step, plane, pitch, step
-        # What each tap reads for all pixels: one shifted view for each. `unfold` would fix H and W
-        # in an exported program.
-        taps = wide.as_strided((kh, kw, batch, height, width), strides)
         if kind == "readers":
-            return taps.flatten(2).flatten(0, 1)
+            # What each tap reads for all pixels: one shifted view for each. `unfold` would fix H
+            # and W in an exported program.
+            strides = dh * pitch, dw * step, plane, pitch, step
+            return wide.as_strided((kh, kw, *self.shape), strides).flatten(2).flatten(0, 1)
         image, y, x = self._at
-        return taps[:, :, image, y, x].flatten(0, 1)
+        down, right = (torch.arange(n, device=wide.device) for n in (kh, kw))
+        taps = (down[:, None] * (dh * pitch) + right * (dw * step)).flatten()  # (T,)
+        read = taps[:, None] + (image * plane + y * pitch + x * step)
+        return wide.flatten().index_select(0, read.flatten()).view(read.shape)
 
 
 class Blocks:
@@ -250,7 +247,7 @@ class Blocks:
 
     Args:
         mask: (B, H, W), bool, True where active.
-        side: of the squares, pixels; those at the right and at the bottom may be cut.
+        side: side of the squares, pixels; those at the right and at the bottom may be cut.
 
     Attributes:
         covered: (B * H * W,), bool: the inactive pixels of images that have an active one.
@@ -270,11 +267,12 @@ class Blocks:
         rows, columns = (torch.arange(n, device=mask.device) // side for n in (height, width))
         self.places = number.index_select(1, rows).index_select(2, columns).flatten()
         self.covered = inactive.flatten()
+        images, rows, columns = _unravel(self.rows, tall, wide)
         y, x = (
             (index * side + side // 2).clamp(max=size - 1)
-            for index, size in ((self.rows // wide % tall, height), (self.rows % wide, width))
+            for index, size in ((rows, height), (columns, width))
         )
-        self.centres = self.rows // (tall * wide), y, x
+        self.centres = images, y, x
 
     def means(self, x: Tensor) -> Tensor:
         """(B, C, H, W) -> (K, C), the mean of each block's inactive pixels."""
@@ -286,6 +284,13 @@ class Blocks:
         # padded, for torch.export cannot prove of ceil_mode that it takes every size
         whole = F.pad(x, (0, self.side - 1, 0, self.side - 1))
         return F.avg_pool2d(whole, self.side, divisor_override=1)
+
+
+def _unravel(rows: Tensor, height: int, width: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Return image, y and x of flat indices; without %, which ONNX does not take of such sizes."""
+    lines = rows // width
+    images = lines // height
+    return images, lines - images * height, rows - lines * width
 
 
 def expect_kernel(kernel_size: Pair, dilation: Pair) -> None:

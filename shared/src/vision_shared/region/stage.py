@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from vision_shared.region import cpu_buffers, execution
 from vision_shared.region.conv import autocast_dtype
 from vision_shared.region.folded import Layout, Packed
+from vision_shared.region.graphs import FEW, Graphs, Weights
 from vision_shared.region.program import Convolve
 from vision_shared.region.region import Region
 from vision_shared.region.tracing import lower
@@ -32,8 +33,8 @@ def to_region(model: Network, stages: Iterable[str]) -> Network:
     parameters under the same names, and without a region computes what the network does.
 
     Args:
-        model: In eval mode.
-        stages: Names of submodules, such as "repeat_1" or "layer3.1"; each becomes a
+        model: model in eval mode.
+        stages: names of submodules, such as "repeat_1" or "layer3.1"; each becomes a
             `RegionStage`.
 
     Raises:
@@ -72,11 +73,12 @@ class RegionStage(nn.Module):
     parameter has changed. The first time it meets a size of map (to a power of two), data type,
     device and number of threads it measures (see `calibrate`) the ratio of active pixels above
     which dense computation is cheaper, and computes so there: the same numbers up to rounding.
-    With gradients, and while compiled or exported, it always computes on the region.
+    With gradients, and while compiled or exported, it always computes on the region. On CUDA passes
+    on few pixels are replays of graphs, see `vision_shared.region.graphs`.
 
     Args:
         stage: The submodule that is taken over, see `to_region`.
-        name: What messages call it.
+        name: name for messages.
 
     Attributes:
         program: The steps of the stage; ``program.num_products`` is their matrix products.
@@ -91,6 +93,7 @@ class RegionStage(nn.Module):
         self.break_even: dict[Setting, float] = {}
         self._plan = cpu_buffers.Plan.of(self.program)
         self._packed = Packed(self.program)
+        self._graphs = Graphs(self.program)
         for child_name, child in stage.named_children():
             self.add_module(child_name, child)
         self.train(stage.training)
@@ -126,9 +129,10 @@ class RegionStage(nn.Module):
     def calibrate(self, x: Tensor) -> float:
         """Measure the ratio of active pixels above which dense computation is cheaper.
 
-        It takes about as long as six dense passes: of each the faster of two, after one that
-        warms up. They are of the dense pass, and of a region whose cost is taken to grow with its
-        pixels; where the ratio is far from that region's, it is sought once more beside it.
+        It takes nine passes at most, on CUDA twelve, and six of long ones: of each the faster of
+        two, after one that warms up, or two of which the second captures a graph. They are of the
+        dense pass, and of a region whose cost is taken to grow with its pixels; where the ratio is
+        far from that region's, it is sought once more beside it.
 
         Args:
             x: A map (B, C, H, W) as the stage will meet; its values do not matter.
@@ -180,7 +184,10 @@ class RegionStage(nn.Module):
         """Compute the tokens (M, C); ``x`` is the map that they are from, if there is one."""
         if not self._runs_in_buffers(tokens):
             layout: Layout = "taps_first" if tokens.is_cuda else "taps_last"
-            convolve = execution.on_tokens(self._weights(tokens, layout), region, x)
+            weights = self._weights(tokens, layout)
+            if self._is_replayed(tokens) and self._graphs.take(region):
+                return self._graphs.on_rows(self, weights, tokens, region)
+            convolve = execution.on_tokens(weights, region, x)
             return execution.run(self, self.program, tokens, convolve)
         crowded = region.num_active > _CROWDED * region.mask.numel() and region.blocks is None
         convolutions = self._packed.convolutions(self) if crowded else None
@@ -192,12 +199,11 @@ class RegionStage(nn.Module):
     def _on_map(self, x: Tensor, region: Region | None) -> Tensor:
         """Compute the map densely; to kernels, and in the end, all else is as on the region."""
         if not self._runs_in_buffers(x):
-            convolve = execution.on_maps(self._weights(x, "map"), region, x)
-            out = execution.run(self, self.program, x, convolve)
-            if region is None:
-                return out
-            outside = x.to(out.dtype) if self._ends_frozen else 0
-            return torch.where(region.mask[:, None], out, outside)
+            weights, mask = self._weights(x, "map"), None if region is None else region.mask
+            run = partial(self._densely, weights)
+            if self._is_replayed(x) and x[:, 0].numel() <= FEW:
+                return self._graphs.on_maps(weights, run, x, mask)
+            return run(x, mask)
         pixels = x.permute(0, 2, 3, 1).flatten(0, 2)
         shape = x.shape[0], x.shape[2], x.shape[3]
         packed = self._packed.convolutions(self)
@@ -205,6 +211,18 @@ class RegionStage(nn.Module):
         out = cpu_buffers.run_in_buffers(self, self.program, self._plan, rows, pixels, True)
         rows.restore(out, self._ends_frozen)
         return out.unflatten(0, shape).permute(0, 3, 1, 2)
+
+    def _densely(self, weights: Weights, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        convolve = execution.on_maps(weights, mask, x)
+        out = execution.run(self, self.program, x, convolve)
+        if mask is None:
+            return out
+        return torch.where(mask[:, None], out, x.to(out.dtype) if self._ends_frozen else 0)
+
+    def _is_replayed(self, x: Tensor) -> bool:
+        """Whether a pass may be a graph of its own: not a part of what is recorded otherwise."""
+        is_possible = x.is_cuda and not self._is_recorded(x)
+        return is_possible and not torch.cuda.is_current_stream_capturing()
 
     def _runs_in_buffers(self, x: Tensor) -> bool:
         is_plain = x.device.type != "cpu" or torch.is_autocast_enabled("cpu")
@@ -251,13 +269,14 @@ def _stripes(x: Tensor, ratio: float) -> Tensor:
 
 
 def _fastest(runs: list[Callable[[], Tensor]], x: Tensor) -> list[float]:
-    """Return the seconds of the faster of two turns of each, after one that does not count."""
+    """Return the seconds of the faster of two turns of each, after those that do not count."""
+    warm_up = 2 if x.is_cuda else 1  # the second call captures a graph
     began, turns = time.perf_counter(), []
-    for _ in range(3):
+    while len(turns) < warm_up + 2:
         turns.append([_time(run, x.device) for run in runs])
-        if time.perf_counter() - began > _PATIENCE and len(turns) > 1:
+        if time.perf_counter() - began > _PATIENCE and len(turns) > warm_up:
             break
-    return [min(times) for times in zip(*turns[1:], strict=True)]
+    return [min(times) for times in zip(*turns[warm_up:], strict=True)]
 
 
 def _time(run: Callable[[], object], device: torch.device) -> float:

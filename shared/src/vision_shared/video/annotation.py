@@ -47,7 +47,7 @@ def annotate_video(
         source: the video.
         targets: the videos to write, by the names that ``draw`` gives its images.
         draw: sees each frame once, in order.
-        overwrite: replace files of those names.
+        overwrite: whether to replace files of those names.
 
     Raises:
         InputError: the video cannot be read, or an output may not be written.
@@ -65,6 +65,7 @@ def annotate_video(
                     tick=reader.tick,
                     keeps_audio=number == 0,
                     keeps_extras=number == 0,
+                    is_exact=False,  # what is drawn has 8 bits, and is there to be looked at
                     overwrite=overwrite,
                 )
             )

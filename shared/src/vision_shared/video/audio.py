@@ -23,7 +23,7 @@ class AudioTrack:
     out, as is a packet that goes back in time.
 
     Args:
-        container: opened for writing; nothing may have been written to it.
+        container: container opened for writing; nothing may have been written to it.
         source: the audio stream that packets come from.
         origin: seconds of the source's clock that become 0.
     """
@@ -81,10 +81,10 @@ class StretchedAudioTrack:
     damaged packet held, become silence of their length.
 
     Args:
-        container: opened for writing; nothing may have been written to it.
+        container: container opened for writing; nothing may have been written to it.
         source: the audio stream that packets come from.
         origin: seconds of the source's clock that become 0.
-        stretch: how many times as long it gets.
+        stretch: factor of the duration.
     """
 
     def __init__(

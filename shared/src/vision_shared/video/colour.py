@@ -7,9 +7,11 @@ the matrix of a frame that names none. Frames stay in coded orientation: a displ
 applied.
 """
 
+import threading
+
 import av
 import numpy as np
-from av.video.reformatter import ColorRange, Colorspace, Interpolation
+from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
 from numpy.typing import NDArray
 
 from vision_shared.inputs import InputError
@@ -23,7 +25,9 @@ _MATRICES = {
     7: Colorspace.SMPTE240M,
     9: Colorspace.BT2020,
 }
-_UNSPECIFIED = 2
+UNSPECIFIED = 2
+"""AVColorSpace of a frame that names no matrix."""
+
 _BT709, _BT601 = 1, 6
 _EXACTLY = (
     Interpolation.BICUBIC
@@ -32,6 +36,7 @@ _EXACTLY = (
     | Interpolation.FULL_CHR_H_INP
 )
 
+_own = threading.local()
 
 Levels = NDArray[np.uint8] | NDArray[np.uint16]
 
@@ -116,12 +121,15 @@ def white_level(frame: av.VideoFrame) -> int:
 def to_format(frame: av.VideoFrame, pixel_format: str) -> av.VideoFrame:
     """Return a frame in another layout, chroma sampling or depth of the same matrix and range.
 
-    What is transparent is over black in a format without alpha.
+    What is transparent is over black in a format without alpha. RGB becomes YUV of the usual matrix
+    of its size and, unless the frame names another, of limited range.
     """
     if frame.format.name == pixel_format:
         return frame
-    if has_alpha(frame) and not is_alpha(av.VideoFormat(pixel_format)):
-        return _flattened(frame, pixel_format)
+    target = av.VideoFormat(pixel_format)
+    loses_alpha = has_alpha(frame) and not is_alpha(target)
+    if loses_alpha or (frame.format.is_rgb and not target.is_rgb):
+        return _remade(frame, pixel_format)
     same_range = color_range(frame)
     return _convert(frame, pixel_format, frame, same_range, same_range)
 
@@ -151,21 +159,24 @@ def without_alpha(name: str) -> str:
     return "rgb48le" if "64" in name else "rgb24"
 
 
-def _flattened(frame: av.VideoFrame, pixel_format: str) -> av.VideoFrame:
+def _remade(frame: av.VideoFrame, pixel_format: str) -> av.VideoFrame:
     like = av.VideoFrame(frame.width, frame.height, pixel_format)
-    like.colorspace, like.color_range = frame.colorspace, frame.color_range
+    like.colorspace = UNSPECIFIED if frame.format.is_rgb else frame.colorspace
+    like.color_range = frame.color_range
     like.color_primaries, like.color_trc = frame.color_primaries, frame.color_trc
     white = white_level(like)
-    opaque = _over_black(to_levels(frame), white_level(frame)) * (white / white_level(frame))
-    rounded = np.rint(opaque)
+    levels: NDArray = to_levels(frame)
+    if has_alpha(frame) and not has_alpha(like):
+        levels = _over_black(levels, white_level(frame))
+    rounded = np.rint(levels * (white / white_level(frame)))
     return from_levels(
         rounded.astype(np.uint8) if white == 255 else rounded.astype(np.uint16), like
     )
 
 
-def _matrix(frame: av.VideoFrame) -> Colorspace:
+def matrix_of(frame: av.VideoFrame) -> Colorspace:
     """Return the matrix; BT.709 from 720 lines on, else BT.601, where the frame names none."""
-    if frame.format.is_rgb or frame.colorspace == _UNSPECIFIED:
+    if frame.format.is_rgb or frame.colorspace == UNSPECIFIED:
         return Colorspace.ITU709 if frame.height >= 720 else Colorspace.ITU601
     if frame.colorspace not in _MATRICES:
         raise InputError(f"colour matrix {frame.colorspace} (ITU-T H.273) is not supported")
@@ -189,9 +200,10 @@ def _convert(
     target_range: ColorRange,
 ) -> av.VideoFrame:
     """Convert with the matrix of ``tagged``, whose tags the result carries."""
-    matrix = _matrix(tagged)
+    matrix = matrix_of(tagged)
     try:
-        converted = frame.reformat(
+        converted = _reformatter().reformat(
+            frame,
             format=pixel_format,
             src_colorspace=matrix,
             dst_colorspace=matrix,
@@ -207,3 +219,10 @@ def _convert(
     converted.colorspace, converted.color_range = tagged.colorspace, tagged.color_range
     converted.color_primaries, converted.color_trc = tagged.color_primaries, tagged.color_trc
     return converted
+
+
+def _reformatter() -> VideoReformatter:
+    """Return this thread's own: a frame's is shared by threads that convert it, and hangs them."""
+    if not hasattr(_own, "reformatter"):
+        _own.reformatter = VideoReformatter()
+    return _own.reformatter

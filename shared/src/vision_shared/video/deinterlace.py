@@ -14,7 +14,7 @@ class Deinterlacer:
     """FFmpeg's filter bwdif (motion adaptive; W. Brandt after BBC's w3fdif), a frame behind.
 
     Args:
-        stream: that the frames are decoded from.
+        stream: stream that the frames are decoded from.
     """
 
     def __init__(self, stream: VideoStream) -> None:

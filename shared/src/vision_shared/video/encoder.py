@@ -14,7 +14,14 @@ from av.sidedata.sidedata import SideData
 from av.video.stream import VideoStream
 
 from vision_shared.inputs import InputError
-from vision_shared.video.colour import depth, has_alpha, is_alpha, to_format, without_alpha
+from vision_shared.video.colour import (
+    UNSPECIFIED,
+    depth,
+    has_alpha,
+    is_alpha,
+    to_format,
+    without_alpha,
+)
 from vision_shared.video.hdr import hdr_options
 from vision_shared.video.rates import LARGEST
 from vision_shared.video.reader import TimedFrame
@@ -64,7 +71,7 @@ def one_line_errors(path: Path, codec: str) -> Iterator[None]:
     """Turn what FFmpeg raises in the block into an `InputError` that names the file.
 
     Args:
-        path: of the file that is written.
+        path: path of the file that is written.
         codec: the encoder's name.
     """
     try:
@@ -94,20 +101,22 @@ class VideoEncoder:
     source's.
 
     Args:
-        container: opened for writing; nothing may have been written to it.
+        container: container opened for writing; nothing may have been written to it.
         path: the file, for messages; its suffix is the container's.
-        source: where the frames, or what they were made from, come from.
+        source: video that the frames, or their originals, come from.
         rate: nominal frames per second.
         tick: seconds; frame times are rounded to multiples of it.
         codec: an encoder's name; None is `default_codec`.
+        is_exact: the images have to be kept without loss of depth or colour; else the nearest
+            format that the encoder takes does.
 
     Attributes:
         stream: the container's stream.
-        lost: what of the source's images it cannot keep, a few words each.
+        lost: properties of the source's images that it cannot keep, a few words each.
 
     Raises:
         InputError: there is no such encoder, the container does not take it, or it cannot hold the
-            images without loss; while encoding, it fails.
+            images without loss that ``is_exact`` asks for; while encoding, it fails.
     """
 
     def __init__(
@@ -119,8 +128,10 @@ class VideoEncoder:
         rate: Fraction,
         tick: Fraction,
         codec: str | None,
+        is_exact: bool = True,
     ) -> None:
         self._path, self._source, self._rate, self._tick = path, source, rate, tick
+        self._is_exact = is_exact
         self._codec = codec or default_codec(path, has_alpha=has_alpha(source.first))
         self.lost: list[str] = []
         with one_line_errors(self._path, self._codec):
@@ -158,7 +169,9 @@ class VideoEncoder:
         context.pix_fmt = self._choose_pixel_format(encoder)
         if self._source.aspect is not None:
             context.sample_aspect_ratio = self._source.aspect
-        context.colorspace, context.color_range = first.colorspace, first.color_range
+        is_made_yuv = first.format.is_rgb and not av.VideoFormat(context.pix_fmt).is_rgb
+        context.colorspace = UNSPECIFIED if is_made_yuv else first.colorspace
+        context.color_range = first.color_range
         context.color_primaries, context.color_trc = first.color_primaries, first.color_trc
         stream.set_display_matrix(_display_matrix(first))
         return stream
@@ -186,7 +199,7 @@ class VideoEncoder:
         lost = (loss or 0) & _LOSSES
         if best is not None and encoder.name == "prores_ks" and lost == PixFmtLoss.DEPTH:
             self.lost.append(f"more than {depth(best)} bits")  # as every encoder of it does
-        elif best is None or lost:
+        elif best is None or (lost and self._is_exact):
             raise InputError(
                 f"{self._path}: {encoder.name} cannot hold the source's {name} images "
                 "without loss; use the codec ffv1 and a .mkv file"

@@ -25,7 +25,7 @@ class Extras:
 
     Attributes:
         metadata: title, date, place and the like; not what is of the container itself.
-        chapters: as PyAV gives them.
+        chapters: chapters as PyAV gives them.
         subtitles: streams, whose packets `VideoReader.frames` passes on.
         attachments: fonts and the like.
         others: streams that are never carried over, a few words each.
@@ -84,10 +84,10 @@ class SubtitleTrack:
     """Carries a source's subtitles over: packets as they are, or as the container's kind of text.
 
     Args:
-        container: opened for writing; nothing may have been written to it.
+        container: container opened for writing; nothing may have been written to it.
         source: the stream that packets come from.
         origin: seconds of the source's clock that become 0.
-        stretch: how many times as long everything lasts.
+        stretch: factor of the duration.
 
     Raises:
         ValueError: the container takes neither the subtitles nor the text in them.
@@ -146,8 +146,8 @@ def missing(name: str, extras: Extras, carried: Sequence[Stream]) -> list[str]:
     """Return what a file that was written lacks, a few words each.
 
     Args:
-        name: what FFmpeg calls the file.
-        extras: that it was to keep.
+        name: FFmpeg's name of the file.
+        extras: extras that it was to keep.
         carried: the streams that it was given, whose languages it was to keep.
     """
     with av.open(name, metadata_errors="ignore") as container:

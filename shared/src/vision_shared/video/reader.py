@@ -30,7 +30,7 @@ class TimedFrame(NamedTuple):
     """A frame and when it is shown.
 
     Attributes:
-        frame: in the pixel format and orientation in which it is coded.
+        frame: frame in the pixel format and orientation in which it is coded.
         time: seconds since the file's start; exact, and later than the frame before.
     """
 
@@ -60,16 +60,16 @@ class VideoReader:
         path: the file.
         stream: the video stream that is read.
         audio: the audio streams, whose packets `frames` passes on.
-        extras: what else the file holds; packets of its subtitles are passed on, too.
+        extras: other contents of the file; packets of its subtitles are passed on, too.
         first: the first frame.
         aspect: width of a pixel by its height, where the file states it.
-        origin: what the file calls the time at which its earliest stream starts, in seconds; the
+        origin: time at which the file's earliest stream starts, in seconds; the
             frames' times count from there.
         rate: nominal frames per second; single frames may keep other times (variable rate).
         tick: the largest step, in seconds, by multiples of which frames can lie apart.
         notices: lines about what was done to the frames, for the user.
         duration: seconds, where the file states it.
-        num_frames: how many frames to expect, where the file lets one guess.
+        num_frames: number of frames to expect, where the file lets one guess.
 
     Raises:
         InputError: no such file, empty, not a video, or not one frame of it can be decoded.
@@ -89,8 +89,8 @@ class VideoReader:
         """Yield the frames, once; ``damage`` says afterwards whether that was all.
 
         Args:
-            on_packet: takes each packet of audio and subtitles, in the file's order between the
-                frames; an empty one ends a stream.
+            on_packet: function that takes each packet of audio and subtitles, in the file's order
+                between the frames; an empty one ends a stream.
         """
         for event in self._events:
             if isinstance(event, TimedFrame):

@@ -49,16 +49,18 @@ class VideoWriter:
     become, see `vision_shared.video.encoder.VideoEncoder`.
 
     Args:
-        path: ends in one of `vision_shared.inputs.VIDEO_OUTPUTS`, which chooses the container.
-        source: where the frames, or what they were made from, come from.
+        path: path that ends in one of `vision_shared.inputs.VIDEO_OUTPUTS`, which chooses the
+            container.
+        source: video that the frames, or their originals, come from.
         rate: nominal frames per second.
         tick: seconds; frame times are rounded to multiples of it.
         codec: an encoder's name, e.g. ``libx264`` or the lossless ``ffv1``; None is
             `default_codec`.
-        stretch: how many times as long as the source the result lasts; audio keeps its pitch.
+        stretch: factor of the source's duration; audio keeps its pitch.
         keeps_audio: carry the source's audio over.
         keeps_extras: carry over metadata, chapters, subtitles and attachments.
-        overwrite: replace a file of that name.
+        is_exact: whether to refuse an encoder that cannot hold the source's images without loss.
+        overwrite: whether to replace a file of that name.
 
     Attributes:
         notices: lines about what of the source the file could not keep; all of them once the block
@@ -80,12 +82,14 @@ class VideoWriter:
         stretch: int = 1,
         keeps_audio: bool = True,
         keeps_extras: bool = True,
+        is_exact: bool = True,
         overwrite: bool = False,
     ) -> None:
         self._path, self._source = path, source
         self._codec = codec or default_codec(path, has_alpha=has_alpha(source.first))
         self._rate, self._tick, self._overwrite = rate, tick, overwrite
         self._stretch, self._keeps_audio = stretch, keeps_audio
+        self._is_exact = is_exact
         self._extras = source.extras if keeps_extras else Extras()
         self._lost = list(self._extras.others)
         self.notices: list[str] = []
@@ -106,6 +110,7 @@ class VideoWriter:
                 rate=self._rate,
                 tick=self._tick,
                 codec=self._codec,
+                is_exact=self._is_exact,
             )
             self._lost += self._encoder.lost
             self._tracks = self._add_audio(self._container)

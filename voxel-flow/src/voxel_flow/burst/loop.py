@@ -20,7 +20,7 @@ SMOOTH = 24
 """Frames per second from which a loop is smooth."""
 SHORTEST = 0.6
 """Of a burst: the share of its frames that a loop keeps, at least."""
-MOST_UNLIKE = 2.0
+MAX_RESIDUAL = 2.0
 """Of ends that are joined, at most: what motion leaves unexplained, in relation to a step's."""
 LONGEST_CLOSING = 4
 """Steps of the burst that the way between the ends takes, at most."""
@@ -36,8 +36,8 @@ class Loop:
 
     Attributes:
         order: indices of the burst's frames; after the last comes the first again.
-        closing: how many steps of the burst the way from the last to the first takes.
-        times: how many frames are shown for each step.
+        closing: number of steps of the burst that the way from the last to the first takes.
+        times: number of frames that are shown for each step.
         goes_back: whether it plays forth and back, for the ends are too far apart.
     """
 
@@ -61,14 +61,14 @@ def choose_loop(images: Sequence[Image], rate: Fraction) -> Loop:
 
     Args:
         images: (H, W, 3) RGB, of one size, in order; two or more.
-        rate: of them, per second.
+        rate: rate of them, per second.
     """
     times = max(ceil(SMOOTH / rate), 1)
     small = [cv2.resize(image, _THUMBNAIL, interpolation=cv2.INTER_AREA) for image in images]
     count = len(images)
     steps = list(pairwise(small))
     usual = max(float(np.median([_difference(*step) for step in steps])), _NOISE)
-    limit = MOST_UNLIKE * max(float(np.median([_unlike(*step) for step in steps])), _NOISE)
+    limit = MAX_RESIDUAL * max(float(np.median([_unlike(*step) for step in steps])), _NOISE)
     shortest = max(ceil(SHORTEST * count), 2)
     ends = [(i, j) for i in range(count) for j in range(i + shortest - 1, count)]
     apart = {(i, j): _difference(small[j], small[i]) / usual for i, j in ends}

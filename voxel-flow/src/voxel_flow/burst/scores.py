@@ -33,12 +33,12 @@ class Score:
     """How good a frame is, all in [0, 1]; ``eyes`` and ``smile`` are None without a face.
 
     Attributes:
-        sharpness: of the sharpest parts, in relation to the sharpest frame.
+        sharpness: sharpness of the sharpest parts, in relation to the sharpest frame.
         exposure: 1 where nothing is clipped and the brightness is middling.
         motion: 1 where nothing moves against the rest between the neighbours.
-        eyes: of the face whose eyes are least open.
+        eyes: eyes of the face whose eyes are least open.
         smile: the mean over the faces.
-        total: of all.
+        total: sum over all.
     """
 
     sharpness: float
@@ -59,7 +59,7 @@ def score_frames(images: Sequence[Image], face_scorer: FaceScorer | None = None)
 
     Args:
         images: (H, W, 3) RGB, of one size, in order.
-        face_scorer: finds faces and says how good they are; None leaves them out.
+        face_scorer: scorer of faces; None leaves them out.
     """
     scale = _SIDE / max(images[0].shape[:2])
     size = [max(round(side * min(scale, 1)), 8) for side in images[0].shape[1::-1]]

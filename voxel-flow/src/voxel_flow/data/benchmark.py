@@ -18,8 +18,8 @@ class BenchmarkData(TripletData):
     """A data set in its official layout below a folder; nothing is read before `setup`.
 
     Args:
-        folder: of the data set.
-        crop_size: of training, in pixels.
+        folder: folder of the data set.
+        crop_size: crop size of training, in pixels.
         common: the arguments of `TripletData`.
     """
 

@@ -117,7 +117,7 @@ def open_clip(file: Path) -> np.ndarray:
 def cache_file(source: Path, folder: Path, short_side: int) -> Path:
     """Where the decoded frames of a video or a folder of images lie.
 
-    The name follows from the files' paths, sizes and times: a changed source is decoded anew.
+    The name follows from the files' paths, sizes and times: a changed source is decoded again.
     """
     files = image_files(source) if source.is_dir() else [source]
     stats = [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in files]

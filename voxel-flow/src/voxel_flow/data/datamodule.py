@@ -31,7 +31,7 @@ class SampleData(TripletData):
     They are decoded once, to `<root>/voxel-flow/cache`.
 
     Args:
-        crop_size: of training, in pixels; smaller clips only validate and test.
+        crop_size: crop size of training, in pixels; smaller clips only validate and test.
         extrapolate: 0 interpolates; N learns and tests the next 1 to N frames after a pair.
         common: the arguments of `TripletData`; a training set is every triplet at time 1/2.
     """
@@ -137,7 +137,7 @@ class RenderedData(TripletData):
 
     Args:
         size: S, in pixels.
-        max_velocity: of every layer along either axis, in pixels per frame step.
+        max_velocity: largest velocity of every layer along either axis, in pixels per frame step.
         num_train: scenes; so many that an epoch need not hold all of them.
         num_val: scenes.
         num_test: scenes.

@@ -54,7 +54,7 @@ class FlowPairs(Dataset[dict[str, Any]]):
     the known pixels that are still seen in frame 1, and `clip`, always 0.
 
     Args:
-        files: of every pair; their sizes may differ.
+        files: files of every pair; their sizes may differ.
     """
 
     def __init__(self, files: Sequence[FlowFiles]) -> None:

@@ -37,7 +37,7 @@ class KittiData(BenchmarkData):
 
     Args:
         year: 2012 or 2015.
-        test: what to test, `flow` or `sequences`.
+        test: data to test, `flow` or `sequences`.
         common: the arguments of `BenchmarkData` but `eval_batch_size`.
     """
 

@@ -44,10 +44,10 @@ class MixedData(TripletData):
             the command that gets it.
         test: the clips that the test set is of: "development", which settings are chosen on, or
             "test".
-        crop_size: of training, in pixels.
+        crop_size: crop size of training, in pixels.
         num_scenes: scenes from photographs.
         num_people: scenes of people.
-        val_triplets: at most, of each clip.
+        val_triplets: largest number of validation triplets of each clip.
         test_triplets: likewise.
         common: the arguments of `TripletData`.
     """

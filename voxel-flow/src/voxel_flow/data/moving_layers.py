@@ -20,7 +20,7 @@ class Motion:
     """Velocity of a layer's points, pixels from t = 0 to t = 1.
 
     Args:
-        centre: of turn, zoom and perspective, (2,).
+        centre: centre of turn, zoom and perspective, (2,).
         shift: velocity there, (2,).
         linear: its gradient there, (2, 2): turn, zoom, shear.
         tilt: perspective, (2,), per pixel.
@@ -60,8 +60,8 @@ class Layer:
     Args:
         canvas: (h, w, 3) uint8, reflected at its border: it covers the frame; or (h, w, 4) with
             alpha, by which the colours are not multiplied.
-        corner: where the canvas' first pixel is in the frame at t = 1/2, x then y.
-        motion: of its points.
+        corner: position of the canvas' first pixel in the frame at t = 1/2, x then y.
+        motion: motion of its points.
     """
 
     canvas: np.ndarray
@@ -129,10 +129,10 @@ def draw_motion(
     """Return a random motion, slow ones more often than fast ones.
 
     Args:
-        rng: what it follows from.
-        centre: of the layer, (2,).
-        max_speed: of the shift, in pixels from t = 0 to t = 1.
-        extent: of the layer, in pixels, to which deformation is in proportion.
+        rng: source of randomness.
+        centre: centre of the layer, (2,).
+        max_speed: largest speed of the shift, in pixels from t = 0 to t = 1.
+        extent: extent of the layer, in pixels, to which deformation is in proportion.
     """
     speed, heading = max_speed * rng.random() ** 3, rng.uniform(0, 2 * np.pi)
     turn, zoom = _sometimes(rng, 0.10, 0.5), _sometimes(rng, 0.06, 0.5)

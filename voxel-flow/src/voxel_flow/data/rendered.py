@@ -103,8 +103,8 @@ def draw_scene(seed: tuple[int, ...], size: int, max_velocity: float) -> Scene:
 
     Args:
         seed: not negative.
-        size: of the frames, in pixels.
-        max_velocity: of every layer along either axis, in pixels per frame step.
+        size: size of the frames, in pixels.
+        max_velocity: largest velocity of every layer along either axis, in pixels per frame step.
     """
     rng = np.random.default_rng(seed)
     margin = ceil(2 * max_velocity) + 1
@@ -158,11 +158,11 @@ class RenderedTriplets(Dataset[dict[str, Any]]):
     whether a target pixel shows in each frame, and `clip`, always 0.
 
     Args:
-        numbers: of the scenes; data sets without a number in common share no scene.
+        numbers: numbers of the scenes; data sets without a number in common share no scene.
         size: S, in pixels.
         max_velocity: along either axis, in pixels per frame step.
         off_centre: fraction of the scenes with a target at a random time, not 1/2.
-        seed: of all scenes.
+        seed: seed of all scenes.
     """
 
     def __init__(

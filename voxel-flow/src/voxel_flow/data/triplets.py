@@ -135,7 +135,7 @@ def evaluation_triplets(
 
     Args:
         clips: the clips, whole.
-        split: which part of them.
+        split: name of the split.
         protocol: its crop and its threshold for cuts.
         shapes: (span, target) of the triplets; three frames in a row, or `ahead`.
     """
@@ -204,7 +204,8 @@ class TrainingTriplets(Dataset[dict[str, Tensor]]):
         clips: the clips, whole.
         centred: triplets at time 1/2; the length of the data set.
         off_centre: triplets at other times.
-        off_centre_fraction: of the samples that show a random one of `off_centre` instead.
+        off_centre_fraction: fraction of the samples that show a random one of
+            `off_centre` instead.
         crop_size: S, in pixels.
     """
 

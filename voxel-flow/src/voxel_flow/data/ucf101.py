@@ -38,8 +38,8 @@ class Ucf101Data(BenchmarkData):
     training videos, those of group 25 validate.
 
     Args:
-        split: which official split trains, 1 to 3.
-        triplets_per_video: as they were stored.
+        split: official split that trains, 1 to 3.
+        triplets_per_video: triplets per video as they were stored.
         has_masks: also test under the official motion masks, by both public scripts.
         common: the arguments of `BenchmarkData`.
     """

@@ -43,8 +43,8 @@ class StoredTriplets(Sequence[np.ndarray]):
     """The stored triplets of every video: uint8 RGB (3 N, 240, 320, 3), mapped and not loaded.
 
     Args:
-        folder: where they lie.
-        videos: as the index names them.
+        folder: folder of the triplets.
+        videos: videos as the index names them.
     """
 
     def __init__(self, folder: Path, videos: Sequence[str]) -> None:
@@ -64,9 +64,9 @@ def store_triplets(folder: Path, split: int, triplets_per_video: int) -> dict[st
     A video that cannot be decoded is left out with a warning.
 
     Args:
-        folder: holds `UCF-101` and `ucfTrainTestlist`.
+        folder: folder that holds `UCF-101` and `ucfTrainTestlist`.
         split: 1 to 3.
-        triplets_per_video: at most.
+        triplets_per_video: largest number of triplets per video.
 
     Returns:
         The number of triplets of every video that has one.

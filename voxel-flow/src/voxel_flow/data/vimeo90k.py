@@ -23,7 +23,7 @@ class Vimeo90kData(BenchmarkData):
     validate, on their middle frame between its neighbours.
 
     Args:
-        variant: which of the two data sets.
+        variant: name of one of the two data sets.
         common: the arguments of `BenchmarkData`.
     """
 

@@ -17,8 +17,8 @@ class PictureClip:
     """Frames of a clip in image files.
 
     Args:
-        folder: of the files.
-        names: of the files, in the order of time.
+        folder: folder of the files.
+        names: names of the files, in the order of time.
     """
 
     def __init__(self, folder: Path, names: Sequence[str]) -> None:
@@ -41,9 +41,9 @@ class PictureClips(Sequence[PictureClip]):
     """Clips that have a folder each, with the same names of files in all; nothing is listed.
 
     Args:
-        root: where the folders are.
-        folders: of the clips, below `root`.
-        names: of each clip's frames, in the order of time.
+        root: folder of the folders.
+        folders: folders of the clips, below `root`.
+        names: names of each clip's frames, in the order of time.
     """
 
     def __init__(self, root: Path, folders: Sequence[str], names: Sequence[str]) -> None:
@@ -63,7 +63,7 @@ class ShapedTriplets(Sequence[Triplet]):
 
     Args:
         clips: numbers of the clips.
-        length: of each clip, in frames.
+        length: length of each clip, in frames.
         shapes: (span, target) as `voxel_flow.data.triplets.CENTRED`.
     """
 
@@ -94,8 +94,8 @@ class WholeFrames(Dataset[dict[str, Any]]):
     masks also `mask` (H, W), float32 in [0, 1].
 
     Args:
-        clips: of one size, or evaluated in batches of one.
-        triplets: of them.
+        clips: clips of one size, or evaluated in batches of one.
+        triplets: triplets of the clips.
         masks: an image for each triplet, whose first channel counts; none if there are none.
     """
 

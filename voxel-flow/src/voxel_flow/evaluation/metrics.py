@@ -104,7 +104,7 @@ class PooledPsnr(ShapedMetric):
     """PSNR of the mean squared error over all pixels of several kinds, of all images.
 
     Args:
-        num_kinds: of pixels; a pixel may be of several.
+        num_kinds: number of kinds of pixels; a pixel may be of several.
     """
 
     squared: Tensor

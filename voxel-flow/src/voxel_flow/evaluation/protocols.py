@@ -24,8 +24,8 @@ class Score(NamedTuple):
     """A measure of an image against the truth.
 
     Attributes:
-        name: of a column; also names the logged value.
-        words: how it is computed.
+        name: name of a column; also names the logged value.
+        words: description of the computation.
         cell: formats a value, e.g. ``"{:.2f} dB"``.
         of: (image, target), and for a masked one also mask, to one value an image, NaN if it does
             not count.
@@ -43,9 +43,9 @@ class Published(NamedTuple):
     """A figure from elsewhere, to stand beside ours.
 
     Attributes:
-        method: as its paper calls it.
-        values: as the source prints them, in the order of a table's cell; "-" for none.
-        source: where it is printed.
+        method: method as its paper calls it.
+        values: values as the source prints them, in the order of a table's cell; "-" for none.
+        source: publication.
     """
 
     method: str
@@ -63,8 +63,8 @@ class Protocol:
 
     Attributes:
         name: printed with every number.
-        images: which frames and pixels are compared, in words.
-        scores: of every image, in the order of a cell; none where only flow is compared.
+        images: description of the frames and pixels that are compared.
+        scores: scores of every image, in the order of a cell; none where only flow is compared.
         published: figures on the same data; their source says how far under this protocol.
         also: other protocols on the same images; each has a table of its own.
     """

@@ -38,7 +38,7 @@ BATCH_SIZE = 8
 CROP_SIZE = 128
 OFF_CENTRE_FRACTION = 0.25
 COARSE_LOSS = 0.3
-MOST_HELD_OUT = 48  # triplets; more would take longer than they tell
+MAX_HELD_OUT = 48  # triplets; more would take longer than they tell
 
 
 @dataclass(frozen=True)
@@ -77,10 +77,10 @@ def adapt(
     """Fine-tune a network on a video, in place, on the device it is on.
 
     Args:
-        network: from `voxel_flow.models.build_network`, for pairs of frames.
+        network: network from `voxel_flow.models.build_network`, for pairs of frames.
         video: decoded once, at a short side of 256, to a temporary file.
-        seconds: how long to train.
-        seed: of order and augmentation.
+        seconds: duration of the training.
+        seed: seed of order and augmentation.
 
     Raises:
         InputError: it cannot be decoded whole, is too short or too small, or nothing moves in it.
@@ -107,7 +107,7 @@ def _split(video: Path, frames: np.ndarray) -> tuple[TrainingTriplets, Evaluatio
     held_out = evaluation_triplets(clips, "test", CENTRE_256)
     if not centred or not off_centre or not held_out:
         raise InputError(f"{video}: nothing to adapt to: no motion between scene cuts")
-    stride = -(-len(held_out) // MOST_HELD_OUT)
+    stride = -(-len(held_out) // MAX_HELD_OUT)
     return (
         TrainingTriplets(clips, centred, off_centre, OFF_CENTRE_FRACTION, CROP_SIZE),
         EvaluationTriplets(clips, held_out[::stride], CENTRE_256),

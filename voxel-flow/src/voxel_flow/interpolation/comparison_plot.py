@@ -26,7 +26,7 @@ def comparison_plot(interpolator: FrameInterpolator, frames: Iterable[TimedFrame
     """Draw inputs, reference, result, their difference (times 4), motion and selection mask.
 
     Of three frames or more: up to `ROWS` moments spread over the video, none across a scene cut; a
-    frame is left out, made anew from its neighbours, and compared with the **truth**. Of two
+    frame is left out, made again from its neighbours, and compared with the **truth**. Of two
     frames: their middle, compared with the frames' **average**, for lack of a truth.
 
     Returns:

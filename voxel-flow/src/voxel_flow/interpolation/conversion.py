@@ -30,6 +30,7 @@ from voxel_flow.interpolation.comparison_plot import comparison_plot
 from voxel_flow.interpolation.interpolator import FrameInterpolator
 from voxel_flow.interpolation.jobs import Job, Writing
 from voxel_flow.interpolation.modes import Compare, Mode
+from voxel_flow.interpolation.output_formats import OutputFormat
 from voxel_flow.interpolation.scene_cuts import Tally
 from voxel_flow.interpolation.segments import Segments, fingerprint, write_joined
 from voxel_flow.interpolation.stills import (
@@ -54,14 +55,14 @@ class Outcome:
     """What became of an input.
 
     Attributes:
-        target: what was written.
-        num_frames: written; None for a figure.
+        target: path of the output.
+        num_frames: number of frames written; None for a figure.
         rate: frames per second of what was written, where it has a rate.
-        tally: what was met on the way.
+        tally: counts of events.
         seconds: wall time from the first frame read to the last written.
         damage: one line about what of the input could not be decoded, if anything.
         notices: lines about what was done to the input, and what of it the output could not keep.
-        adaptation: what fine-tuning on the input gained, where it was asked for.
+        adaptation: gain of fine-tuning on the input, where that was requested.
     """
 
     target: Path
@@ -120,10 +121,11 @@ def convert(
     """Do one job.
 
     Args:
-        job: from `voxel_flow.interpolation.jobs.plan`.
-        writing: how the output is written.
-        interpolator: returns the model; called once the input is known to be readable.
-        report: takes a line for the user about what takes long.
+        job: job from `voxel_flow.interpolation.jobs.plan`.
+        writing: options of the output.
+        interpolator: function that returns the model; called once the input is known to be
+            readable.
+        report: function that takes a line for the user about what takes long.
         adapt: minutes of fine-tuning on the input before; None for none.
 
     Raises:
@@ -180,10 +182,10 @@ class _Conversion:
             show_progress(self._job.sources[0].name, expected, "frames") as advance,
             ahead(_read(source)) as self._read,
         ):
-            if self._job.makes_video:
+            if self._job.format is OutputFormat.VIDEO:
                 write = self._write_segments if self._writing.resume else self._write_video
                 rate, notices = self._rate, write(advance)
-            elif self._job.makes_animation:
+            elif self._job.format is OutputFormat.ANIMATION:
                 rate = self._rate
                 overwrite = self._writing.overwrite
                 write_animation(
@@ -304,11 +306,11 @@ def _without_packets(read: Iterator[_Read], on_packet: _OnPacket) -> Iterator[Ti
 
 def _check_target(job: Job, writing: Writing) -> None:
     """Raise InputError before any work is done where the output could not be written."""
-    if job.makes_folder:
+    if job.format is OutputFormat.FOLDER:
         check_new_folder(job.target, overwrite=writing.overwrite)
         return
     check_output(job.target, overwrite=writing.overwrite)
-    if job.makes_animation and job.images_rate is not None:
+    if job.format is OutputFormat.ANIMATION and job.images_rate is not None:
         assert not isinstance(job.mode, Compare)
         check_animation_rate(job.target, job.mode.rate(job.images_rate))
 
@@ -318,7 +320,7 @@ def _open(job: Job, writing: Writing) -> _Source:
         codec = writing.codec or default_codec(job.target, has_alpha=has_alpha)
         return format_of_images(codec, has_alpha=has_alpha)
 
-    form = format_of if job.makes_video else None
+    form = format_of if job.format is OutputFormat.VIDEO else None
     if job.images_rate is None:
         return open_video(job.sources[0], form)
     return ImageSequence(job.sources, job.images_rate, form)

@@ -32,7 +32,7 @@ def row_gain(first: Tensor, second: Tensor) -> Tensor | None:
 
     Args:
         first: (3, H, W) RGB in [0, 1].
-        second: of the same size.
+        second: second of the same size.
 
     Returns:
         Gains, one for each channel and row; None where none of them matters, where one is too

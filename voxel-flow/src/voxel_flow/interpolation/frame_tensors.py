@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from vision_shared.video.colour import from_levels, to_levels, white_level
+from vision_shared.video.colour_tensors import is_planar, to_image, to_planes
 from vision_shared.video.reader import TimedFrame
 
 
@@ -31,6 +32,8 @@ class Source:
 
     @cached_property
     def _planes(self) -> Tensor:
+        if self._device.type == "cuda" and is_planar(self.timed.frame):
+            return to_image(self.timed.frame, self._device)
         levels = torch.from_numpy(to_levels(self.timed.frame))
         if self._device.type == "cuda":  # the copy runs beside what the GPU does
             levels = levels.pin_memory().to(self._device, non_blocking=True)
@@ -38,13 +41,15 @@ class Source:
 
 
 def with_alpha(image: Tensor, alpha: Tensor) -> Tensor:
-    """Return (4, H, W) of RGB (3, H, W) that was multiplied with alpha (1, H, W)."""
+    """Return (B, 4, H, W) of RGB (B, 3, H, W) that was multiplied with alpha (B, 1, H, W)."""
     colour = torch.where(alpha > 0, image / alpha.clamp_min(1e-6), 0)
-    return torch.cat([colour, alpha])
+    return torch.cat([colour, alpha], 1)
 
 
 def to_frame(image: Tensor, like: av.VideoFrame) -> av.VideoFrame:
     """Return RGB (3, H, W), or (4, H, W) with alpha, in [0, 1] as a frame like ``like``."""
+    if image.is_cuda and is_planar(like):
+        return to_planes(image, like)
     white = white_level(like)
     # rounded, not cut off: that would make every synthesised frame half a level too dark
     levels = (image.clamp(0, 1) * white).round().permute(1, 2, 0).contiguous()

@@ -9,19 +9,20 @@ with VideoReader("in.mp4") as reader:
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from copy import copy, deepcopy
 from fractions import Fraction
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Self, TypedDict, Unpack
 
 import torch
 from torch import Tensor, nn
 
+from vision_shared.captured import CapturedCalls
 from vision_shared.checkpoints import read_checkpoint
 from vision_shared.prediction import find_device, rebuild_network
 from vision_shared.video.reader import TimedFrame
-from voxel_flow.interpolation.captured import CapturedCalls
 from voxel_flow.interpolation.exposure import row_gain
 from voxel_flow.interpolation.frame_tensors import Source, to_frame, with_alpha
 from voxel_flow.interpolation.scene_cuts import Tally
@@ -36,6 +37,9 @@ if TYPE_CHECKING:
 
 TASK = "voxel-flow"
 DEFAULT_TILE = 2048
+TOGETHER = 2**22
+"""Pixels of the frames that are made of a pair together on CUDA, so that memory has a bound."""
+
 Precision = Literal["fp32", "fp16", "bf16"]
 Quality = Literal["fast", "best"]
 PRECISIONS: dict[str, torch.dtype] = {
@@ -67,10 +71,10 @@ class FrameInterpolator:
     Neither changes how many frames there are. See `voxel_flow.interpolation.scene_cuts`.
 
     Args:
-        network: from `voxel_flow.models.build_network`, for pairs of frames.
-        device: where it runs: ``auto`` (a GPU where there is one), ``cpu`` or ``cuda``.
-        precision: of the network's convolutions; images are read and blended in fp32.
-        scale: of the images on which motion is estimated, in (0, 1]; frames are read at full
+        network: network from `voxel_flow.models.build_network`, for pairs of frames.
+        device: device to use: ``auto`` (a GPU where there is one), ``cpu`` or ``cuda``.
+        precision: precision of the network's convolutions; images are read and blended in fp32.
+        scale: scale of the images on which motion is estimated, in (0, 1]; frames are read at full
             size. Below 1 is faster, and reaches further.
         tile: largest side, in pixels, of what the network sees at once; larger images are done in
             overlapping tiles, so that memory has a bound.
@@ -221,16 +225,23 @@ class FrameInterpolator:
         """
         return self.estimate(first, second, time).image[0]
 
-    @torch.inference_mode()
     def estimate(self, first: Tensor, second: Tensor, time: float) -> Synthesis:
         """Return what `synthesise` does, and the voxel flow that it comes from (B = 1)."""
+        return self._estimate_all(first, second, [time])
+
+    @torch.inference_mode()
+    def _estimate_all(self, first: Tensor, second: Tensor, times: Sequence[float]) -> Synthesis:
+        """Return what `estimate` does for each of B times."""
         # beyond the frames no one knows how their brightness goes on
-        gain = self._gain(first, second) if 0 <= time <= 1 else None
+        is_between = all(0 <= time <= 1 for time in times)
+        gain = self._gain(first, second) if is_between else None
+        time = first.new_tensor(times)
         if gain is None:
-            return self._estimate_twice(torch.stack([first, second])[None], time)
+            return self._estimate_twice(torch.stack([first, second]), time, is_between)
         half = gain.sqrt()
-        made = self._estimate_twice(torch.stack([first * half, second / half])[None], time)
-        return made._replace(image=made.image * (1 - time + time * gain) / half)
+        made = self._estimate_twice(torch.stack([first * half, second / half]), time, is_between)
+        share = time[:, None, None, None]
+        return made._replace(image=made.image * (1 - share + share * gain) / half)
 
     def _gain(self, first: Tensor, second: Tensor) -> Tensor | None:
         """Return `row_gain` of a pair; of the pair before, which is often asked for, again."""
@@ -240,14 +251,14 @@ class FrameInterpolator:
             self._pair = first, second, row_gain(first, second)
         return self._pair[2]
 
-    def _estimate_twice(self, pair: Tensor, time: float) -> Synthesis:
-        """Estimate a pair (1, 2, 3, H, W) as ``quality`` asks for."""
+    def _estimate_twice(self, pair: Tensor, time: Tensor, is_between: bool) -> Synthesis:
+        """Estimate a pair (2, 3, H, W) at times (B,) as ``quality`` asks for."""
         made = self._estimate(pair, time)
         # beyond the frames the reversed time would be one that no network was trained for
-        if self.quality == "fast" or not 0 <= time <= 1:
+        if self.quality == "fast" or not is_between:
             return made
         # a motion that is turned and played backwards is the same one
-        other = self._estimate(pair.flip(1, 3, 4), 1 - time)
+        other = self._estimate(pair.flip(0, 2, 3), 1 - time)
         return Synthesis(
             (made.image + other.image.flip(2, 3)) / 2,
             (made.flow + other.flow.flip(2, 3)) / 2,
@@ -255,17 +266,17 @@ class FrameInterpolator:
             own_flows=(made.flows + other.flows.flip(1, 3, 4)) / 2,
         )
 
-    def _estimate(self, pair: Tensor, time: float) -> Synthesis:
+    def _estimate(self, pair: Tensor, time: Tensor) -> Synthesis:
         dtype = PRECISIONS[self.precision]
+        frames = pair.expand(len(time), -1, -1, -1, -1)
         with torch.autocast(self.device.type, dtype, enabled=dtype != torch.float32):
-            moment = pair.new_tensor([time])
-            return synthesise(self._called(), pair, moment, scale=self.scale, tile=self.tile)
+            return synthesise(self._called(), frames, time, scale=self.scale, tile=self.tile)
 
     def _called(self) -> Callable[..., Synthesis]:
         """Return the network; on CUDA, its captured calls."""
         if self.device.type != "cuda":
             return self.network
-        if self._captured is None or self._captured.network is not self.network:
+        if self._captured is None or self._captured.function is not self.network:
             self._captured = CapturedCalls(self.network)
         return self._captured
 
@@ -275,17 +286,33 @@ class FrameInterpolator:
         tally = Tally() if tally is None else tally
         return fill(frames, targets, self._make, tally, skip=skip, device=self.device)
 
-    def _make(self, first: Source, second: Source, time: Fraction) -> TimedFrame:
-        share = float((time - first.timed.time) / (second.timed.time - first.timed.time))
-        made = self.estimate(first.image, second.image, share)
-        image = made.image[0]
-        if first.alpha is not None and second.alpha is not None:
-            # as the colours moved, so did what they are the colours of
-            pair = torch.stack([first.alpha, second.alpha])[None]  # (1, 2, 1, H, W)
-            offsets = pair.new_tensor([[-share, 1 - share]])
-            alpha = blend(pair, made.flows, made.weights, offsets)
-            image = with_alpha(image, alpha[0].clamp(0, 1))
-        return TimedFrame(to_frame(image, first.timed.frame), time)
+    def _make(
+        self, first: Source, second: Source, times: Iterable[Fraction]
+    ) -> Iterator[TimedFrame]:
+        times, at_once = iter(times), self._at_once(first.image)
+        while some := list(islice(times, at_once)):
+            for image, time in zip(self._images(first, second, some), some, strict=True):
+                yield TimedFrame(to_frame(image, first.timed.frame), time)
+
+    def _at_once(self, image: Tensor) -> int:
+        """Return for how many times a pair is estimated together: on a CPU they take longer so."""
+        if self.device.type != "cuda":
+            return 1
+        return max(1, TOGETHER // (image.shape[1] * image.shape[2]))
+
+    def _images(self, first: Source, second: Source, times: Sequence[Fraction]) -> Tensor:
+        """Return (B, 3, H, W), or (B, 4, H, W) of frames that can be transparent."""
+        start, step = first.timed.time, second.timed.time - first.timed.time
+        shares = [float((time - start) / step) for time in times]
+        made = self._estimate_all(first.image, second.image, shares)
+        if first.alpha is None or second.alpha is None:
+            return made.image
+        # as the colours moved, so did what they are the colours of
+        pair = torch.stack([first.alpha, second.alpha])  # (2, 1, H, W)
+        offsets = pair.new_tensor([[-share, 1 - share] for share in shares])
+        pairs = pair.expand(len(times), -1, -1, -1, -1)
+        alpha = blend(pairs, made.flows, made.weights, offsets)
+        return with_alpha(made.image, alpha.clamp(0, 1))
 
 
 def load_network(path: str | Path) -> nn.Module:

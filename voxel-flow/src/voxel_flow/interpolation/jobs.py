@@ -10,9 +10,7 @@ from pathlib import Path
 
 from vision_shared.inputs import VIDEO_OUTPUTS, VIDEO_SUFFIXES, InputError, natural_order
 from voxel_flow.interpolation.modes import Compare, Mode
-
-ANIMATIONS = (".gif", ".webp")
-FIGURES = (".png", ".jpg", ".webp")
+from voxel_flow.interpolation.output_formats import SUFFIXES, OutputFormat, find_format
 
 
 @dataclass(frozen=True)
@@ -22,8 +20,9 @@ class Writing:
     Attributes:
         codec: a video encoder's name; None is the container's usual one.
         keeps_audio: carry a video's audio over.
-        overwrite: replace existing outputs.
-        resume: keep what is finished of a video where the command ends early, and go on from there.
+        overwrite: whether to replace existing outputs.
+        resume: whether to keep what is finished of a video where the command ends early, and go on
+            from there.
     """
 
     codec: str | None = None
@@ -39,7 +38,7 @@ class Job:
     Attributes:
         sources: a video, or images in order.
         target: a file; or a folder, for images.
-        mode: what is made.
+        mode: kind of output.
         images_rate: images per second that the sources are taken for; None of a video.
     """
 
@@ -49,22 +48,10 @@ class Job:
     images_rate: Fraction | None = None
 
     @property
-    def makes_folder(self) -> bool:
-        """Whether the output is a folder of images."""
-        is_folder = self.target.is_dir() or not self.target.suffix
-        return self.images_rate is not None and is_folder and not isinstance(self.mode, Compare)
-
-    @property
-    def makes_video(self) -> bool:
-        """Whether the output is a video; else a folder, an animation or a figure."""
-        is_video = self.target.suffix.lower() in VIDEO_OUTPUTS
-        return is_video and not self.makes_folder and not isinstance(self.mode, Compare)
-
-    @property
-    def makes_animation(self) -> bool:
-        """Whether the output is an animated image."""
-        is_one = self.makes_folder or self.makes_video or isinstance(self.mode, Compare)
-        return not is_one
+    def format(self) -> OutputFormat:
+        """The output's format."""
+        compares, of_images = isinstance(self.mode, Compare), self.images_rate is not None
+        return find_format(self.target, compares=compares, of_images=of_images)
 
 
 @dataclass(frozen=True)
@@ -72,7 +59,7 @@ class Sources:
     """Inputs, found: videos or images.
 
     Attributes:
-        videos: with the folder that each was found in, if the user named a folder.
+        videos: videos with the folder that each was found in, if the user named a folder.
         sequences: images in order, by name.
     """
 
@@ -144,16 +131,16 @@ def plan(
     """Return the jobs that make ``output``, a file or a folder, of the sources.
 
     Args:
-        sources: from `find_sources`.
-        output: as the user named it.
-        mode: what is made.
+        sources: sources from `find_sources`.
+        output: output as the user named it.
+        mode: kind of output.
         writing: how.
         images_rate: images per second that images are taken for.
 
     Raises:
         InputError: sources, output and the rest do not go together.
     """
-    suffix = FIGURES[0] if isinstance(mode, Compare) else ""
+    suffix = SUFFIXES[OutputFormat.PLOT][0] if isinstance(mode, Compare) else ""
     if sources.sequences:
         count = len(sources.sequences)
         jobs = [
@@ -214,19 +201,20 @@ def _target(output: Path, name: str, count: int, suffix: str) -> Path:
 
 def _check_job(job: Job, writing: Writing) -> None:
     target, suffix = job.target, job.target.suffix.lower()
-    makes_plot = isinstance(job.mode, Compare)
     is_real_video = job.sources[0].suffix.lower() in VIDEO_SUFFIXES
-    allowed = VIDEO_OUTPUTS if is_real_video else (*VIDEO_OUTPUTS, *ANIMATIONS)
-    if makes_plot:
-        allowed = FIGURES
-    if not job.makes_folder and suffix not in allowed:
+    allowed = SUFFIXES[OutputFormat.VIDEO]
+    if job.format is OutputFormat.PLOT:
+        allowed = SUFFIXES[OutputFormat.PLOT]
+    elif not is_real_video:
+        allowed += SUFFIXES[OutputFormat.ANIMATION]
+    if job.format is not OutputFormat.FOLDER and suffix not in allowed:
         raise InputError(f"{target}: expected a folder or a name in {', '.join(allowed)}")
-    if not job.makes_video and not makes_plot:
+    if job.format in (OutputFormat.ANIMATION, OutputFormat.FOLDER):
         for option, is_set in (("codec", writing.codec is not None), ("resume", writing.resume)):
             if is_set:
                 raise InputError(f"{target}: --{option} is for videos ({', '.join(VIDEO_OUTPUTS)})")
     for source in job.sources:
-        taken = source.parent if job.makes_folder else source
+        taken = source.parent if job.format is OutputFormat.FOLDER else source
         if target.exists() and taken.exists() and target.samefile(taken):
             raise InputError(f"{target}: the output is the input; choose another name or folder")
 

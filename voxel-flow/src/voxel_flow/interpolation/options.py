@@ -30,9 +30,9 @@ STILLS_RATE = Fraction(25)
 
 EPILOG = """\
 INPUT is videos (animated GIF, WebP and PNG, too) or a folder of them, two or more images in order,
-or a folder of numbered images; folders in folders are looked into.
+or a folder of numbered images; nested folders are searched, too.
 OUT is then a video, a .gif or .webp (of images), or a folder: of videos, or of the images 00001.png
-and so on, the inputs among them. Scene cuts are not morphed, and duplicated frames are made anew.
+and so on, the inputs among them. Scene cuts are not morphed; duplicated frames are interpolated.
 
 Exit codes: 0 all done; 2 nothing done; 3 some inputs, or the rest of a damaged one, left out;
 130 interrupted."""
@@ -43,10 +43,11 @@ class Request:
     """What a command line asks for.
 
     Attributes:
-        jobs: at least one, all of one mode.
+        jobs: one or more jobs, all of one mode.
         checkpoint: a path, ``last``, or None for the weights that come with the package.
-        estimation: how motion is estimated, as `FrameInterpolator.from_checkpoint` takes it.
-        writing: how outputs are written.
+        estimation: options of the motion estimation, as `FrameInterpolator.from_checkpoint` takes
+            it.
+        writing: options of the outputs.
         adapt: minutes of fine-tuning on each video; None for none.
         as_json: whether a summary as JSON is all that is printed.
     """
@@ -65,8 +66,9 @@ def parse(
     """Parse the command line; exits with one line on an error of its grammar.
 
     Args:
-        arguments: without the command's name; None for those of this process.
-        report: takes a line for the user about what was found in a folder, or left out.
+        arguments: arguments without the command's name; None for those of this process.
+        report: function that takes a line for the user about what was found in a folder, or left
+            out.
 
     Raises:
         InputError: a value out of range; or inputs, output and options do not go together.
@@ -200,8 +202,9 @@ def _add_modes(parser: CommandParser) -> None:
         "--extrapolate",
         type=int,
         metavar="N",
-        help="go on with the next N frames. Checkpoints trained to interpolate do it badly: of use "
-        "are one or two frames of slow movement",
+        help="predict the next N frames. Checkpoints trained to interpolate do it badly: of use "
+        "are "
+        "one or two frames of slow movement",
     )
     what.add_argument(
         "--compare",

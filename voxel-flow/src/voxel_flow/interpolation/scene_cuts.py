@@ -81,7 +81,7 @@ class Tally:
     Attributes:
         num_source: frames read.
         num_synthesised: frames made by the network.
-        num_duplicates: source frames that only repeat the one before, and were timed anew.
+        num_duplicates: source frames that only repeat the one before, and were timed again.
         cuts: times of the first frames of new scenes, in seconds of the source.
     """
 

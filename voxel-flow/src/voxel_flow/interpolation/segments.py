@@ -55,7 +55,7 @@ class Segments:
         length: frames of each segment but the last; None is `LENGTH`.
 
     Attributes:
-        folder: where they lie.
+        folder: folder of the triplets.
         num_frames: frames of those that are whole.
 
     Raises:
@@ -101,7 +101,8 @@ class Segments:
 
         Args:
             frames: those to encode alone; times go on from those of the segments before.
-            new_encoder: makes an encoder for a container like the video's; called once a segment.
+            new_encoder: function that makes an encoder for a container like the video's; called
+                once a segment.
         """
         for first in frames:
             number = len(self._files()) + 1
@@ -123,7 +124,7 @@ class Segments:
                 while head := file.read(_RECORD.size):
                     pts, dts, duration, is_keyframe, size = _RECORD.unpack(head)
                     packet = av.Packet(file.read(size))
-                    # encoders that begin anew set the first ones earlier than the last of before
+                    # encoders that restart set the first ones earlier than the last of before
                     last = dts if last is None else max(dts, last + 1)
                     packet.pts, packet.dts, packet.duration = pts, last, duration
                     packet.time_base, packet.is_keyframe = tick, is_keyframe
@@ -177,10 +178,10 @@ def write_joined(
     """Write coded packets and those of audio and subtitles, interleaved by time.
 
     Args:
-        write_coded: as `VideoWriter.write_coded`.
-        write_packet: as `VideoWriter.write_packet`.
-        coded: of the video.
-        beside: of the source, in the file's order.
+        write_coded: function as `VideoWriter.write_coded`.
+        write_packet: function as `VideoWriter.write_packet`.
+        coded: coded frames of the video.
+        beside: packets of the source, in the file's order.
     """
     waiting = next(beside, None)
     for packet in coded:

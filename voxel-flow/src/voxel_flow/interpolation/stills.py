@@ -26,7 +26,7 @@ class ImageSequence:
     The first is read on opening. It offers what `vision_shared.video.reader.VideoReader` does.
 
     Args:
-        paths: in order; see `vision_shared.images.read_image` for what can be read.
+        paths: paths in order; see `vision_shared.images.read_image` for what can be read.
         rate: images per second.
         format_of: chooses the frames' pixel format, given whether the first image is transparent;
             None is RGB as read, or RGBA.
@@ -105,10 +105,10 @@ def write_animation(
     Formats count whole 1/100 (GIF) or 1/1000 seconds: durations are rounded so that none adds up.
 
     Args:
-        path: ends in ``.gif`` or ``.webp``. WebP is written at quality 90.
+        path: path that ends in ``.gif`` or ``.webp``. WebP is written at quality 90.
         pictures: (H, W, 3) uint8 RGB, or (H, W, 4) with alpha, of one size; and their seconds.
         rate: images per second, for how long the last one is shown.
-        overwrite: replace a file of that name.
+        overwrite: whether to replace a file of that name.
 
     Raises:
         InputError: the file exists, or the rate is beyond what the format can say.

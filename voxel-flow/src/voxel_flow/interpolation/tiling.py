@@ -36,13 +36,13 @@ def synthesise(
 
     Args:
         network: its weights are those of one call wherever a tile has nothing beside it.
-        frames: (1, K, 3, H, W) RGB in [0, 1], taken at times 0, 1, ...
-        time: (1,) of the frame to be made.
-        scale: of the images on which the flow is estimated, in (0, 1].
+        frames: (B, K, 3, H, W) RGB in [0, 1], taken at times 0, 1, ...
+        time: (B,) times of the frames to be made.
+        scale: scale of the images on which the flow is estimated, in (0, 1].
         tile: largest side of what the network sees at once, in pixels of those images.
     """
     height, width = frames.shape[-2:]
-    small = frames if scale == 1 else _resize(frames.flatten(0, 1), scale)[None]
+    small = frames if scale == 1 else _resize(frames, scale)
     if max(small.shape[-2:]) <= tile:
         estimate: Synthesis = network(small, time)
         if scale == 1:
@@ -58,24 +58,27 @@ def synthesise(
     return Synthesis(image, flows.mean(1), weights, own_flows=own)
 
 
-def _resize(pictures: Tensor, scale: float) -> Tensor:
-    size = [max(round(side * scale), 1) for side in pictures.shape[-2:]]
-    return F.interpolate(pictures, size, mode="bilinear", antialias=True)
+def _resize(frames: Tensor, scale: float) -> Tensor:
+    """Resize (B, K, 3, H, W)."""
+    size = [max(round(side * scale), 1) for side in frames.shape[-2:]]
+    small = F.interpolate(frames.flatten(0, 1), size, mode="bilinear", antialias=True)
+    return small.unflatten(0, frames.shape[:2])
 
 
 def _enlarge(flows: Tensor, height: int, width: int) -> Tensor:
-    """Resize flow fields (1, N, 2, H, W); their values, in pixels, grow with them."""
+    """Resize flow fields (B, N, 2, H, W); their values, in pixels, grow with them."""
     if flows.shape[-2:] == (height, width):
         return flows
     growth = flows.new_tensor([width / flows.shape[-1], height / flows.shape[-2]])
-    return F.interpolate(flows[0], (height, width), mode="bilinear")[None] * growth[:, None, None]
+    large = F.interpolate(flows.flatten(0, 1), (height, width), mode="bilinear")
+    return large.unflatten(0, flows.shape[:2]) * growth[:, None, None]
 
 
 def _estimate_in_tiles(
     network: Callable[..., Synthesis], frames: Tensor, time: Tensor, tile: int
 ) -> tuple[Tensor, Tensor]:
-    """Return flows (1, N, 2, H, W) and weights (1, K, H, W): the tiles' mean, by windows."""
-    _, num_frames, _, height, width = frames.shape
+    """Return flows (B, N, 2, H, W) and weights (B, K, H, W): the tiles' mean, by windows."""
+    num_frames, (height, width) = frames.shape[1], frames.shape[-2:]
     planes: Tensor = frames.new_zeros(())
     total = frames.new_zeros(height, width)
     for rows in _spans(height, tile):
@@ -83,13 +86,13 @@ def _estimate_in_tiles(
             part: Synthesis = network(frames[..., rows, columns], time)
             down, across = _window(rows, height), _window(columns, width)
             window = (down[:, None] * across).to(frames.device)
-            made = torch.cat([part.flows[0].flatten(0, 1), part.weights[0]]).float()
+            made = torch.cat([part.flows.flatten(1, 2), part.weights], 1).float()
             if not planes.ndim:
-                planes = frames.new_zeros(len(made), height, width)
-            planes[:, rows, columns] += made * window
+                planes = frames.new_zeros(*made.shape[:2], height, width)
+            planes[..., rows, columns] += made * window
             total[rows, columns] += window
     planes /= total
-    return planes[None, :-num_frames].unflatten(1, (-1, 2)), planes[None, -num_frames:]
+    return planes[:, :-num_frames].unflatten(1, (-1, 2)), planes[:, -num_frames:]
 
 
 def _spans(length: int, tile: int) -> Iterator[slice]:

@@ -5,7 +5,8 @@ What makes an image of two is given; no network is known here.
 
 from collections.abc import Callable, Iterable, Iterator
 from fractions import Fraction
-from itertools import pairwise
+from itertools import count as numbers_from
+from itertools import groupby, pairwise
 from math import ceil, floor
 
 import torch
@@ -14,8 +15,8 @@ from vision_shared.video.reader import TimedFrame
 from voxel_flow.interpolation.frame_tensors import Source
 from voxel_flow.interpolation.scene_cuts import Span, Tally, find_spans
 
-Make = Callable[[Source, Source, Fraction], TimedFrame]
-"""Two frames and a time -> the frame at that time."""
+Make = Callable[[Source, Source, Iterable[Fraction]], Iterator[TimedFrame]]
+"""Two frames and times -> the frames at those times, some of which may be made together."""
 
 Targets = Callable[[Fraction, Fraction, Fraction | None], Iterable[Fraction]]
 """The first frame's time, a frame's, the next one's (None after the last) -> times in between, the
@@ -59,7 +60,7 @@ def fill(
     device: torch.device,
 ) -> Iterator[TimedFrame]:
     """Yield the frames at the targets, source frames as they are; the first ``skip`` unmade."""
-    index = 0
+    numbers = numbers_from(0)
     origin: Fraction | None = None
     following: Source | None = None
     for span in find_spans(frames):
@@ -67,13 +68,36 @@ def fill(
         current = following or Source(span.frames[0], device)
         following = None if span.following is None else Source(span.following, device)
         origin = current.timed.time if origin is None else origin
-        ends = span.times if following is not None else [*span.times, None]
-        for start, end in pairwise(ends):
-            assert start is not None
-            for time in targets(origin, start, end):
-                made_by = make if index >= skip else _leave_unmade
-                yield _frame_at(time, span, current, following, made_by, tally)
-                index += 1
+        for is_between, is_skipped, times in _kinds(span, targets, origin, numbers, skip):
+            if not is_between or following is None:
+                yield from (_shown_at(time, span, following) for time in times)
+                continue
+            made_by = _leave_unmade if is_skipped else make
+            for made in made_by(current, following, times):
+                tally.num_synthesised += 1
+                yield made
+
+
+def _kinds(
+    span: Span, targets: Targets, origin: Fraction, numbers: Iterator[int], skip: int
+) -> Iterator[tuple[bool, bool, Iterator[Fraction]]]:
+    """Yield the times of a span, those together that are alike.
+
+    Yields:
+        Whether they are between two frames, whose motion leads there; whether all are of the first
+        ``skip`` by the output's numbers; and the times.
+    """
+    ends = span.times if span.following is not None else [*span.times, None]
+    times = (t for start, end in pairwise(ends) for t in targets(origin, _known(start), end))
+    moves = span.following is not None and not span.ends_in_cut
+    kinds = ((moves and t != span.frames[0].time, n < skip, t) for t, n in zip(times, numbers))  # noqa: B905
+    for (is_between, is_skipped), group in groupby(kinds, key=lambda kind: kind[:2]):
+        yield is_between, is_skipped, (time for *_, time in group)
+
+
+def _known(time: Fraction | None) -> Fraction:
+    assert time is not None
+    return time
 
 
 def extend(
@@ -111,7 +135,7 @@ def extend(
             continue
         tally.num_synthesised += 1
         made_by = make if tally.num_source + k > skip else _leave_unmade
-        yield made_by(*sources, time)
+        yield from made_by(*sources, [time])
 
 
 def stretch(frames: Iterable[TimedFrame], times: int) -> Iterator[TimedFrame]:
@@ -127,26 +151,16 @@ def stretch(frames: Iterable[TimedFrame], times: int) -> Iterator[TimedFrame]:
             yield TimedFrame(last.frame, last.time + k * step)
 
 
-def _frame_at(
-    time: Fraction,
-    span: Span,
-    current: Source,
-    following: Source | None,
-    make: Make,
-    tally: Tally,
-) -> TimedFrame:
-    start = current.timed.time
-    if time == start:
-        return current.timed
+def _shown_at(time: Fraction, span: Span, following: Source | None) -> TimedFrame:
+    """Return a source frame at a time: nothing is made there."""
+    first = span.frames[0]
+    if time == first.time:
+        return first
     if following is None:  # duplicates at the end
         return TimedFrame([f for f in span.frames if f.time <= time][-1].frame, time)
-    end = following.timed.time
-    if span.ends_in_cut:
-        nearer = current if time - start <= end - time else following
-        return TimedFrame(nearer.timed.frame, time)
-    tally.num_synthesised += 1
-    return make(current, following, time)
+    nearer = first if time - first.time <= following.timed.time - time else following.timed
+    return TimedFrame(nearer.frame, time)
 
 
-def _leave_unmade(first: Source, _: Source, time: Fraction) -> TimedFrame:
-    return TimedFrame(first.timed.frame, time)
+def _leave_unmade(first: Source, _: Source, times: Iterable[Fraction]) -> Iterator[TimedFrame]:
+    return (TimedFrame(first.timed.frame, time) for time in times)

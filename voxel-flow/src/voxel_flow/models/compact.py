@@ -32,18 +32,19 @@ class Compact(nn.Module):
     closed form alone, which is worth an hour of training.
 
     Args:
-        width: of the finest level's first convolution; the coarser ones have 1.5 and 2 times it.
+        width: width of the finest level's first convolution; the coarser ones have 1.5 and 2 times
+            it.
         num_frames: K.
-        rounds: at each scale, coarsest first, down to 1: slower, and better at large motion, which
-            the coarser scales find at a fraction of the finest one's cost. A scale's rounds share
-            its level's weights; scales beyond the third share the coarsest level's.
+        rounds: rounds at each scale, coarsest first, down to 1: slower, and better at large motion,
+            which the coarser scales find at a fraction of the finest one's cost. A scale's rounds
+            share its level's weights; scales beyond the third share the coarsest level's.
         train_rounds: the same in training, for less time and memory; None is ``rounds``.
         cells: sides in pixels, 1, 2 or 4, of the cells of each closed-form step: small ones follow
             thin objects, large ones do not mistake noise for motion. Each step is taken in part.
         own_flows: whether each frame has a velocity of its own, the common one and what a level
             adds to it; the levels then also see how far outside each frame is read. Motion that is
             not even, and what one frame hides, need it.
-        trust: how much of the steps an untrained network takes in all, 0 to 1.
+        trust: share of the steps that an untrained network takes in all, 0 to 1.
     """
 
     unit = 4.0  # pixels: heads speak in these, and learn the flow in half the steps

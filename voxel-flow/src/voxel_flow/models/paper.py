@@ -122,7 +122,8 @@ class Paper(nn.Module):
             # the originals read the nearest frame at +-tanh / 2 in coordinates of -1 .. 1
             to_nearest = min(abs(k - self.native_time) for k in range(self.num_frames))
             reach = ((width - 1) / 4 / to_nearest, (height - 1) / 4 / to_nearest)
-        return frames.new_tensor(reach).view(1, 2, 1, 1)
+        # made where the frames are: a CUDA graph takes no copy from the CPU
+        return torch.stack([frames.new_full((), side) for side in reach]).view(1, 2, 1, 1)
 
     def _native_offsets(self, offsets: Tensor, time: Tensor) -> Tensor:
         return offsets + (time.float() - self.native_time)[:, None]

@@ -47,7 +47,7 @@ def next_pair(pairs: Pairs, viewer: str, done: Collection[str]) -> tuple[str, st
     Order and sides are random, other ones for each viewer, and the same when one comes back.
 
     Args:
-        pairs: of the study.
+        pairs: pairs of the study.
         viewer: any text.
         done: the clips that this viewer has seen.
     """

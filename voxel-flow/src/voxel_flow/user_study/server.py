@@ -26,7 +26,7 @@ class Study:
     """What is asked, and what was answered.
 
     Args:
-        pairs: of clips.
+        pairs: pairs of clips.
         votes: a file, to which votes are added; those in it are not asked again.
 
     Raises:

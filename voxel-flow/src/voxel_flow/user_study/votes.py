@@ -25,7 +25,7 @@ class Vote:
         clip: the name that both files have, without suffix.
         left: the method on the left, "A" or "B".
         choice: the method that looked better, or "same".
-        seconds: from when both clips could be seen.
+        seconds: seconds from when both clips could be seen.
     """
 
     viewer: str
@@ -77,7 +77,7 @@ def preference(votes: Sequence[Vote]) -> tuple[float, float, float]:
     """Return the share of A among the decided votes, and its 95 % interval (Wilson 1927).
 
     Args:
-        votes: of which those for "same" do not count.
+        votes: votes, of which those for "same" do not count.
 
     Returns:
         Share, lower and upper end; half, nought and one without a decided vote.

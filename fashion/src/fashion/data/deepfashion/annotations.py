@@ -113,9 +113,9 @@ def check_items(path: Path, items: np.ndarray, report: Report) -> None:
     """Report items of images that a list of items lacks, and those that no image shows.
 
     Args:
-        path: of a list that has an item a line, as id_00000001, below their count.
-        items: of the images.
-        report: of these and of rows that are no item.
+        path: path of a list that has an item a line, as id_00000001, below their count.
+        items: items of the images.
+        report: function that takes a line about these and of rows that are no item.
     """
     listed = set()
     for row in read_rows(path, report, has_columns=False):
@@ -143,12 +143,12 @@ def fill_boxes(
     """Fill in the boxes of a list.
 
     Args:
-        path: of the list.
-        rows: of ``columns``, by the name of the image.
-        columns: is changed.
-        report: of faults.
-        second: where rows begin with the type and another number: takes the row and that number;
-            returns what was expected of it where it is no good.
+        path: path of the list.
+        rows: rows of ``columns``, by the name of the image.
+        columns: columns that are changed.
+        report: function that takes a line about faults.
+        second: function for rows that begin with the type and another number: takes the row and
+            that number; returns what was expected of it where it is no good.
     """
     given = 4 if second is None else 6
     for place, row, numbers in matched(path, rows, report):
@@ -174,10 +174,11 @@ def fill_landmarks(
     """Fill in types, variations, landmarks and their states from a list.
 
     Args:
-        path: of the list.
-        rows: of ``columns``, by the name of the image.
-        columns: is changed.
-        report: of unknown types, variations and visibility codes, and of wrong counts.
+        path: path of the list.
+        rows: rows of ``columns``, by the name of the image.
+        columns: columns that are changed.
+        report: function that takes a line about unknown types, variations and visibility
+            codes, and wrong counts.
         has_variation: whether a number of `taxonomy.VARIATIONS` stands behind the type.
     """
     for place, row, numbers in matched(path, rows, report):

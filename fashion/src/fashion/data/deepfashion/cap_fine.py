@@ -111,7 +111,7 @@ def _fill(path: Path, pictures: list[Row], first: int, fill: Fill, report: Repor
     """Fill in what a list knows of some images, line by line."""
     rows = _rows(path)
     if len(rows) != len(pictures):
-        report(f"{path}: {len(rows)} lines for {len(pictures)} pictures: {AGAIN}")
+        report(f"{path}: {len(rows)} lines for {len(pictures)} images: {AGAIN}")
     for place, row in enumerate(rows[: len(pictures)], first):
         try:
             fault = fill(place, row.numbers(0))

@@ -50,9 +50,9 @@ class Head:
     """What stands above the rows.
 
     Attributes:
-        count: of the rows, or None where the file has none.
+        count: count of the rows, or None where the file has none.
         columns: their names, or empty.
-        num_lines: that these take.
+        num_lines: number of lines that these take.
     """
 
     count: int | None
@@ -71,8 +71,8 @@ def read_rows(
     """Read a list row by row; empty lines do not count.
 
     Args:
-        path: of the list.
-        report: of a count above the rows that there are.
+        path: path of the list.
+        report: function that takes a line about a count above the rows that there are.
         has_columns: whether the second line names the columns.
         may_count_wrong: whether the count means nothing, as in lists of names.
 
@@ -145,10 +145,10 @@ def read_labels(
     """Read a matrix of -1, 0 and 1; a file of 289,222 rows of 1000 in seconds, row by row.
 
     Args:
-        path: of a list whose rows are a key and ``num_labels`` numbers.
-        num_labels: in every row.
-        rows: where the labels of each key go; other keys are left out.
-        report: of rows that are not as expected, come twice, or lack.
+        path: path of a list whose rows are a key and ``num_labels`` numbers.
+        num_labels: number of labels in every row.
+        rows: row of the labels of each key; other keys are left out.
+        report: function that takes a line about rows that are not as expected, come twice, or lack.
         has_columns: whether the second line names the columns.
 
     Raises:

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from fashion.data.taxonomy import ABSENT, CATEGORIES, SLOTS_OF_TYPE, TRUNCATED, TYPES
 from synthetic_people import sample
-from synthetic_people.wardrobe import ATTRIBUTES
+from synthetic_people.design_attributes import ATTRIBUTES
 
 CATEGORY_OF = {
     "tank": "Tank", "tee": "Tee", "polo": "Henley", "blouse": "Blouse", "shirt": "Button-Down",
@@ -54,7 +54,7 @@ def seen_garment(garment: sample.Garment, area: int, side: int) -> Seen | None:
     """Return a garment in DeepFashion's terms; None where too little of it is seen.
 
     Args:
-        garment: of a sample.
+        garment: garment of a sample.
         area: pixels that show it.
         side: height and width of the image.
     """
@@ -102,7 +102,7 @@ def noisy(
     """Labels as people give them: many that hold are not named, some are taken for others.
 
     Args:
-        rng: decides.
+        rng: random generator that decides.
         labels: int8 (A,) of 1 and -1.
         missing: share of the positive ones that become negative.
         swapped: share of the positive ones that another of their type takes the place of.

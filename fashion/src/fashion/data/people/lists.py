@@ -28,14 +28,14 @@ class Shot:
 
     Attributes:
         name: img/...
-        item: from 1.
+        item: number of the item, from 1.
         split: one of `taxonomy.SPLITS`.
         category: index in `taxonomy.CATEGORIES`.
         type: index in `taxonomy.TYPES`.
         domain: SHOP or CONSUMER.
         view: key of `POSE_TYPES` for In-shop; empty for Consumer-to-shop.
         series: one of the item's colours.
-        variation: of `taxonomy.VARIATIONS`, from 1.
+        variation: variation of `taxonomy.VARIATIONS`, from 1.
         box: (4,) x1, y1, x2, y2, whole pixels within the image.
         landmarks: (8, 2) whole pixels; 0 where truncated or absent.
         states: (8,), of `taxonomy.STATES`, or ABSENT.

@@ -26,7 +26,7 @@ def other_row(
     """Return what others.json says of a garment.
 
     Args:
-        name: of the image, img/...
+        name: name of the image, img/...
         split: one of `taxonomy.SPLITS`.
         garment: the garment.
         labels: int8 (A,) of 1 and -1.

@@ -8,7 +8,7 @@ consumer2shop/{Anno,Eval}/            pairs: img/CLOTHING/Dress/id_00000001/coms
 deepfashion2/{train,validation}/      all garments of each image, and their masks
 others.json                           the garments of these images that no item is of
 backgrounds/000001.jpg                photographs without people
-recipe.json                           what was rendered; another recipe renders anew
+recipe.json                           what was rendered; another recipe renders again
 
 The first four have a link img to the images, and know of each image the garment that it is of. An
 item is a design with its cloth, its details and, for In-shop, two series of colours, worn by
@@ -54,7 +54,8 @@ class Recipe:
 
     Attributes:
         side: height and width of the images, pixels.
-        items: that train, validate and test; there are `synthetic_people.catalogue.SHOTS` of each.
+        items: items that train, validate and test; there are `synthetic_people.catalogue.SHOTS` of
+            each.
         portraits: images of faces and groups besides, mostly of upper bodies, for a detector.
         backgrounds: images without people.
         missing: share of positive labels of training that are not named.

@@ -22,8 +22,8 @@ def write_scene(
     """Write an annotation, and a link to its image.
 
     Args:
-        folder: of the data set.
-        number: of the image, from 1.
+        folder: folder of the data set.
+        number: number of the image, from 1.
         split: ``train`` or ``test``.
         image: its file.
         source: ``shop`` or ``user``.

@@ -8,8 +8,10 @@ is read there; -1 reads zeros.
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
+from vision_shared.decompositions import decomposes
 from vision_shared.kernels.on_cuda import kernels_on_cuda
 from vision_shared.region.kernels import conv_cpu
 
@@ -151,3 +153,31 @@ def _differentiate(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
 
 
 region_conv.register_autograd(_differentiate, setup_context=_setup_context)
+
+
+@decomposes(region_rows)
+def _(mask: Tensor) -> Tensor:
+    return mask.flatten().nonzero().squeeze(1)
+
+
+@decomposes(region_picks)
+def _(places: Tensor, rows: Tensor) -> Tensor:
+    return places.index_select(0, rows).long()
+
+
+@decomposes(region_conv)
+def _(
+    source: Tensor,
+    table: Tensor,
+    back_table: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    residual: Tensor | None,
+    relu: bool,
+) -> Tensor:
+    index = torch.where(table < 0, source.shape[0], table).t().flatten()  # -1 reads the zeros
+    columns = F.pad(source, (0, 0, 0, 1)).index_select(0, index)  # (M * T, C)
+    out = columns.reshape(table.shape[1], weight.shape[0] * weight.shape[1]) @ weight.flatten(0, 1)
+    for term in (bias, residual):
+        out = out if term is None else out + term
+    return out.relu() if relu else out

@@ -26,7 +26,7 @@ class Product:
     Args:
         weight: (T, C, O), taps in raster order.
         bias: (O,).
-        widths: Of the parts that the result is written in, side by side; their sum is O.
+        widths: widths of the parts that the result is written in, side by side; their sum is O.
         add: Whether the result, one part then, is added to a residual.
     """
 

@@ -1,0 +1,36 @@
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
+from pytorch_lightning.loggers.logger import DummyLogger
+
+from vision_shared.callbacks import Panels
+
+IMAGE = np.zeros((4, 5, 3), np.uint8)
+
+
+class Taking(DummyLogger):
+    """A logger that takes images, and is neither wandb's nor TensorBoard's."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.taken: list[str] = []
+
+    def log_image(self, name: str, images: list[np.ndarray]) -> None:
+        self.taken.append(name)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_panels_reach_every_logger_that_takes_images(tmp_path: Path) -> None:
+    taking, tensorboard = Taking(), TensorBoardLogger(str(tmp_path))
+    loggers = [taking, tensorboard, CSVLogger(str(tmp_path))]
+    trainer: Any = SimpleNamespace(is_global_zero=True, loggers=loggers, global_step=7)
+    module: Any = SimpleNamespace(panels=lambda batch: {"flow": IMAGE})
+    Panels(str(tmp_path / "panels")).on_test_batch_end(trainer, module, None, None, 0)
+    tensorboard.finalize("success")
+    assert taking.taken == ["test/flow"]
+    assert b"test/flow" in next(Path(tensorboard.log_dir).iterdir()).read_bytes()
+    assert [path.name for path in (tmp_path / "panels").iterdir()] == ["test_flow_000007.png"]
