@@ -14,6 +14,7 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 from face_attributes.data import beside
 from face_attributes.data.people import PEOPLE_ATTRIBUTES
 from face_attributes.models import TagMaps
+from face_attributes.models.face_layers import BackboneLayers
 from vision_shared.checkpoints import read_checkpoint
 from vision_shared.evaluate import evaluate
 from vision_shared.export import export
@@ -85,6 +86,19 @@ def test_every_network_trains_and_tells_its_results(
     assert ("test/recall" in results) == (network == "lnet")
     assert list((tmp_path / "panels").glob("val_tagging_*.png"))
     assert 0 <= score <= 1
+
+
+@pytest.mark.parametrize("model", ["test_efficientnet", "mobilenetv2_050", "test_convnext"])
+def test_trunks_of_timm_train(smoke: Config, tmp_path: Path, model: str) -> None:
+    lnet = (f"module.network.model={model}", "module.network.pretrained=false")
+    train(smoke("module=timm", *lnet, "data.size=[32,32]"))
+    assert (tmp_path / "results.json").is_file()
+
+
+@pytest.mark.parametrize("model", ["test_efficientnet", "mobilenetv2_050", "test_convnext"])
+def test_machines_take_maps_of_timm(model: str) -> None:
+    layers = BackboneLayers(model).eval()
+    assert layers(torch.rand(2, 3, 64, 64)).shape == (2, layers.width)
 
 
 def test_checkpoint_holds_the_names_and_a_threshold_of_its_own(

@@ -39,6 +39,8 @@ def num_weights(trunk: Trunk) -> int:
         {"name": "timm", "model": "resnet10t"},
         {"name": "timm", "model": "mobilenetv3_small_050", "stride": 4},
         {"name": "timm", "model": "convnext_atto", "stride": 16},
+        {"name": "timm", "model": "test_efficientnet"},
+        {"name": "timm", "model": "mobilenetv2_050"},
     ],
 )
 def test_trunks_give_the_maps_that_they_say(settings: dict[str, Any]) -> None:

@@ -11,9 +11,10 @@ from segmentation.models.pyramid import PyramidTrunk, pretrained_parameters
 SMALL = {"width": 8, "blocks": (1, 1)}
 
 
+@pytest.mark.parametrize("model", ["tf_efficientnet_lite0", "mobilenetv2_050", "test_convnext"])
 @pytest.mark.parametrize("size", [(64, 96), (50, 75)])
-def test_stages_share_a_quarter_of_the_size(size: tuple[int, int]) -> None:
-    trunk = PyramidTrunk(**SMALL).eval()
+def test_stages_share_a_quarter_of_the_size(size: tuple[int, int], model: str) -> None:
+    trunk = PyramidTrunk(model, **SMALL).eval()
     x = torch.rand(1, 3, *size)
     for stage in trunk.stages:
         x = stage(x)

@@ -70,6 +70,28 @@ def test_every_network_trains_and_tells_its_results(
     assert 0 <= score <= 1
 
 
+@pytest.mark.parametrize(
+    ("trunk", "network", "model"),
+    [
+        ("timm", "deeplab", "test_efficientnet"),
+        ("timm", "deeplab", "mobilenetv3_small_050"),
+        ("timm", "deeplab", "test_convnext"),
+        ("timm", "cascade", "resnet18"),
+        ("pyramid", "cascade", "test_efficientnet"),
+        ("pyramid", "cascade", "mobilenetv2_050"),
+        ("pyramid", "cascade", "test_convnext"),
+    ],
+)
+def test_trunks_of_timm_train(
+    config: Config, people: Path, tmp_path: Path, trunk: str, network: str, model: str
+) -> None:
+    key = "module.network.trunk"
+    choices = (f"trunk={trunk}", f"module={network}", f"{key}.model={model}")
+    sizes = ("data.size=32", "data.crop_size=32", f"{key}.pretrained=false")
+    train(config("segmentation", TINY[0], *choices, *sizes, f"data.root={people}"))
+    assert (tmp_path / "results.json").is_file()
+
+
 @pytest.mark.parametrize("trunk", ["inception", "vgg16"])
 def test_paper_sized_trunks_build(config: Config, trunk: str) -> None:
     network = {"inception": "cascade", "vgg16": "dpn"}[trunk]

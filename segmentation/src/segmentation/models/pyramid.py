@@ -6,9 +6,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from segmentation.models.timm_trunk import PadToStride, cuts_patches
 from segmentation.models.trunk import Block, conv_bn_relu
 from vision_shared.layers import Normalise
-from vision_shared.pretrained import create_network
+from vision_shared.pretrained import create_network, feature_levels
+
+STRIDES = (4, 8, 16, 32)
 
 
 class PyramidTrunk(nn.Module):
@@ -64,13 +67,12 @@ class Pyramid(nn.Module):
 
     def __init__(self, model: str, pretrained: bool | str, width: int, frozen: int) -> None:
         super().__init__()
-        encoder = create_network(model, pretrained, features_only=True, out_indices=(1, 2, 3, 4))
-        info = encoder.feature_info
-        strides, channels = info.reduction(), info.channels()  # type: ignore[union-attr, operator]
-        if strides != [4, 8, 16, 32]:
-            raise ValueError(f"expected features of {model} at strides 4 to 32, got {strides}")
+        levels = feature_levels(model, STRIDES)
+        encoder = create_network(model, pretrained, features_only=True, out_indices=levels)
+        channels = encoder.feature_info.channels()  # type: ignore[union-attr, operator]
         config = encoder.pretrained_cfg  # type: ignore[union-attr]
         self.normalise = Normalise(config["mean"], config["std"])  # type: ignore[index, arg-type]
+        self.pad = PadToStride(STRIDES[-1]) if cuts_patches(model) else nn.Identity()
         self.encoder = encoder
         self.lateral = nn.ModuleList([conv_bn_relu(inputs, width, 1) for inputs in channels])
         self.smooth = nn.ModuleList([conv_bn_relu(width, width, 3) for _ in channels[1:]])
@@ -88,13 +90,14 @@ class Pyramid(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         """(B, 3, H, W), RGB in [0, 1] -> (B, C, H / 4, W / 4) (Lin et al., CVPR 2017, figure 3)."""
-        features = self.encoder(self.normalise(image))  # at strides 4, 8, 16, 32
+        height, width = (-(-size // STRIDES[0]) for size in image.shape[2:])
+        features = self.encoder(self.pad(self.normalise(image)))  # at strides 4, 8, 16, 32
         *finer, merged = (f(x) for f, x in zip(self.lateral, features, strict=True))
         for x, smooth in zip(reversed(finer), self.smooth, strict=True):
             size = x.shape[-2:]
             merged = F.interpolate(smooth(merged), size, mode="bilinear", align_corners=False)
             merged = merged + x
-        return merged
+        return merged[:, :, :height, :width]
 
 
 def pretrained_parameters(network: nn.Module) -> Iterator[nn.Parameter]:

@@ -8,11 +8,11 @@ from timm.layers.conv2d_same import Conv2dSame
 from torch import Tensor, nn
 from torch.nn import functional
 
+from vision_shared.inputs import InputError
 from vision_shared.layers import Normalise
 from vision_shared.pretrained import create_network
 
 INCEPTION = "inception_resnet_v2"
-PATCHING = ("convnext", "test_convnext")
 STRIDE = 8
 """Pixels of the image to a cell of the grid."""
 
@@ -36,7 +36,7 @@ class TimmTrunk(nn.Module):
         channels: channels of each stage's output.
 
     Raises:
-        ValueError: no such network or cut, or the grid still changes behind the first stage.
+        InputError: no such network or cut, or the grid still changes behind the first stage.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class TimmTrunk(nn.Module):
         ends = [names.index(cut) if cut in names else -1 for cut in (*cuts, last)]
         if ends != sorted(set(ends)) or ends[0] < 0:
             layers = names[: names.index(last)]
-            raise ValueError(f"expected cuts among {layers}, in order, got {list(cuts)}")
+            raise InputError(f"expected cuts among {layers}, in order, got {list(cuts)}")
         starts = [0, *(end + 1 for end in ends)]
         config: dict = network.pretrained_cfg  # type: ignore[assignment]
         self.stages = nn.ModuleList(
@@ -61,8 +61,8 @@ class TimmTrunk(nn.Module):
             for start, end in zip(starts, ends, strict=False)
         )
         first: Any = self.stages[0]
-        if model.startswith(PATCHING):
-            first.insert(0, PadToStride())
+        if cuts_patches(model):
+            first.insert(0, PadToStride(STRIDE))
         first.insert(0, Normalise(config["mean"], config["std"]))
         self.channels = self._measure(model)
 
@@ -82,23 +82,33 @@ class TimmTrunk(nn.Module):
         self.train(was_training)
         if any(shape[2:] != (12, 12) for shape in shapes):
             sizes = [tuple(shape[2:]) for shape in shapes]
-            raise ValueError(
+            raise InputError(
                 f"expected stages of {model} on an eighth of 96x96 each, got {sizes}: "
                 "cut behind its last stride"
             )
         return tuple(shape[1] for shape in shapes)
 
 
-class PadToStride(nn.Module):
-    """Pad images below and to the right to multiples of `STRIDE`, with the mean colour.
+def cuts_patches(model: str) -> bool:
+    """Whether a network cuts images into patches, and leaves out what is no whole patch."""
+    return "convnext" in model
 
-    For networks that cut images into patches, and would leave out what is no whole patch.
+
+class PadToStride(nn.Module):
+    """Pad images below and to the right to multiples of a stride, with zeros.
+
+    Args:
+        stride: pixels.
     """
 
+    def __init__(self, stride: int) -> None:
+        super().__init__()
+        self.stride = stride
+
     def forward(self, image: Tensor) -> Tensor:
-        """(B, 3, H, W) -> (B, 3, ceil(H / 8) 8, ceil(W / 8) 8)."""
+        """(B, C, H, W) -> (B, C, ceil(H / stride) * stride, ceil(W / stride) * stride)."""
         height, width = image.shape[2:]
-        return functional.pad(image, (0, -width % STRIDE, 0, -height % STRIDE))
+        return functional.pad(image, (0, -width % self.stride, 0, -height % self.stride))
 
 
 def _groups(network: nn.Module, levels: Any) -> dict[str, nn.Module]:
