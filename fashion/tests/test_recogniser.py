@@ -56,7 +56,7 @@ def test_found_garments_lie_in_the_picture_best_first(checkpoint: Path) -> None:
 
 
 def test_images_that_are_searched_together_are_those_searched_alone(checkpoint: Path) -> None:
-    recogniser = GarmentRecogniser.from_checkpoint(checkpoint, least_score=NEVER)
+    recogniser = GarmentRecogniser.from_checkpoint(checkpoint, min_score=NEVER)
     images = [noise(40, 90), noise(64, 48), noise(48, 48)]
     for image, found in zip(images, recogniser.find_all(images), strict=True):
         alone = recogniser.find(image)

@@ -19,7 +19,7 @@ def one_cycle_optimizer(
         groups: parameter groups with their highest rates, ``params`` and ``lr``.
         weight_decay: weight decay of AdamW.
         num_steps: number of steps of the whole run.
-        is_fused: whether a step is one kernel, from `vision_shared.fused`; None is PyTorch's choice.
+        is_fused: whether a step is one kernel (`vision_shared.fused`); None is PyTorch's choice.
     """
     optimizer = torch.optim.AdamW(groups, weight_decay=weight_decay, fused=is_fused)
     schedule = torch.optim.lr_scheduler.OneCycleLR(

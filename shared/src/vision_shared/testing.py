@@ -2,6 +2,7 @@
 
 import copy
 import doctest
+import json
 import re
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -172,3 +173,12 @@ class Captures:
                 answer.copy_(run())
 
         return replay, answer
+
+
+def run_notebook(path: Path) -> dict[str, Any]:
+    """Run the code cells of a notebook, in their order, in one scope, which is returned."""
+    scope: dict[str, Any] = {"__name__": "__main__"}
+    for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
+        if cell["cell_type"] == "code":
+            exec("".join(cell["source"]), scope)
+    return scope
