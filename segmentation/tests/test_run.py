@@ -76,7 +76,7 @@ def test_every_network_trains_and_tells_its_results(
         ("timm", "deeplab", "test_efficientnet"),
         ("timm", "deeplab", "mobilenetv3_small_050"),
         ("timm", "deeplab", "test_convnext"),
-        ("timm", "cascade", "resnet18"),
+        ("timm", "cascade", "resnet26"),
         ("pyramid", "cascade", "test_efficientnet"),
         ("pyramid", "cascade", "mobilenetv2_050"),
         ("pyramid", "cascade", "test_convnext"),
