@@ -16,14 +16,18 @@ def make_run(
     command = f"train.py {choices}"
     config = f"task: fashion\nmonitor: val/map\nmode: max\ncommit: abc\ncommand: '{command}'\n"
     (folder / "config.yaml").write_text(config)
-    (folder / "csv" / "metrics.csv").write_text(f"epoch,step,val/map\n{rows}")
+    (folder / "csv" / "metrics.csv").write_text(f"epoch,step,val/map,test/map\n{rows}")
     (folder / "panels" / "val items_1.png").write_bytes(b"")
     if scores is not None:
         (folder / "results.json").write_text(json.dumps(scores))
 
 
 def test_a_run_shows_its_best_value_its_steps_and_its_test(tmp_path: Path) -> None:
-    make_run(tmp_path / "a" / "b", rows="0,9,0.5\n0,19,\n1,29,0.25\n", scores={"test/map": 0.4})
+    make_run(
+        tmp_path / "a" / "b",
+        rows="0,9,0.5,\n0,19,,\n1,29,0.25,\n1,30,,0.4\n",
+        scores={"test/map": 0.4},
+    )
     (run,) = find_runs(tmp_path)
     assert (run.task, run.best, run.step, run.choices) == ("fashion", 0.5, 30, "seed=1")
     assert run.scores == {"test/map": 0.4}
@@ -32,7 +36,7 @@ def test_a_run_shows_its_best_value_its_steps_and_its_test(tmp_path: Path) -> No
 
 def test_what_is_no_run_or_damaged_is_left_out(tmp_path: Path) -> None:
     make_run(tmp_path / "good")
-    make_run(tmp_path / "cut", rows="0,x,1\n")
+    make_run(tmp_path / "cut", rows="0,x,1,\n")
     (tmp_path / "other" / "csv").mkdir(parents=True)
     (tmp_path / "other" / "config.yaml").write_text("{")
     (run,) = find_runs(tmp_path)

@@ -9,6 +9,13 @@ from pathlib import Path
 from reporting import Report, run  # pyrefly: ignore[missing-import]
 
 MODULES = ("voxel_flow", "segmentation", "face_attributes", "fashion")
+# ImageNet's weights would need a network, or another 17 MB in .gpu
+UNTRAINED = {
+    "face_attributes": [
+        "module.network.lnet_o.pretrained=false",
+        "module.network.anet.backbone.pretrained=false",
+    ]
+}
 
 
 def main(report: Report) -> None:
@@ -28,7 +35,8 @@ def main(report: Report) -> None:
 
 def start(module: str, root: Path, is_cuda: bool) -> subprocess.Popen[bytes]:
     words = ["experiment=smoke", "logger=csv", f"data.root={root / 'data'}"]
-    words += [f"hydra.run.dir={root / module}"] + (["trainer=gpu"] if is_cuda else [])
+    words += [f"hydra.run.dir={root / module}", *UNTRAINED.get(module, [])]
+    words += ["trainer=gpu"] if is_cuda else []
     command = [sys.executable, "-m", f"{module}.train", *words]
     with (root / f"{module}.log").open("w") as log:
         return subprocess.Popen(command, stdout=log, stderr=log)

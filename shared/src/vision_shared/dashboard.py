@@ -105,7 +105,8 @@ def _best_of(metrics: Path, monitor: str, is_larger_better: bool) -> tuple[float
     choose, best, step = max if is_larger_better else min, None, 0
     with metrics.open(newline="", encoding="utf-8") as rows:
         for row in csv.DictReader(rows):
-            step = max(step, 1 + int(row.get("step") or -1))
+            if not any(value and name.startswith("test/") for name, value in row.items()):
+                step = max(step, 1 + int(row.get("step") or -1))  # the test's is no index
             value = float(row.get(monitor) or "nan")
             if not math.isnan(value):
                 best = value if best is None else choose(best, value)
@@ -183,6 +184,7 @@ tr {{ border-bottom: 1px solid #ddd }}
 th {{ position: sticky; top: 0; background: #fff }}
 code {{ overflow-wrap: anywhere }}
 img {{ height: 72px }}
+td:last-child {{ white-space: nowrap }}
 input {{ font: inherit; padding: .3rem .5rem; width: 20rem; margin-bottom: .8rem }}
 </style>
 <h1>{number} runs</h1>
