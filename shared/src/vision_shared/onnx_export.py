@@ -50,14 +50,20 @@ def write_onnx(
     """
     import torch
 
-    from vision_shared.decompositions import DECOMPOSITIONS
+    from vision_shared.decompositions import DECOMPOSITIONS, TRANSLATIONS
 
     expect_onnx()
     with _in_silence():
         try:
             plain = program.run_decompositions({**DECOMPOSITIONS, **_of_torch()})
             model = torch.onnx.export(
-                plain, (), output_names=outputs, dynamo=True, opset_version=OPSET, verbose=False
+                plain,
+                (),
+                output_names=outputs,
+                opset_version=OPSET,
+                dynamo=True,
+                verbose=False,
+                custom_translation_table=dict(TRANSLATIONS),
             )
         except torch.onnx.errors.OnnxExporterError as error:
             reason = one_line(error.__cause__ or error)

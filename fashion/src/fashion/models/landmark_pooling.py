@@ -8,12 +8,13 @@ the top-left cell, the centre of cell (row i, column j) of an (h, w) map is ((j 
 (i + 0.5) / h).
 """
 
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor
 from torchvision.ops import roi_pool
 
+from vision_shared.decompositions import translates
 from vision_shared.layers import sample_bilinear
 
 Pooling = Literal["max", "bilinear"]
@@ -136,3 +137,14 @@ def _expect(features: Tensor, landmarks: Tensor) -> tuple[int, int]:
             f"{tuple(features.shape)} and {tuple(landmarks.shape)}"
         )
     return landmarks.shape[0], landmarks.shape[1]
+
+
+@translates(torch.ops.torchvision.roi_pool.default)
+def _(
+    features: Any, boxes: Any, spatial_scale: float, pooled_height: int, pooled_width: int
+) -> Any:
+    from onnxscript import opset20 as op  # of extra [onnx]
+
+    bins = [pooled_height, pooled_width]
+    pooled = op.MaxRoiPool(features, boxes, pooled_shape=bins, spatial_scale=spatial_scale)
+    return pooled, op.Identity(pooled)  # the second, where each maximum was, only gradients need
