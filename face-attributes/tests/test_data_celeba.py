@@ -151,6 +151,16 @@ def test_packed_lists_are_reloaded_until_a_list_changes(tmp_path: Path) -> None:
     assert len(list((root / "cache").iterdir())) == 1
 
 
+def test_a_cache_holds_wherever_it_is_read_from(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = make(tmp_path / "data")
+    monkeypatch.chdir(tmp_path)
+    celeba_faces(Path("data"), "wild", root / "cache")
+    monkeypatch.chdir("/")
+    load(root).check()
+
+
 def test_damaged_cache_says_to_remove_it(tmp_path: Path) -> None:
     load(make(tmp_path))
     (path,) = (tmp_path / "cache").iterdir()

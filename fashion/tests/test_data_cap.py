@@ -191,6 +191,16 @@ def test_lists_are_reloaded_from_the_cache_until_one_changes(tmp_path: Path) -> 
     assert load(tmp_path).columns.splits.tolist() == [1, 2, 1]
 
 
+def test_a_cache_holds_wherever_it_is_read_from(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = make(tmp_path / "data")
+    monkeypatch.chdir(tmp_path)
+    load_garments("cap", Path("data"), root / "cache")
+    monkeypatch.chdir("/")
+    load(root).check()
+
+
 def fine(root: Path, nested: bool = False, **changes: str) -> Path:
     """The fine release of three images."""
     lists = {

@@ -7,6 +7,7 @@ import torch
 
 from fashion.models import build_detector, build_network, build_trunk
 from fashion.models.frozen_net import MIDDLE, FrozenFashionNet, centres
+from vision_shared.inputs import InputError
 
 MODEL = {"model": "tf_efficientnet_lite0", "pretrained": False}
 SMALL = {"width": 16, "hidden": 8, "appearance": 12, "learned": 4}
@@ -83,3 +84,8 @@ def test_frozen_trunk_ends_where_it_is_told_and_keeps_its_statistics() -> None:
     assert sum(p.numel() for p in detector.trunk_parameters()) > 500_000
     with pytest.raises(ValueError, match="last stride of tf_efficientnet_lite0 above 8, got 4"):
         build_trunk(1, "timm", model="tf_efficientnet_lite0", last=4)
+
+
+def test_another_trunk_is_one_line() -> None:
+    with pytest.raises(InputError, match=r"trunk of timm, got 'small': trunk=imagenet"):
+        build_network("frozen", 2, 3, trunk={"name": "small"})

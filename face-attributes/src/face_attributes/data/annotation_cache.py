@@ -46,10 +46,10 @@ def save_faces(path: Path, record: str, faces: Faces) -> None:
     """Write faces; a file of that name is replaced."""
     is_known = faces.labels != 0
     facts = {
-        "folder": str(faces.folder),
+        "folder": str(faces.folder.absolute()),
         "attributes": faces.attributes,
-        "listed_in": str(faces.listed_in),
-        "boxed_in": None if faces.boxed_in is None else str(faces.boxed_in),
+        "listed_in": str(faces.listed_in.absolute()),
+        "boxed_in": None if faces.boxed_in is None else str(faces.boxed_in.absolute()),
     }
     arrays = [
         np.packbits(faces.labels > 0),

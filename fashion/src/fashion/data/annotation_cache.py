@@ -48,8 +48,8 @@ def cached(
 def save_garments(path: Path, record: str, garments: Garments) -> None:
     """Write garments; a file of that name is replaced."""
     facts = {
-        "folder": str(garments.folder),
-        "listed_in": str(garments.listed_in),
+        "folder": str(garments.folder.absolute()),
+        "listed_in": str(garments.listed_in.absolute()),
         "vocabulary": vars(garments.vocabulary),
         "num_labels": garments.labels.number,
     }

@@ -18,6 +18,7 @@ from fashion.models.recognition import Recognition
 from fashion.models.timm_trunk import timm_trunk
 from fashion.models.trunk import Trunk, small_trunk
 from fashion.models.vgg import vgg16_trunk
+from vision_shared.inputs import InputError
 
 __all__ = [
     "Alignment",
@@ -58,10 +59,14 @@ def build_network(
 
     Raises:
         ValueError: no network or trunk of that name.
+        InputError: ``frozen`` without a trunk of timm.
     """
     if name == "fashionnet":
         return FashionNet(build_trunk(2, **trunk), num_categories, num_attributes, **settings)
     if name == "frozen":
+        if "model" not in trunk:
+            found = trunk.get("name")
+            raise InputError(f"frozen: expected a trunk of timm, got {found!r}: trunk=imagenet")
         features = FrozenFeatures(trunk["model"], trunk["pretrained"])
         return FrozenFashionNet(features, num_categories, num_attributes, **settings)
     if name == "dfa":
