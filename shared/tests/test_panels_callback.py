@@ -23,14 +23,33 @@ class Taking(DummyLogger):
         self.taken.append(name)
 
 
+class OfARun(DummyLogger):
+    """A logger whose client takes images of a run, as MLflow's does."""
+
+    run_id = "r1"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.taken: list[tuple[str, str, int]] = []
+        self.client = SimpleNamespace(log_image=self.take)
+
+    @property
+    def experiment(self) -> Any:
+        return self.client
+
+    def take(self, run: str, image: np.ndarray, key: str, step: int) -> None:
+        self.taken.append((run, key, step))
+
+
 @pytest.mark.filterwarnings("ignore")
 def test_panels_reach_every_logger_that_takes_images(tmp_path: Path) -> None:
-    taking, tensorboard = Taking(), TensorBoardLogger(str(tmp_path))
-    loggers = [taking, tensorboard, CSVLogger(str(tmp_path))]
+    taking, of_a_run, tensorboard = Taking(), OfARun(), TensorBoardLogger(str(tmp_path))
+    loggers = [taking, of_a_run, tensorboard, CSVLogger(str(tmp_path))]
     trainer: Any = SimpleNamespace(is_global_zero=True, loggers=loggers, global_step=7)
     module: Any = SimpleNamespace(panels=lambda batch: {"flow": IMAGE})
     Panels(str(tmp_path / "panels")).on_test_batch_end(trainer, module, None, None, 0)
     tensorboard.finalize("success")
     assert taking.taken == ["test/flow"]
+    assert of_a_run.taken == [("r1", "test/flow", 7)]
     assert b"test/flow" in next(Path(tensorboard.log_dir).iterdir()).read_bytes()
     assert [path.name for path in (tmp_path / "panels").iterdir()] == ["test_flow_000007.png"]

@@ -74,12 +74,15 @@ def _log_image(logger: Logger, name: str, image: np.ndarray, step: int) -> None:
     """Send an image (H, W, 3), uint8, to a logger that takes some.
 
     Such a logger has ``log_image``, as Lightning's of wandb; or its writer has ``add_image``, as
-    TensorBoard's.
+    TensorBoard's, or takes the run's ``log_image``, as MLflow's.
     """
+    writer = getattr(logger, "experiment", None)
     if hasattr(logger, "log_image"):
         logger.log_image(name, [image])
-    elif hasattr(writer := getattr(logger, "experiment", None), "add_image"):
+    elif hasattr(writer, "add_image"):
         writer.add_image(name, image, step, dataformats="HWC")
+    elif hasattr(writer, "log_image") and hasattr(logger, "run_id"):
+        writer.log_image(logger.run_id, image, key=name, step=step)
 
 
 class BestAndLast(ModelCheckpoint):
