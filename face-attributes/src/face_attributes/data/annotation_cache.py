@@ -21,7 +21,7 @@ from vision_shared.annotation_cache import (
     save_packed,
 )
 
-VERSION = 2
+VERSION = 3
 """Raise it when a reader would give something else: older files are made again."""
 
 

@@ -20,7 +20,7 @@ from vision_shared.annotation_cache import (
 )
 from vision_shared.faults import Report, stop
 
-VERSION = 1
+VERSION = 2
 """Raise it when a reader would give something else: older files are made again."""
 
 
