@@ -109,7 +109,7 @@ def _build(options: Namespace, path: str) -> gr.Blocks:
             with gr.Column():
                 photograph = photograph_input(sources=["upload", "webcam", "clipboard"])
                 min_score = gr.Slider(
-                    *(-10.0, 20.0, -10.0), step=0.25, label="least score of a face that is shown"
+                    *(-10.0, 20.0, -10.0), step=0.25, label="minimum score of a face that is shown"
                 )
                 shows_all = gr.Checkbox(label="all attributes, those too that did not hold")
                 start = gr.Button("Look", variant="primary")
