@@ -29,7 +29,8 @@ from face_attributes.boxes import box_iou, enlarge_boxes, face_boxes
 from face_attributes.data.layers import face_square
 from face_attributes.evaluation.answers import Answers
 from face_attributes.evaluation.attributes import attribute_scores
-from face_attributes.finder import SHIPPED_ANET, FaceFinder
+from face_attributes.finder import FaceFinder
+from face_attributes.weights import SHIPPED_ANET
 from vision_shared.checkpoints import read_checkpoint, write_weights
 from vision_shared.photographs import find_photographs
 from vision_shared.tables import Table, print_tables

@@ -118,7 +118,7 @@ def labels_of(run: Trained, attributes: list[str]) -> tuple[Tensor, Tensor]:
 def svm_scores(features: tuple[Tensor, Tensor], labels: tuple[Tensor, Tensor]) -> dict[str, Tensor]:
     """Fit support vector machines to the first rows; measure each attribute on the second.
 
-    Both kinds weigh as much, as in the product's, or they would tell nobody of rare attributes.
+    Both kinds weigh as much, as in the product's, or rare attributes would be predicted of no one.
     """
     weight, bias = fit_svms(features[0], labels[0], balanced=True)
     said = (features[1] @ weight.T + bias).sigmoid()

@@ -1,10 +1,8 @@
 """From archives that a user has got to data that is read, and the table of where they are from."""
 
-import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
-from pkgutil import resolve_name
 
 import pytest
 
@@ -12,20 +10,11 @@ from celeba_layout import write_celeba
 from face_attributes.data.prepare import main
 from face_attributes.data.registry import DATA_SETS
 from face_attributes.data.sources import SOURCES
+from vision_shared.testing import expect_sound_sources
 
 
 def test_table_is_sound() -> None:
-    for name, source in SOURCES.items():
-        assert set(source.checks) <= set(DATA_SETS)
-        assert all(source.root == DATA_SETS[check].root for check in source.checks)
-        for file in source.files:
-            assert (file.address or source.request) and not Path(file.makes).is_absolute(), name
-            assert file.address is None or file.address.startswith(("http://", "https://"))
-            assert file.digest is None or re.fullmatch(
-                r"sha256:[0-9a-f]{64}|md5:[0-9a-f]{32}", file.digest
-            )
-        for function in (source.convert, *(file.arrange for file in source.files)):
-            assert function is None or callable(resolve_name(function))
+    expect_sound_sources(SOURCES, {name: data_set.root for name, data_set in DATA_SETS.items()})
 
 
 def test_celeba_is_unpacked_and_checked(

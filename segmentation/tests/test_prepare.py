@@ -1,9 +1,7 @@
 """From archives that a user has got to data that is read, and the table of where they are from."""
 
-import re
 import shutil
 from pathlib import Path
-from pkgutil import resolve_name
 
 import numpy as np
 import pytest
@@ -12,20 +10,11 @@ from PIL import Image
 from segmentation.data.prepare import main
 from segmentation.data.registry import DATA_SETS
 from segmentation.data.sources import SOURCES
+from vision_shared.testing import expect_sound_sources
 
 
 def test_table_is_sound() -> None:
-    for name, source in SOURCES.items():
-        assert set(source.checks) <= set(DATA_SETS)
-        assert all(source.root == DATA_SETS[check].root for check in source.checks)
-        for file in source.files:
-            assert (file.address or source.request) and not Path(file.makes).is_absolute(), name
-            assert file.address is None or file.address.startswith(("http://", "https://"))
-            assert file.digest is None or re.fullmatch(
-                r"sha256:[0-9a-f]{64}|md5:[0-9a-f]{32}", file.digest
-            )
-        for function in (source.convert, *(file.arrange for file in source.files)):
-            assert function is None or callable(resolve_name(function))
+    expect_sound_sources(SOURCES, {name: data_set.root for name, data_set in DATA_SETS.items()})
 
 
 def test_cityscapes_archives_are_unpacked_and_checked(

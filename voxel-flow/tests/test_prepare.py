@@ -1,15 +1,14 @@
 """From archives that a user has got to data that is read, and the table of where they are from."""
 
-import re
 import shutil
 from pathlib import Path
-from pkgutil import resolve_name
 
 import cv2
 import numpy as np
 import pytest
 from PIL import Image
 
+from vision_shared.testing import expect_sound_sources
 from voxel_flow.check_data import DATA_SETS
 from voxel_flow.check_data import main as check_data
 from voxel_flow.data.prepare import main
@@ -18,17 +17,7 @@ from voxel_flow.data.ucf101_triplets import arrange_videos
 
 
 def test_table_is_sound() -> None:
-    for name, source in SOURCES.items():
-        assert set(source.checks) <= set(DATA_SETS)
-        assert all(source.root == DATA_SETS[check].root for check in source.checks)
-        for file in source.files:
-            assert (file.address or source.request) and not Path(file.makes).is_absolute(), name
-            assert file.address is None or file.address.startswith(("http://", "https://"))
-            assert file.digest is None or re.fullmatch(
-                r"sha256:[0-9a-f]{64}|md5:[0-9a-f]{32}", file.digest
-            )
-        for function in (source.convert, *(file.arrange for file in source.files)):
-            assert function is None or callable(resolve_name(function))
+    expect_sound_sources(SOURCES, {name: data_set.root for name, data_set in DATA_SETS.items()})
 
 
 def write_kitti(folder: Path, num_pairs: int) -> Path:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from argparse import Namespace
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from face_attributes.weights import SHIPPED_FINDER
 from vision_shared.commands import run_command
 from vision_shared.demo import (
     demo_command,
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from face_attributes.finder import FaceFinder
 
 TASK = "face-attributes"
-SHIPPED_FINDER = Path(__file__).parent / "weights" / "finder.safetensors"
 NOTE = (
     "What is said of a face is how it looks to annotators, not who anyone is or what they are "
     "like. Attributes that did not hold on photographs are left out unless they are asked for."

@@ -23,6 +23,7 @@ from face_attributes.localize import Localisation, Localizer, PyramidSearch
 from face_attributes.models import ANet
 from face_attributes.rebuilding import data_of, make_localizer, make_tagger, rebuild
 from face_attributes.tagger import Tagger
+from face_attributes.weights import SHIPPED_ANET, SHIPPED_FINDER
 from vision_shared.checkpoints import (
     CheckpointError,
     fits_version,
@@ -32,8 +33,6 @@ from vision_shared.prediction import find_device
 
 TASK = "face-attributes"
 
-WEIGHTS = Path(__file__).parent / "weights"
-SHIPPED_FINDER, SHIPPED_ANET = WEIGHTS / "finder.safetensors", WEIGHTS / "anet.safetensors"
 """What comes with the package, a model card beside each."""
 
 
@@ -143,7 +142,7 @@ class FaceFinder:
                 ANet; or of an ANet, which describes images that are cut out already.
             anet: checkpoint of an ANet that describes what is found, in place of whatever else
                 would.
-            device: device as for the class.
+            device: see the class.
             crop: region as for the class.
 
         Raises:

@@ -15,7 +15,7 @@ class MachineFitting(nn.Module):
     """Gathers features of patches, fits machines to them, and calibrates these on validation.
 
     Args:
-        costs: costs as `face_attributes.svm.fit_svms`.
+        costs: costs of a violation, see `face_attributes.svm.fit_svms`.
         balanced: whether both classes of an attribute weigh as much, in fitting and in calibration:
             for data whose frequencies are not those of what is to be described.
         photometric: whether training images are changed as another camera would have taken them.

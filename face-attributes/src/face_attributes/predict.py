@@ -11,6 +11,7 @@ from pathlib import Path
 from tempfile import SpooledTemporaryFile
 from typing import TYPE_CHECKING, Any, TextIO
 
+from face_attributes.weights import SHIPPED_FINDER
 from vision_shared.commands import run_command
 from vision_shared.inputs import (
     ExitCode,
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from face_attributes.finder import FaceFinder
 
 TASK = "face-attributes"
-SHIPPED = Path(__file__).parent / "weights" / "finder.safetensors"
 LINES = "faces.jsonl"
 HELD_IN_MEMORY = 1 << 24
 """Bytes of lines, before they go to a temporary file."""
@@ -139,7 +139,7 @@ class _Run:
     def __init__(self, options: Namespace, summary: Summary, lines: Any) -> None:
         self._options = options
         self._lines: TextIO = lines
-        self.runner = Runner(summary, options.checkpoint, TASK, SHIPPED, self._load)
+        self.runner = Runner(summary, options.checkpoint, TASK, SHIPPED_FINDER, self._load)
 
     def describe(self, path: Path, name: Path, is_video: bool) -> tuple[dict[str, Any], str | None]:
         """Describe an input; see `Runner.process_files`."""

@@ -21,8 +21,8 @@ def fit_machines(
     Args:
         features: (N, P, D), of N images' patches.
         labels: (N, A), 1 present, -1 absent, 0 not known: left out.
-        costs: costs as `fit_svms`.
-        balanced: balanced as `fit_svms`.
+        costs: costs of a violation, see `fit_svms`.
+        balanced: whether both kinds of an attribute weigh as much, see `fit_svms`.
 
     Returns:
         Weights (A, P * D) of the patches' features one after another, and biases (A,).

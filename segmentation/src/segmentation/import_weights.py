@@ -10,15 +10,14 @@ torchvision's auxiliary head, which evaluation does not use, is left out.
 # Nothing heavy is imported before the arguments are known to be good: --help has to be quick.
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vision_shared.checkpoints import CheckpointError, load_torch, write_checkpoint
+from vision_shared.checkpoints import CheckpointError, load_torch
 from vision_shared.commands import run_command
-from vision_shared.inputs import CommandParser, ExitCode, check_input, check_output
-from vision_shared.prediction import answer
+from vision_shared.importing import Imported, import_command
+from vision_shared.inputs import CommandParser, check_input
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -135,39 +134,23 @@ def _expect_to_fit(settings: Mapping[str, Any], weights: Mapping[str, Tensor]) -
             raise ValueError(f"expected {name} of shape {shapes[0]}, got {shapes[1]}")
 
 
+def read_torchvision(path: Path) -> Imported:
+    """Return a file of torchvision's as a checkpoint has it; raises as `import_weights`."""
+    from segmentation.data.labels import VOC
+
+    settings, weights = import_weights(path)
+    classes = {"names": list(VOC.names), "palette": [list(colour) for colour in VOC.palette]}
+    summary = f"{settings['head']} on {settings['trunk']['model']}, 21 classes"
+    return Imported({"classes": classes, "network": settings, **OBJECTIVE}, weights, summary)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Parse the command line, import, check that the weights fit; return the exit code."""
     parser = CommandParser(
         prog="python -m segmentation.import_weights",
         description="Turn weights of torchvision's FCN or DeepLab-v3 into a checkpoint of ours.",
     )
-    parser.add_argument("file", type=Path, help="torchvision's weights, .pth")
-    parser.add_argument("-o", "--output", type=Path, help="default: FILE with the suffix .ckpt")
-    parser.add_argument("--overwrite", action="store_true")
-    options = parser.parse_args(arguments)
-    output = options.output or options.file.with_suffix(".ckpt")
-
-    def work() -> ExitCode:
-        check_output(output, overwrite=options.overwrite)
-        settings, weights = import_weights(options.file)
-        _write(output, settings, weights)
-        model = settings["trunk"]["model"]
-        print(f"{output}: {settings['head']} on {model}, 21 classes; predict and evaluate take it")
-        return ExitCode.DONE
-
-    return answer(work, lambda line: print(f"import_weights: {line}", file=sys.stderr))
-
-
-def _write(output: Path, settings: dict[str, Any], weights: dict[str, Tensor]) -> None:
-    from segmentation.data.labels import VOC
-
-    classes = {"names": list(VOC.names), "palette": [list(colour) for colour in VOC.palette]}
-    write_checkpoint(
-        output,
-        task="segmentation",
-        hyper_parameters={"classes": classes, "network": settings, **OBJECTIVE},
-        state_dict={f"net.{name}": value for name, value in weights.items()},
-    )
+    return import_command(parser, "segmentation", read_torchvision, arguments)
 
 
 if __name__ == "__main__":

@@ -8,16 +8,14 @@ becomes NAME once it is whole and has the sum that is known of it.
 from __future__ import annotations
 
 import hashlib
-import logging
 import shutil
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from vision_shared.inputs import InputError
+from vision_shared.quiet import only_errors
 from vision_shared.unfinished import try_lock
 
 _PAGE_BEGINS = (b"<!doctype html", b"<html")
@@ -121,7 +119,8 @@ def _fetch(file: File, part: Path) -> None:
     if have and have == file.num_bytes:
         return
     try:
-        with part.open("ab") as opened, _without_warnings():
+        # a line for each time that a connection is tried again would be many
+        with part.open("ab") as opened, only_errors("huggingface_hub.file_download"):
             http_get(
                 str(file.address),
                 opened,
@@ -141,18 +140,6 @@ def _fetch(file: File, part: Path) -> None:
             f"{file.address}: {file.name} cannot be fetched: {one_line(error)}; what has come is "
             "kept, and the same command goes on"
         ) from error
-
-
-@contextmanager
-def _without_warnings() -> Iterator[None]:
-    """Silence a line for each time that a connection is tried again."""
-    logger = logging.getLogger("huggingface_hub.file_download")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)
 
 
 def _progress_bar() -> Any:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import logging
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vision_shared.inputs import InputError
 from vision_shared.plain import one_line
+from vision_shared.quiet import only_errors
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -53,7 +52,9 @@ def write_onnx(
     from vision_shared.decompositions import DECOMPOSITIONS, TRANSLATIONS
 
     expect_onnx()
-    with _in_silence():
+    # advice to developers
+    with only_errors("torch.onnx", "onnxscript", "onnx_ir"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
         try:
             plain = program.run_decompositions({**DECOMPOSITIONS, **_of_torch()})
             model = torch.onnx.export(
@@ -130,19 +131,3 @@ def open_session(path: Path, threads: int = 1) -> Any:
     options.intra_op_num_threads = threads
     options.log_severity_level = 3  # errors alone
     return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-
-
-@contextmanager
-def _in_silence() -> Iterator[None]:
-    """Keep the exporter's advice to developers from the user."""
-    loggers = [logging.getLogger(name) for name in ("torch.onnx", "onnxscript", "onnx_ir")]
-    levels = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)

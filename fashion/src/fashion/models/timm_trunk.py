@@ -29,7 +29,7 @@ def timm_trunk(
         model: timm's name of it, e.g. ``resnet50``, ``convnext_tiny``, ``mobilenetv3_large_100``.
         stride: stride of the last level that is shared, pixels; the levels behind it are the
             branch.
-        grid: grid as `Trunk`'s.
+        grid: cells a side, see `Trunk`.
         pretrained: ImageNet weights, or a file of weights (`vision_shared.pretrained`).
         last: stride of the last level of the branches, pixels; None for the network's.
         frozen: the shared layers keep their weights, and all layers their batch statistics.

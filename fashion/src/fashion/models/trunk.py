@@ -43,7 +43,7 @@ def small_trunk(
         num_branches: number of branches of the trunk.
         channels: channels of the four shared convolutions.
         branch: channels of a branch's two.
-        grid: grid as `Trunk`'s.
+        grid: cells a side, see `Trunk`.
     """
     c1, c2, c3, c4 = channels
     shared = nn.Sequential(

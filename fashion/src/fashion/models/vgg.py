@@ -26,7 +26,7 @@ def vgg16_trunk(
     Args:
         num_branches: number of branches of the trunk.
         width: channels of the first convolution, of which the others are multiples; VGG-16's is 64.
-        grid: grid as `Trunk`'s; at 224 pixels 7 makes of it VGG's fifth pooling.
+        grid: cells a side, see `Trunk`; at 224 pixels 7 makes of it VGG's fifth pooling.
         weights: a file of torchvision's state dict for VGG-16, whose full connections, if it has
             them, go with the trunk; None starts from noise (He et al. 2015).
 

@@ -47,7 +47,7 @@ def exact_nearest(
         blocks: first row and vectors (n, D) of consecutive parts.
         queries: (Q, D).
         k: number that is wanted.
-        faiss: faiss from `find_faiss`.
+        faiss: the module, from `find_faiss`.
     """
     found = Nearest(np.full((len(queries), k), -np.inf), np.full((len(queries), k), -1))
     for first, vectors in blocks:

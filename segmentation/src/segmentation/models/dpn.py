@@ -99,9 +99,9 @@ class DeepParsingNetwork(nn.Module):
         stride: stride of the grid of the energy, pixels of the image: 1 is the paper's, 8 costs a
             64th of it. The image is averaged over the cells, the trunk's scores are enlarged to the
             grid.
-        window: window as `MeanFieldStep`'s, on that grid; by default the paper's 50 pixels of the
-            image.
-        reading: reading as `MeanFieldStep`'s, as the rest.
+        window: side of the window, see `MeanFieldStep`, on that grid; by default the paper's 50
+            pixels of the image.
+        reading: see `MeanFieldStep`, as for the rest.
         activation: activation of the unary: ``sigmoid``, as the paper's, or ``softmax``.
         unary: the arguments of `segmentation.models.unary.Unary` but for the first two; the paper's
             is a classifier behind the trunk.
